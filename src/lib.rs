@@ -1,0 +1,8 @@
+//! Holdfast keeps a team's secrets in a tree of environments, decides who may do what, and proves what happened.
+//!
+//! Features (`vault`, `orgs`, `auth`, …) hold their model, SQL and operations together. The ways in (`http`,
+//! `cli`, later pages and compatibility APIs) are a separate outer layer and hold no rules of their own.
+//! Imports go downwards only; ARCHITECTURE.md has the table and `tests/it/architecture.rs` holds it.
+#![forbid(unsafe_code)]
+
+pub mod types;
