@@ -6,4 +6,5 @@
 #![forbid(unsafe_code)]
 
 pub mod db;
+pub mod ledger;
 pub mod types;
