@@ -12,3 +12,4 @@ pub mod ledger;
 pub mod op;
 pub mod orgs;
 pub mod types;
+pub mod vault;
