@@ -5,4 +5,6 @@
 //! Imports go downwards only; ARCHITECTURE.md has the table and `tests/it/architecture.rs` holds it.
 #![forbid(unsafe_code)]
 
+pub mod config;
+pub mod telemetry;
 pub mod types;
