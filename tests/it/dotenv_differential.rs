@@ -7,6 +7,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use holdfast::types::Failure as _;
 use holdfast::vault::format::{FormatError, Variable, parse_dotenv, write_dotenv};
 use serde::Deserialize;
 

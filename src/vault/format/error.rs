@@ -1,6 +1,8 @@
 //! What can go wrong between bytes and entries. No message ever holds a value or a piece of the input
 //! that could be one: only names, line numbers and fixed text.
 
+use crate::types::{Class, Failure};
+
 use super::{Format, MAX_ENTRIES, MAX_INPUT_BYTES, MAX_VALUE_BYTES};
 
 /// Why an import was not read or an export was not written. Nothing was done in either case.
@@ -92,43 +94,6 @@ pub enum FormatError {
 }
 
 impl FormatError {
-    /// The stable code for programs.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::UnclosedQuote { .. } => "format_unclosed_quote",
-            Self::InvalidUtf8 { .. } => "format_invalid_utf8",
-            Self::Syntax { .. } => "format_syntax",
-            Self::Value { .. } => "format_invalid_value",
-            Self::Duplicate { .. } => "format_duplicate_name",
-            Self::NotRepresentable { .. } => "format_not_representable",
-            Self::ValueTooLarge { .. } | Self::InputTooLarge | Self::TooManyEntries { .. } => "format_too_large",
-            Self::UnknownFormat { .. } => "format_unknown",
-            Self::ExportOnly { .. } => "format_export_only",
-        }
-    }
-
-    /// What to do about it, one sentence.
-    pub fn hint(&self) -> &'static str {
-        match self {
-            Self::UnclosedQuote { .. } => {
-                "Close the quote; a value that holds the quote itself goes into the other kind of quotes."
-            }
-            Self::InvalidUtf8 { .. } => {
-                "Save the file as UTF-8; binary values go into JSON or YAML as {\"value\": …, \"encoding\": \"base64\"}."
-            }
-            Self::Syntax { .. } => "Correct that line; nothing was imported.",
-            Self::Value { .. } => "Correct the value, mostly by quoting it as a string; nothing was imported.",
-            Self::Duplicate { .. } => "Remove one of the two.",
-            Self::NotRepresentable { .. } => {
-                "Export as json or yaml, which hold every name and value, or leave this variable out."
-            }
-            Self::ValueTooLarge { .. } => "Keep large files elsewhere and store their address or key as the secret.",
-            Self::InputTooLarge | Self::TooManyEntries { .. } => "Split the file and import the parts one by one.",
-            Self::UnknownFormat { .. } => "Known formats: dotenv, json, yaml, shell, docker.",
-            Self::ExportOnly { .. } => "Import from dotenv, json or yaml.",
-        }
-    }
-
     /// The line of the input it is about, from 1, where there is one.
     pub fn line(&self) -> Option<u32> {
         match self {
@@ -156,6 +121,58 @@ impl FormatError {
             | Self::ValueTooLarge { name, .. } => Some(name),
             _ => None,
         }
+    }
+}
+
+impl Failure for FormatError {
+    fn class(&self) -> Class {
+        match self {
+            Self::UnclosedQuote { .. }
+            | Self::InvalidUtf8 { .. }
+            | Self::Syntax { .. }
+            | Self::Value { .. }
+            | Self::Duplicate { .. }
+            | Self::UnknownFormat { .. }
+            | Self::ExportOnly { .. } => Class::Invalid,
+            Self::NotRepresentable { .. } => Class::Unprocessable,
+            Self::ValueTooLarge { .. } | Self::InputTooLarge | Self::TooManyEntries { .. } => Class::TooLarge,
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::UnclosedQuote { .. } => "format_unclosed_quote",
+            Self::InvalidUtf8 { .. } => "format_invalid_utf8",
+            Self::Syntax { .. } => "format_syntax",
+            Self::Value { .. } => "format_invalid_value",
+            Self::Duplicate { .. } => "format_duplicate_name",
+            Self::NotRepresentable { .. } => "format_not_representable",
+            Self::ValueTooLarge { .. } | Self::InputTooLarge | Self::TooManyEntries { .. } => "format_too_large",
+            Self::UnknownFormat { .. } => "format_unknown",
+            Self::ExportOnly { .. } => "format_export_only",
+        }
+    }
+
+    fn hint(&self) -> String {
+        let hint = match self {
+            Self::UnclosedQuote { .. } => {
+                "Close the quote; a value that holds the quote itself goes into the other kind of quotes."
+            }
+            Self::InvalidUtf8 { .. } => {
+                "Save the file as UTF-8; binary values go into JSON or YAML as {\"value\": …, \"encoding\": \"base64\"}."
+            }
+            Self::Syntax { .. } => "Correct that line; nothing was imported.",
+            Self::Value { .. } => "Correct the value, mostly by quoting it as a string; nothing was imported.",
+            Self::Duplicate { .. } => "Remove one of the two.",
+            Self::NotRepresentable { .. } => {
+                "Export as json or yaml, which hold every name and value, or leave this variable out."
+            }
+            Self::ValueTooLarge { .. } => "Keep large files elsewhere and store their address or key as the secret.",
+            Self::InputTooLarge | Self::TooManyEntries { .. } => "Split the file and import the parts one by one.",
+            Self::UnknownFormat { .. } => "Known formats: dotenv, json, yaml, shell, docker.",
+            Self::ExportOnly { .. } => "Import from dotenv, json or yaml.",
+        };
+        hint.to_owned()
     }
 }
 

@@ -2,7 +2,8 @@ use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 
 use super::*;
-use crate::types::Secret;
+use crate::types::{Failure as _, Secret};
+use crate::vault::reference::{Segment, Template};
 
 /// What the resolver makes of an entry without references; `None` when there is one.
 fn resolved(entry: &Entry) -> Option<Vec<u8>> {
@@ -10,21 +11,13 @@ fn resolved(entry: &Entry) -> Option<Vec<u8>> {
     if !entry.interpolate {
         return Some(bytes);
     }
-    let template = String::from_utf8(bytes).unwrap();
-    let mut rest = template.as_str();
-    let mut out = String::new();
-    while let Some(c) = rest.chars().next() {
-        if let Some(after) = rest.strip_prefix("$${") {
-            out.push_str("${");
-            rest = after;
-        } else if rest.starts_with("${") {
-            return None;
-        } else {
-            out.push(c);
-            rest = &rest[c.len_utf8()..];
-        }
-    }
-    Some(out.into_bytes())
+    let text = String::from_utf8(bytes).unwrap();
+    let template = Template::parse(&text).ok()?;
+    let pieces = template.segments().iter().map(|segment| match segment {
+        Segment::Literal(range) => Some(&text.as_bytes()[range.clone()]),
+        Segment::Reference(_) => None,
+    });
+    pieces.collect::<Option<Vec<_>>>().map(|pieces| pieces.concat())
 }
 
 fn values(entries: &[Entry]) -> Vec<(String, Vec<u8>)> {
