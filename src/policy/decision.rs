@@ -1,5 +1,7 @@
 //! What was decided, and why, in a form that can be shown and recorded.
 
+use std::sync::Arc;
+
 use super::{BuiltinRole, Permission};
 
 /// Allow or deny, with the policies that decided.
@@ -9,7 +11,10 @@ pub struct Decision {
     pub allow: bool,
     /// The policies that decided: `role.developer`, `tenancy`, `policy.no-fridays`. Sorted. Empty when nothing
     /// permitted it.
-    pub policies: Vec<String>,
+    ///
+    /// Shared, for it goes into an event with every cached decision.
+    #[serde(serialize_with = "names")]
+    pub policies: Arc<[String]>,
     /// Why, in sentences for people. Never empty.
     pub reasons: Vec<String>,
     /// The permission that no role of theirs gives here. None when allowed, and when something else denies:
@@ -33,11 +38,11 @@ impl Decision {
     }
 
     pub(super) fn allowed(policies: Vec<String>, reasons: Vec<String>) -> Self {
-        Self { allow: true, policies, reasons, missing: None, held_by: Vec::new() }
+        Self { allow: true, policies: policies.into(), reasons, missing: None, held_by: Vec::new() }
     }
 
     pub(super) fn denied(policies: Vec<String>, reasons: Vec<String>) -> Self {
-        Self { allow: false, policies, reasons, missing: None, held_by: Vec::new() }
+        Self { allow: false, policies: policies.into(), reasons, missing: None, held_by: Vec::new() }
     }
 
     pub(super) fn lacking(missing: Permission) -> Self {
@@ -47,4 +52,8 @@ impl Decision {
         let reason = format!("no role held here gives `{missing}`{why}; held by {}", names.join(", "));
         Self { missing: Some(missing), held_by, ..Self::denied(Vec::new(), vec![reason]) }
     }
+}
+
+fn names<S: serde::Serializer>(policies: &Arc<[String]>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(policies.iter())
 }
