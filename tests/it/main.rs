@@ -1,3 +1,5 @@
 //! The one integration binary: one module per subject, one `TestApp` with verbs.
 
+mod dotenv_differential;
 mod policy_matrix;
+mod shell_export;
