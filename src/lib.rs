@@ -5,4 +5,5 @@
 //! Imports go downwards only; ARCHITECTURE.md has the table and `tests/it/architecture.rs` holds it.
 #![forbid(unsafe_code)]
 
+pub mod db;
 pub mod types;

@@ -1,0 +1,89 @@
+//! Reads: a connection per thread and database, one RAII transaction per call.
+
+use std::cell::RefCell;
+use std::path::Path;
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::DbError;
+
+/// How many databases a thread keeps connections to. A server has one; tests have many.
+const KEPT_PER_THREAD: usize = 4;
+/// Prepared statements kept per connection: all the SQL of the hot paths fits.
+pub(super) const STATEMENTS_KEPT: usize = 192;
+
+thread_local! {
+    static READERS: RefCell<Vec<(u64, Connection)>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A consistent view of the database: what every store function that only reads takes.
+#[derive(Clone, Copy)]
+pub struct Reader<'c> {
+    conn: &'c Connection,
+}
+
+impl<'c> Reader<'c> {
+    pub(super) const fn new(conn: &'c Connection) -> Self {
+        Self { conn }
+    }
+
+    /// The connection, for the SQL in a `store.rs`.
+    pub const fn sql(&self) -> &'c Connection {
+        self.conn
+    }
+}
+
+/// Ends the transaction whatever happens.
+struct Snapshot<'c>(&'c Connection);
+
+impl Drop for Snapshot<'_> {
+    fn drop(&mut self) {
+        let ended = self.0.prepare_cached("ROLLBACK").and_then(|mut s| s.execute([]));
+        if let Err(error) = ended {
+            tracing::error!(%error, "a read transaction did not end");
+        }
+    }
+}
+
+pub(super) fn with<T, E: From<DbError>>(
+    number: u64,
+    path: &Path,
+    f: impl FnOnce(&Reader<'_>) -> Result<T, E>,
+) -> Result<T, E> {
+    let kept = READERS.with_borrow_mut(|all| all.iter().position(|(n, _)| *n == number).map(|i| all.swap_remove(i).1));
+    let conn = match kept {
+        Some(conn) => conn,
+        None => open(path).map_err(E::from)?,
+    };
+    let result = in_snapshot(&conn, f);
+    if conn.is_autocommit() {
+        READERS.with_borrow_mut(|all| {
+            if all.len() >= KEPT_PER_THREAD {
+                all.remove(0);
+            }
+            all.push((number, conn));
+        });
+    }
+    result
+}
+
+pub(super) fn offline<T, E: From<DbError>>(path: &Path, f: impl FnOnce(&Reader<'_>) -> Result<T, E>) -> Result<T, E> {
+    let conn = open(path).map_err(E::from)?;
+    in_snapshot(&conn, f)
+}
+
+fn in_snapshot<T, E: From<DbError>>(conn: &Connection, f: impl FnOnce(&Reader<'_>) -> Result<T, E>) -> Result<T, E> {
+    conn.prepare_cached("BEGIN").and_then(|mut s| s.execute([])).map_err(|e| E::from(e.into()))?;
+    let snapshot = Snapshot(conn);
+    f(&Reader::new(snapshot.0))
+}
+
+fn open(path: &Path) -> Result<Connection, DbError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let conn = Connection::open_with_flags(path, flags)?;
+    conn.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
+    conn.execute_batch(
+        "PRAGMA busy_timeout=5000; PRAGMA query_only=ON; PRAGMA trusted_schema=OFF; PRAGMA foreign_keys=ON;",
+    )?;
+    Ok(conn)
+}

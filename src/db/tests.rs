@@ -1,0 +1,144 @@
+//! The promises of the writer and the readers, on a real file.
+
+use super::*;
+
+fn fresh() -> (tempfile::TempDir, Db) {
+    let dir = tempfile::tempdir().unwrap();
+    let db = Db::open(&dir.path().join("t.db")).unwrap();
+    db.write_blocking(|tx| {
+        tx.sql().execute_batch("CREATE TABLE t (v INTEGER NOT NULL UNIQUE) STRICT").map_err(DbError::from)
+    })
+    .unwrap();
+    (dir, db)
+}
+
+fn insert(tx: &WriteTx<'_>, v: i64) -> Result<(), DbError> {
+    tx.sql().prepare_cached("INSERT INTO t VALUES (?1)")?.execute([v])?;
+    Ok(())
+}
+
+fn values(db: &Db) -> Vec<i64> {
+    db.read(|r| {
+        let mut statement = r.sql().prepare_cached("SELECT v FROM t ORDER BY v")?;
+        let rows = statement.query_map([], |row| row.get(0))?.collect::<Result<Vec<i64>, _>>()?;
+        Ok::<_, DbError>(rows)
+    })
+    .unwrap()
+}
+
+#[test]
+fn a_failed_operation_undoes_only_itself_and_keeps_its_record() {
+    let (_dir, db) = fresh();
+    db.write_blocking(|tx| insert(tx, 1)).unwrap();
+    let failed: Result<(), DbError> = db.write_blocking(|tx| {
+        insert(tx, 2)?;
+        tx.on_rollback(|tx| insert(tx, 99));
+        insert(tx, 1)
+    });
+    assert!(failed.unwrap_err().is_unique_violation());
+    assert_eq!(values(&db), [1, 99]);
+}
+
+#[test]
+fn a_panic_is_an_error_and_the_writer_goes_on() {
+    let (_dir, db) = fresh();
+    let failed: Result<(), DbError> = db.write_blocking(|tx| {
+        insert(tx, 5)?;
+        panic!("inside an operation");
+    });
+    assert!(matches!(failed, Err(DbError::Panicked)));
+    db.write_blocking(|tx| insert(tx, 6)).unwrap();
+    assert_eq!(values(&db), [6]);
+}
+
+#[test]
+fn readers_cannot_write_and_leave_no_transaction_open() {
+    let (_dir, db) = fresh();
+    let refused: Result<usize, DbError> = db.read(|r| Ok(r.sql().execute("INSERT INTO t VALUES (1)", [])?));
+    assert!(refused.is_err());
+    db.write_blocking(|tx| insert(tx, 7)).unwrap();
+    assert_eq!(values(&db), [7], "the failed read must not have kept its snapshot");
+}
+
+#[test]
+fn waiting_operations_share_commits() {
+    let (_dir, db) = fresh();
+    let before = db.writer_stats();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(async {
+        let all = (0..200).map(|v| db.write(move |tx| insert(tx, v)));
+        for result in futures_util::future::join_all(all).await {
+            result.unwrap();
+        }
+    });
+    let after = db.writer_stats();
+    assert_eq!(after.operations - before.operations, 200);
+    assert!(after.commits - before.commits < 100, "{} commits for 200 operations", after.commits - before.commits);
+}
+
+#[derive(Default)]
+struct Count {
+    now: u32,
+    marked: u32,
+    durable: u32,
+}
+
+impl TxState for Count {
+    fn mark(&mut self) {
+        self.marked = self.now;
+    }
+    fn revert(&mut self) {
+        self.now = self.marked;
+    }
+    fn flush(&mut self, _: &Reader<'_>) -> Result<(), DbError> {
+        Ok(())
+    }
+    fn committed(&mut self) {
+        self.durable = self.now;
+    }
+    fn aborted(&mut self) {
+        self.now = self.durable;
+    }
+}
+
+#[test]
+fn state_follows_the_savepoint_back() {
+    let (_dir, db) = fresh();
+    db.attach(Box::new(Count::default())).unwrap();
+    let bump = |fail: bool| {
+        move |tx: &mut WriteTx<'_>| {
+            let (_, count) = tx.parts::<Count>();
+            count.expect("attached").now += 1;
+            if fail { Err(DbError::Corrupt("asked to".into())) } else { Ok(()) }
+        }
+    };
+    db.write_blocking(bump(false)).unwrap();
+    db.write_blocking(bump(true)).unwrap_err();
+    db.write_blocking(bump(false)).unwrap();
+    let now = db.write_blocking(|tx| Ok::<_, DbError>(tx.parts::<Count>().1.expect("attached").now)).unwrap();
+    assert_eq!(now, 2);
+}
+
+#[test]
+fn a_newer_database_is_refused() {
+    let (dir, db) = fresh();
+    db.write_blocking(|tx| {
+        tx.sql()
+            .execute(
+                "INSERT INTO refinery_schema_history (version, name, applied_on, checksum) VALUES (9999, 'x', '2026-01-01T00:00:00Z', '1')",
+                [],
+            )
+            .map_err(DbError::from)
+    })
+    .unwrap();
+    db.close();
+    let again = Db::open(&dir.path().join("t.db"));
+    assert!(matches!(again.err(), Some(DbError::Newer { found: 9999, .. })));
+}
+
+#[test]
+fn writes_after_close_fail_cleanly() {
+    let (_dir, db) = fresh();
+    db.close();
+    assert!(matches!(db.write_blocking(|tx| insert(tx, 1)), Err(DbError::Stopped)));
+}

@@ -1,0 +1,352 @@
+//! The writer thread: what waits is put into one commit, each operation in its own savepoint.
+
+use std::any::Any;
+use std::ops::Deref;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::JoinHandle;
+
+use rusqlite::{Connection, OpenFlags};
+use tokio::sync::{mpsc, oneshot};
+
+use super::reader::STATEMENTS_KEPT;
+use super::{DbError, Reader};
+
+/// Operations in one commit at most. More gains nothing measurable and delays the first.
+const BATCH_MAX: usize = 64;
+/// Operations waiting at most; a caller beyond that waits to be queued.
+const QUEUE_MAX: usize = 1_024;
+
+/// State in memory that must follow the transaction: forward with a commit, back with a rollback.
+///
+/// The ledger keeps the frontier of its tree in one.
+pub trait TxState: Any + Send {
+    /// A savepoint begins: remember where we are.
+    fn mark(&mut self);
+    /// The savepoint was undone: go back to the last mark.
+    fn revert(&mut self);
+    /// The transaction is about to commit: write what was kept in memory.
+    ///
+    /// # Errors
+    /// The SQL failed; the whole batch is undone.
+    fn flush(&mut self, sql: &Reader<'_>) -> Result<(), DbError>;
+    /// The commit is on disk.
+    fn committed(&mut self);
+    /// The whole batch was undone: go back to the last commit.
+    fn aborted(&mut self);
+}
+
+/// What an operation may do on the writer thread. Reads through it see its own writes.
+pub struct WriteTx<'c> {
+    reader: Reader<'c>,
+    state: Option<&'c mut (dyn TxState + 'static)>,
+    on_rollback: Vec<OnRollback>,
+}
+
+type OnRollback = Box<dyn FnOnce(&mut WriteTx<'_>) -> Result<(), DbError> + Send>;
+
+impl<'c> Deref for WriteTx<'c> {
+    type Target = Reader<'c>;
+    fn deref(&self) -> &Reader<'c> {
+        &self.reader
+    }
+}
+
+impl<'c> WriteTx<'c> {
+    /// The reader and the attached state, when it is an `S`.
+    pub fn parts<S: TxState>(&mut self) -> (Reader<'c>, Option<&mut S>) {
+        let state = self.state.as_deref_mut().and_then(|s| (s as &mut dyn Any).downcast_mut::<S>());
+        (self.reader, state)
+    }
+
+    /// Keeps `f` for the case that this operation fails: it then runs in a savepoint of its own, after the
+    /// operation's changes were undone. This is how a denied attempt is recorded.
+    pub fn on_rollback(&mut self, f: impl FnOnce(&mut WriteTx<'_>) -> Result<(), DbError> + Send + 'static) {
+        self.on_rollback.push(Box::new(f));
+    }
+}
+
+/// Counters of the writer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct WriterStats {
+    /// Commits made.
+    pub commits: u64,
+    /// Operations in them.
+    pub operations: u64,
+}
+
+trait Job: Send {
+    /// Runs the operation; false when its changes are to be undone.
+    fn run(&mut self, tx: &mut WriteTx<'_>) -> bool;
+    /// Answers the caller, after the commit or instead of it.
+    fn answer(self: Box<Self>, failure: Option<DbError>);
+}
+
+struct Operation<F, T, E> {
+    f: Option<F>,
+    result: Option<Result<T, E>>,
+    reply: oneshot::Sender<Result<T, E>>,
+}
+
+impl<F, T, E> Job for Operation<F, T, E>
+where
+    F: FnOnce(&mut WriteTx<'_>) -> Result<T, E> + Send,
+    T: Send,
+    E: From<DbError> + Send,
+{
+    fn run(&mut self, tx: &mut WriteTx<'_>) -> bool {
+        let Some(f) = self.f.take() else { return false };
+        let result = catch_unwind(AssertUnwindSafe(|| f(tx))).unwrap_or_else(|_| Err(DbError::Panicked.into()));
+        let ok = result.is_ok();
+        self.result = Some(result);
+        ok
+    }
+
+    fn answer(self: Box<Self>, failure: Option<DbError>) {
+        let result = match (failure, self.result) {
+            (Some(failure), _) => Err(failure.into()),
+            (None, Some(result)) => result,
+            (None, None) => Err(DbError::Panicked.into()),
+        };
+        // A caller that went away does not undo what it asked for.
+        let _gone = self.reply.send(result);
+    }
+}
+
+enum Message {
+    Run(Box<dyn Job>),
+    Attach(Box<dyn TxState>),
+    Close,
+}
+
+pub(super) struct Writer {
+    queue: mpsc::Sender<Message>,
+    thread: std::sync::Mutex<Option<JoinHandle<()>>>,
+    counters: Arc<Counters>,
+}
+
+#[derive(Default)]
+struct Counters {
+    commits: AtomicU64,
+    operations: AtomicU64,
+}
+
+impl Writer {
+    pub(super) fn start(conn: Connection) -> Result<Self, DbError> {
+        let (queue, waiting) = mpsc::channel(QUEUE_MAX);
+        let counters = Arc::new(Counters::default());
+        let theirs = Arc::clone(&counters);
+        let thread = std::thread::Builder::new()
+            .name("db-writer".into())
+            .spawn(move || Loop { conn, state: None, counters: theirs }.run(waiting))?;
+        Ok(Self { queue, thread: std::sync::Mutex::new(Some(thread)), counters })
+    }
+
+    pub(super) async fn write<T, E, F>(&self, f: F) -> Result<T, E>
+    where
+        F: FnOnce(&mut WriteTx<'_>) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<DbError> + Send + 'static,
+    {
+        let (job, answer) = operation(f);
+        if self.queue.send(Message::Run(job)).await.is_err() {
+            return Err(DbError::Stopped.into());
+        }
+        answer.await.unwrap_or_else(|_| Err(DbError::Stopped.into()))
+    }
+
+    pub(super) fn write_blocking<T, E, F>(&self, f: F) -> Result<T, E>
+    where
+        F: FnOnce(&mut WriteTx<'_>) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<DbError> + Send + 'static,
+    {
+        let (job, answer) = operation(f);
+        if self.queue.blocking_send(Message::Run(job)).is_err() {
+            return Err(DbError::Stopped.into());
+        }
+        answer.blocking_recv().unwrap_or_else(|_| Err(DbError::Stopped.into()))
+    }
+
+    pub(super) fn attach(&self, state: Box<dyn TxState>) -> Result<(), DbError> {
+        let mut message = Message::Attach(state);
+        // The queue is drained by its own thread, so this ends; `blocking_send` would panic inside a runtime.
+        loop {
+            match self.queue.try_send(message) {
+                Ok(()) => return Ok(()),
+                Err(mpsc::error::TrySendError::Closed(_)) => return Err(DbError::Stopped),
+                Err(mpsc::error::TrySendError::Full(back)) => {
+                    message = back;
+                    std::thread::yield_now();
+                }
+            }
+        }
+    }
+
+    pub(super) fn stats(&self) -> WriterStats {
+        WriterStats {
+            commits: self.counters.commits.load(Ordering::Relaxed),
+            operations: self.counters.operations.load(Ordering::Relaxed),
+        }
+    }
+
+    pub(super) fn close(&self) {
+        let thread = self.thread.lock().map(|mut t| t.take()).unwrap_or_default();
+        let Some(thread) = thread else { return };
+        let mut message = Message::Close;
+        while let Err(mpsc::error::TrySendError::Full(back)) = self.queue.try_send(message) {
+            message = back;
+            std::thread::yield_now();
+        }
+        let _panicked = thread.join();
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+type Answer<T, E> = oneshot::Receiver<Result<T, E>>;
+
+fn operation<T, E, F>(f: F) -> (Box<dyn Job>, Answer<T, E>)
+where
+    F: FnOnce(&mut WriteTx<'_>) -> Result<T, E> + Send + 'static,
+    T: Send + 'static,
+    E: From<DbError> + Send + 'static,
+{
+    let (reply, answer) = oneshot::channel();
+    (Box::new(Operation { f: Some(f), result: None, reply }), answer)
+}
+
+struct Loop {
+    conn: Connection,
+    state: Option<Box<dyn TxState>>,
+    counters: Arc<Counters>,
+}
+
+impl Loop {
+    fn run(mut self, mut waiting: mpsc::Receiver<Message>) {
+        let mut batch = Vec::with_capacity(BATCH_MAX);
+        loop {
+            let mut closing = false;
+            let mut next = waiting.blocking_recv();
+            while let Some(message) = next.take() {
+                match message {
+                    Message::Run(job) => batch.push(job),
+                    Message::Attach(state) => self.state = Some(state),
+                    Message::Close => closing = true,
+                }
+                if batch.len() < BATCH_MAX && !closing {
+                    next = waiting.try_recv().ok();
+                }
+            }
+            if batch.is_empty() && !closing {
+                // All senders are gone.
+                return;
+            }
+            if !batch.is_empty() {
+                self.commit(&mut batch);
+            }
+            if closing {
+                return;
+            }
+        }
+    }
+
+    fn commit(&mut self, batch: &mut Vec<Box<dyn Job>>) {
+        let outcome = self.transaction(batch);
+        match outcome {
+            Ok(()) => {
+                if let Some(state) = &mut self.state {
+                    state.committed();
+                }
+                self.counters.commits.fetch_add(1, Ordering::Relaxed);
+                self.counters.operations.fetch_add(batch.len() as u64, Ordering::Relaxed);
+                batch.drain(..).for_each(|job| job.answer(None));
+            }
+            Err(error) if error.is_io() => leave(&error),
+            Err(error) => {
+                let _already = self.conn.execute_batch("ROLLBACK");
+                if let Some(state) = &mut self.state {
+                    state.aborted();
+                }
+                let full = error.is_full();
+                tracing::error!(%error, "a batch of writes was undone");
+                for job in batch.drain(..) {
+                    job.answer(Some(if full { DbError::Full } else { DbError::Corrupt(error.to_string()) }));
+                }
+            }
+        }
+    }
+
+    fn transaction(&mut self, batch: &mut [Box<dyn Job>]) -> Result<(), DbError> {
+        execute(&self.conn, "BEGIN IMMEDIATE")?;
+        for job in batch.iter_mut() {
+            let mut tx =
+                WriteTx { reader: Reader::new(&self.conn), state: self.state.as_deref_mut(), on_rollback: Vec::new() };
+            tx.in_savepoint(|tx| job.run(tx))?;
+            for kept in std::mem::take(&mut tx.on_rollback) {
+                let mut failure = None;
+                tx.in_savepoint(|tx| kept(tx).map_err(|e| failure = Some(e)).is_ok())?;
+                // What was promised to be recorded could not be: nobody in this batch may be answered.
+                failure.map_or(Ok(()), Err)?;
+            }
+        }
+        if let Some(state) = &mut self.state {
+            state.flush(&Reader::new(&self.conn))?;
+        }
+        execute(&self.conn, "COMMIT")
+    }
+}
+
+impl WriteTx<'_> {
+    /// Runs `f` between a savepoint and its release, or its undoing when `f` says false.
+    fn in_savepoint(&mut self, f: impl FnOnce(&mut Self) -> bool) -> Result<(), DbError> {
+        let conn = self.reader.sql();
+        execute(conn, "SAVEPOINT operation")?;
+        if let Some(state) = self.state.as_deref_mut() {
+            state.mark();
+        }
+        if f(self) {
+            self.on_rollback.clear();
+        } else {
+            if conn.is_autocommit() {
+                // SQLite itself ended the transaction (disk full, I/O error): nothing of the batch is left.
+                return Err(DbError::Full);
+            }
+            execute(conn, "ROLLBACK TO operation")?;
+            if let Some(state) = self.state.as_deref_mut() {
+                state.revert();
+            }
+        }
+        execute(conn, "RELEASE operation")
+    }
+}
+
+/// Ends the process: what the disk holds is no longer known, and a retry could make it worse.
+fn leave(error: &DbError) -> ! {
+    tracing::error!(%error, code = "storage_io", "the disk failed under a commit; exiting, nothing unwritten was acknowledged");
+    #[expect(clippy::disallowed_methods, reason = "no destructor may run: none can know what is on disk")]
+    std::process::exit(1)
+}
+
+fn execute(conn: &Connection, sql: &str) -> Result<(), DbError> {
+    conn.prepare_cached(sql)?.execute([])?;
+    Ok(())
+}
+
+pub(super) fn open_connection(path: &Path) -> Result<Connection, DbError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let conn = Connection::open_with_flags(path, flags)?;
+    conn.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
+    conn.execute_batch(
+        "PRAGMA busy_timeout=5000; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;
+         PRAGMA secure_delete=ON; PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON;
+         PRAGMA temp_store=MEMORY; PRAGMA journal_size_limit=67108864;",
+    )?;
+    Ok(conn)
+}
