@@ -84,7 +84,7 @@ mod tests {
     #[test]
     fn rooms_and_top_level_files_open_with_their_description() {
         for file in ["src/op.rs", "src/vault/mod.rs", "src/http/api/mod.rs"] {
-            assert_eq!(messages(file, "use std::fmt;\n//! late\n").len(), 1, "{file}");
+            assert_eq!(messages(file, "// A plain comment.\nuse std::fmt;\n").len(), 1, "{file}");
             assert!(messages(file, "//! What it is.\nuse std::fmt;\n").is_empty(), "{file}");
         }
         assert!(messages("src/vault/get.rs", "use std::fmt;").is_empty());
