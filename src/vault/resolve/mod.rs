@@ -37,7 +37,7 @@ mod tree;
 mod tests;
 
 pub use error::{BrokenReference, EnvironmentLabel, Place, Reason, ResolveError};
-pub use list::{ListedSecret, list_folder};
+pub use list::{ListedSecret, list_folder, locate};
 pub use source::{EnvironmentFacts, EnvironmentId, SecretFacts, SecretId, Source, State, StoredSecret};
 
 /// Most references in a row, from a value to the last one it needs.
