@@ -126,3 +126,16 @@ fn a_narrowed_flow_names_what_is_lost_in_all_folders() {
     ];
     assert_eq!(broken, expected);
 }
+
+#[test]
+fn an_environment_that_is_still_to_be_made_is_checked_as_a_whole() {
+    let mut world = World::shop();
+    world.set("shop/base:/A", "a");
+    world.set("shop/base:/B", "${base.GONE}");
+    let mut child = world.facts(world.id("shop/staging")).clone();
+    child.id = Id::from_bytes([8; 16]);
+    child.parent = Some(world.id("shop/base"));
+    let id = child.id;
+    let proposed = Proposed::new(&world, []).with_environment(child);
+    assert_eq!(newly_broken(&proposed, id, Names::All).expect("checked").len(), 1);
+}

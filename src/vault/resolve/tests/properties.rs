@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
-use crate::vault::model::{Origin, Visibility};
+use crate::vault::model::{Origin, SecretName, Visibility};
 use crate::vault::resolve::{BrokenReference, Found, Options, Part, Reason, ResolveError, ResolvedEntry};
 
 use super::oracle::{Answer, At, Content, Environment, FOLDERS, FlowSpec, NAMES, No, Oracle, Piece, Spec};
@@ -141,14 +141,16 @@ fn assert_folder(spec: &Spec, world: &World, environment: usize, folder: usize, 
         answers.iter().filter(|(_, answer)| **answer == Err(No::Broken)).map(|(name, _)| place_of(*name)).collect();
     match world.folder_of(&place, Options { may_use_restricted: may }) {
         Err(ResolveError::Broken(broken)) => {
-            broken.iter().for_each(|broken| assert_path_is_real(spec, broken));
+            for broken in &broken {
+                assert_path_is_real(spec, broken);
+            }
             let names: BTreeSet<String> = broken.iter().map(|broken| broken.trail[0].to_string()).collect();
             assert_eq!(names, broken_names, "broken in {place}");
         }
         Err(other) => panic!("{place}: {other}"),
         Ok(resolved) => {
             assert_eq!(broken_names, BTreeSet::new(), "broken in {place}");
-            let withheld: Vec<&str> = resolved.withheld.iter().map(|name| name.as_str()).collect();
+            let withheld: Vec<&str> = resolved.withheld.iter().map(SecretName::as_str).collect();
             let whole: Vec<_> = answers.iter().filter_map(|(name, a)| a.as_ref().ok().map(|a| (*name, a))).collect();
             let is_withheld = |(_, answer): &&(usize, &Answer)| answer.bytes.is_none();
             assert_eq!(
@@ -179,7 +181,9 @@ fn assert_one(spec: &Spec, world: &World, at: At, may: bool) {
             assert_entry(spec, world, at, &entry, &answer);
         }
         (Err(ResolveError::Broken(broken)), Err(No::Broken)) => {
-            broken.iter().for_each(|broken| assert_path_is_real(spec, broken));
+            for broken in &broken {
+                assert_path_is_real(spec, broken);
+            }
         }
         (found, answer) => panic!("{}: {found:?}, but the oracle says {answer:?}", spec.place(at)),
     }
