@@ -86,11 +86,18 @@ impl<S: Source> Source for Proposed<'_, S> {
 
     fn find_environment(
         &self,
-        seen_from: EnvironmentId,
+        seen_from: &EnvironmentFacts,
         project: Option<&Slug>,
         environment: &Slug,
     ) -> Result<Option<EnvironmentId>, S::Error> {
-        self.now.find_environment(seen_from, project, environment)
+        let is_meant = |facts: &&EnvironmentFacts| {
+            let project_fits = project.map_or(facts.project == seen_from.project, |slug| facts.project_slug == *slug);
+            project_fits && facts.slug == *environment
+        };
+        match self.environments.values().find(is_meant) {
+            Some(changed) => Ok(Some(changed.id)),
+            None => self.now.find_environment(seen_from, project, environment),
+        }
     }
 
     fn secret(

@@ -144,7 +144,7 @@ impl<'s, S: Source> Tree<'s, S> {
         if let Some(found) = self.found.get(&key) {
             return Ok(*found);
         }
-        let found = self.source.find_environment(seen_from.id, project, environment).map_err(ResolveError::Source)?;
+        let found = self.source.find_environment(seen_from, project, environment).map_err(ResolveError::Source)?;
         self.found.insert(key, found);
         Ok(found)
     }

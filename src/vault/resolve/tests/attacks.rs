@@ -302,7 +302,7 @@ impl Source for Sealed {
 
     fn find_environment(
         &self,
-        seen_from: EnvironmentId,
+        seen_from: &EnvironmentFacts,
         project: Option<&Slug>,
         environment: &Slug,
     ) -> Result<Option<EnvironmentId>, Self::Error> {

@@ -7,7 +7,7 @@ use crate::vault::model::{Flow, FolderPath, SecretName, Visibility};
 use crate::vault::resolve::check::{Change, Names, NewSecret, Proposed, newly_broken};
 use crate::vault::resolve::{SecretFacts, State};
 
-use super::world::World;
+use super::world::{World, slug};
 
 fn write(world: &World, place: &str, value: &str) -> Change {
     let (environment, path, name) = world.place(place);
@@ -134,6 +134,7 @@ fn an_environment_that_is_still_to_be_made_is_checked_as_a_whole() {
     world.set("shop/base:/B", "${base.GONE}");
     let mut child = world.facts(world.id("shop/staging")).clone();
     child.id = Id::from_bytes([8; 16]);
+    child.slug = slug("new");
     child.parent = Some(world.id("shop/base"));
     let id = child.id;
     let proposed = Proposed::new(&world, []).with_environment(child);
