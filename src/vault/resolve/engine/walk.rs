@@ -131,7 +131,7 @@ impl Opened {
 fn parse(bytes: &SecretBytes, interpolate: bool) -> Result<Option<Template>, Reason> {
     let bytes = bytes.expose();
     let text = match std::str::from_utf8(bytes) {
-        Ok(text) if interpolate && text.contains("${") => text,
+        Ok(text) if interpolate && text.contains('$') => text,
         _ => return Ok(None),
     };
     Template::parse(text).map(Some).map_err(Reason::Syntax)

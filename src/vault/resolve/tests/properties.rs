@@ -64,6 +64,35 @@ fn spec() -> impl Strategy<Value = Spec> {
     (environments(), contents).prop_map(|(environments, contents)| Spec { environments, contents })
 }
 
+/// Worlds of long ways: each name refers only to the next ones, so values pass through many environments,
+/// and most flows admit most of them. Here a value leaks if anything on its way is forgotten.
+fn ladders() -> impl Strategy<Value = Spec> {
+    let listed = prop::sample::subsequence((0..ENVIRONMENTS).collect::<Vec<_>>(), ENVIRONMENTS - 3..=ENVIRONMENTS);
+    let flow = prop_oneof![1 => Just(FlowSpec::Tree), 2 => listed.prop_map(FlowSpec::Listed)];
+    let flows = prop::collection::vec(flow, ENVIRONMENTS);
+    let step = (0..ENVIRONMENTS, prop::bool::weighted(0.7), prop::bool::weighted(0.9));
+    let steps = prop::collection::vec(step, ENVIRONMENTS * NAMES.len());
+    (environments(), flows, steps).prop_map(|(mut environments, flows, steps)| {
+        for (environment, flow) in environments.iter_mut().zip(flows) {
+            environment.flow = flow;
+        }
+        let mut contents = BTreeMap::new();
+        for (index, (environment, qualified, stored)) in steps.into_iter().enumerate() {
+            let (holder, name) = (index / NAMES.len(), index % NAMES.len());
+            let piece = match name + 1 {
+                next if next == NAMES.len() => Piece::Text("v"),
+                next if qualified => Piece::Project { environment, folder: 0, name: next },
+                next => Piece::Late { folder: None, name: next },
+            };
+            let value = Content::Value { pieces: vec![piece], interpolate: true, visibility: Visibility::Masked };
+            if stored {
+                contents.insert((holder, 0, name), value);
+            }
+        }
+        Spec { environments, contents }
+    })
+}
+
 /// What the oracle says of every name of a folder; none when it would take too long.
 fn expected(spec: &Spec, environment: usize, folder: usize, may: bool) -> Option<BTreeMap<usize, Result<Answer, No>>> {
     let mut oracle = Oracle::new(spec, may);
@@ -208,6 +237,16 @@ proptest! {
         let world = spec.world();
         for at in (0..ENVIRONMENTS).flat_map(|e| (0..NAMES.len()).map(move |name| (e, name % 2, name))) {
             assert_one(&spec, &world, at, may);
+        }
+    }
+
+    #[test]
+    fn no_way_is_long_enough_to_launder_a_value(spec in ladders()) {
+        let world = spec.world();
+        for environment in 0..ENVIRONMENTS {
+            for name in 0..NAMES.len() {
+                assert_one(&spec, &world, (environment, 0, name), true);
+            }
         }
     }
 }
