@@ -29,7 +29,6 @@ pub(crate) struct Server {
     events: Receiver<Event>,
     log: Arc<Mutex<Vec<String>>>,
     /// The directory's guard, where the server owns it: removed after the process has ended.
-    #[expect(dead_code, reason = "kept for its drop")]
     owned_data: Option<tempfile::TempDir>,
 }
 
