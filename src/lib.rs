@@ -5,5 +5,14 @@
 //! Imports go downwards only; ARCHITECTURE.md has the table and `tests/it/architecture.rs` holds it.
 #![forbid(unsafe_code)]
 
+pub mod auth;
+pub mod config;
 pub mod db;
+pub mod keys;
+pub mod ledger;
+pub mod op;
+pub mod orgs;
+pub mod policy;
+pub mod telemetry;
 pub mod types;
+pub mod vault;

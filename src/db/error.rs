@@ -38,7 +38,7 @@ pub enum DbError {
 }
 
 impl DbError {
-    /// The stable code.
+    /// The stable code; also without the trait in scope.
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Full => "storage_full",
@@ -80,5 +80,21 @@ impl DbError {
     /// Whether the file system failed under SQLite.
     pub(super) fn is_io(&self) -> bool {
         matches!(self, Self::Sqlite(e) if e.sqlite_error_code() == Some(rusqlite::ErrorCode::SystemIoFailure))
+    }
+}
+
+impl crate::types::Failure for DbError {
+    fn class(&self) -> crate::types::Class {
+        match self {
+            Self::Full => crate::types::Class::StorageFull,
+            Self::Stopped => crate::types::Class::Unavailable,
+            _ => crate::types::Class::Internal,
+        }
+    }
+    fn code(&self) -> &'static str {
+        self.code()
+    }
+    fn hint(&self) -> String {
+        self.hint().to_owned()
     }
 }

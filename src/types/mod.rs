@@ -5,6 +5,7 @@
 
 mod clock;
 mod email;
+mod failure;
 mod id;
 mod page;
 mod secret;
@@ -12,6 +13,7 @@ mod slug;
 
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use email::Email;
+pub use failure::{Class, Failure, Problem, chain};
 pub use id::{Id, IdKind, kinds};
 pub use page::{Cursor, Limit, Page};
 pub use secret::{Secret, SecretBytes, SecretString};

@@ -1,0 +1,116 @@
+//! Typed ciphers, one per context: whoever holds one can open that context and nothing else.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::KeyError;
+use super::aead::Suite;
+use super::envelope::{Chain, Context, Parts, Sealer};
+use crate::types::{Id, SecretBytes, kinds};
+
+/// What a secret's ciphertext is bound to besides its organization and environment, which the cipher knows.
+/// Any of it changed by hand, and the value does not open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SecretAad<'a> {
+    /// The secret the value is of.
+    pub row: Id<kinds::SecretRow>,
+    /// The version of that secret.
+    pub version: u32,
+    /// Which field of the version: `value`, `comment`, …
+    pub field: &'static str,
+    /// The version's state, as stored: a deleted one turned into a set one by hand does not open.
+    pub state: &'a str,
+    /// The folder.
+    pub path: &'a str,
+    /// The secret's name.
+    pub name: &'a str,
+    /// Its visibility, as stored.
+    pub visibility: &'a str,
+    /// Whether references in the value are followed.
+    pub interpolate: bool,
+}
+
+/// Seals and opens the secrets of one environment. Cheap to make; keep one for a whole request.
+pub struct SecretCipher(Sealer);
+
+impl SecretCipher {
+    pub(super) fn new(chain: &Arc<Chain>, environment: Id<kinds::Environment>, suite: Suite) -> Result<Self, KeyError> {
+        let context = Context { kind: "secret", id: *environment.as_bytes() };
+        Sealer::new(chain, context, suite).map(Self)
+    }
+
+    /// Seals `plaintext` under the newest key.
+    ///
+    /// # Errors
+    /// More than 1 MiB, or no randomness.
+    pub fn seal(&self, aad: &SecretAad<'_>, plaintext: &[u8]) -> Result<Ciphertext, KeyError> {
+        self.0.seal(&meaning(aad, &aad.version.to_be_bytes()), plaintext).map(Ciphertext)
+    }
+
+    /// Opens stored bytes of any version and suite.
+    ///
+    /// # Errors
+    /// [`KeyError::Unsealable`] when the bytes or anything in `aad` differ from what was sealed,
+    /// [`KeyError::VersionUnknown`] and [`KeyError::FormatUnknown`] when the header names what is not held.
+    pub fn open(&self, aad: &SecretAad<'_>, stored: &[u8]) -> Result<SecretBytes, KeyError> {
+        self.0.open(&meaning(aad, &aad.version.to_be_bytes()), stored)
+    }
+}
+
+impl fmt::Debug for SecretCipher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretCipher(…)")
+    }
+}
+
+/// The context's id is the environment; it is in the list through the context.
+fn meaning<'a>(aad: &'a SecretAad<'a>, version: &'a [u8; 4]) -> [&'a [u8]; 8] {
+    [
+        aad.row.as_bytes(),
+        version,
+        aad.field.as_bytes(),
+        aad.state.as_bytes(),
+        aad.path.as_bytes(),
+        aad.name.as_bytes(),
+        aad.visibility.as_bytes(),
+        if aad.interpolate { &[1] } else { &[0] },
+    ]
+}
+
+/// Sealed bytes, ready to store.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Ciphertext(Vec<u8>);
+
+impl Ciphertext {
+    /// The bytes to store.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The bytes to store, handed over.
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.0
+    }
+
+    /// The version of the organization's key `stored` was sealed with, for re-encryption.
+    ///
+    /// # Errors
+    /// [`KeyError::FormatUnknown`] when these are no sealed bytes.
+    pub fn key_version(stored: &[u8]) -> Result<u32, KeyError> {
+        Parts::of(stored).map(|parts| parts.version)
+    }
+
+    /// The suite `stored` was sealed with.
+    ///
+    /// # Errors
+    /// [`KeyError::FormatUnknown`] when these are no sealed bytes.
+    pub fn suite(stored: &[u8]) -> Result<Suite, KeyError> {
+        Parts::of(stored).map(|parts| parts.suite)
+    }
+}
+
+impl fmt::Debug for Ciphertext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Ciphertext({} bytes)", self.0.len())
+    }
+}
