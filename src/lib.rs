@@ -6,10 +6,13 @@
 #![forbid(unsafe_code)]
 
 pub mod auth;
+pub mod cli;
+pub mod config;
 pub mod db;
 pub mod keys;
 pub mod ledger;
 pub mod op;
 pub mod orgs;
+pub mod telemetry;
 pub mod types;
 pub mod vault;
