@@ -112,7 +112,8 @@ impl Request {
     fn url(&self, base: &Url) -> Result<Url, CliError> {
         let mut url = base.clone();
         {
-            let mut path = url.path_segments_mut().map_err(|()| CliError::usage("the server URL cannot have a path"))?;
+            let mut path =
+                url.path_segments_mut().map_err(|()| CliError::usage("the server URL cannot have a path"))?;
             path.pop_if_empty().extend(["api", "v1"]);
             for segment in &self.segments {
                 if matches!(segment.as_str(), "" | "." | "..") {
@@ -183,7 +184,8 @@ impl Client {
         if base.scheme() == "http" {
             builder = builder.tls_certs_only(std::iter::empty());
         }
-        let http = builder.build().map_err(|e| CliError::failed(format!("the HTTP client does not start: {}", chain(&e))))?;
+        let http =
+            builder.build().map_err(|e| CliError::failed(format!("the HTTP client does not start: {}", chain(&e))))?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_io()
             .enable_time()
@@ -213,7 +215,9 @@ impl Client {
             let etag = header(&response, "etag");
             self.read(response, &mut |chunk| {
                 if body.len() + chunk.len() > MAX_ANSWER {
-                    return Err(CliError::failed("the server's answer is larger than 64 MiB").hint("ask for less at once"));
+                    return Err(
+                        CliError::failed("the server's answer is larger than 64 MiB").hint("ask for less at once")
+                    );
                 }
                 body.extend_from_slice(chunk);
                 Ok(())
@@ -291,12 +295,12 @@ impl Client {
         let retry_after = header(&response, "retry-after");
         let mut body = Vec::new();
         // An error page may be anything: a megabyte of it is enough to find the sentence.
-        let read = self.read(response, &mut |chunk| {
+        let mut sink = |chunk: &[u8]| {
             let room = (1 << 20) - body.len().min(1 << 20);
             body.extend_from_slice(&chunk[..chunk.len().min(room)]);
             if room < chunk.len() { Err(CliError::failed("long")) } else { Ok(()) }
-        });
-        drop(read.await);
+        };
+        drop(self.read(response, &mut sink).await);
         let error = CliError::from_answer(status.as_u16(), request_id, location.as_deref(), &body);
         Err(match retry_after {
             Some(seconds) if status.as_u16() == 429 => error.hint(format!("try again in {seconds} seconds")),
@@ -306,7 +310,8 @@ impl Client {
     }
 
     async fn attempt(&self, request: &Request, url: Url) -> Result<reqwest::Response, reqwest::Error> {
-        let mut builder = self.http.request(request.method.clone(), url).header("accept", "application/json, */*;q=0.1");
+        let mut builder =
+            self.http.request(request.method.clone(), url).header("accept", "application/json, */*;q=0.1");
         if let Some(token) = &self.token {
             builder = builder.bearer_auth(token.expose());
         }

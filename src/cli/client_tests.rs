@@ -58,7 +58,10 @@ fn a_problem_is_read_and_the_token_and_key_were_sent() {
     assert_eq!(error.lines().last().map(String::as_str), Some("request: req_7"));
     let request = server.join().unwrap().remove(0);
     assert!(request.starts_with("POST /api/v1/projects/a%2Fb/restore HTTP/1.1"), "{request}");
-    assert!(request.contains("authorization: Bearer hf_test") && request.contains("idempotency-key: req_"), "{request}");
+    assert!(
+        request.contains("authorization: Bearer hf_test") && request.contains("idempotency-key: req_"),
+        "{request}"
+    );
 }
 
 #[test]
@@ -134,7 +137,8 @@ fn a_name_cannot_climb_out_of_its_path() {
 fn a_base_path_is_kept_and_odd_urls_are_refused() {
     let base = parse_base("https://example.com/holdfast/").unwrap();
     assert_eq!(Request::get(&["whoami"]).url(&base).unwrap().as_str(), "https://example.com/holdfast/api/v1/whoami");
-    for bad in ["", "example.com", "ftp://example.com", "http://a:b@example.com", "http://x/?q=1", "file:///etc/passwd"] {
+    for bad in ["", "example.com", "ftp://example.com", "http://a:b@example.com", "http://x/?q=1", "file:///etc/passwd"]
+    {
         assert_eq!(parse_base(bad).unwrap_err().exit(), Exit::Usage, "{bad}");
     }
 }

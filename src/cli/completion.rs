@@ -53,17 +53,15 @@ pub fn man(context: &Context, args: &ManArgs) -> Result<(), CliError> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
     #[test]
     fn every_shell_has_a_script_and_every_command_a_page() {
         for shell in [clap_complete::Shell::Bash, clap_complete::Shell::Zsh, clap_complete::Shell::Fish] {
             let mut script = Vec::new();
-            clap_complete::generate(shell, &mut super::super::command(), "holdfast", &mut script);
+            clap_complete::generate(shell, &mut crate::cli::command(), "holdfast", &mut script);
             assert!(String::from_utf8(script).unwrap().contains("service-accounts"), "{shell}");
         }
         let dir = tempfile::tempdir().unwrap();
-        clap_mangen::generate_to(super::super::command(), dir.path()).unwrap();
+        clap_mangen::generate_to(crate::cli::command(), dir.path()).unwrap();
         for page in ["holdfast.1", "holdfast-run.1", "holdfast-secrets-set.1"] {
             assert!(dir.path().join(page).is_file(), "{page}");
         }

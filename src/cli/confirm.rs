@@ -34,18 +34,18 @@ enum Decision {
     Ask,
 }
 
-fn decide(args: &SevereArgs, what: &str, name: &str, interactive: bool) -> Result<Decision, CliError> {
+fn decide(args: &SevereArgs, act: &str, name: &str, interactive: bool) -> Result<Decision, CliError> {
     match &args.confirm {
         _ if args.dry_run => Ok(Decision::Plan),
         Some(typed) if typed == name => Ok(Decision::Act),
-        Some(typed) => Err(CliError::usage(format!("--confirm {typed} does not name the {what} {name}"))),
+        Some(typed) => Err(CliError::usage(format!("--confirm {typed} is not {name}, whose name it must be"))),
         None if interactive => Ok(Decision::Ask),
-        None => Err(CliError::usage(format!("this deletes the {what} {name}, and nobody can be asked"))
+        None => Err(CliError::usage(format!("this would {act} {name}, and nobody can be asked"))
             .hint(format!("--dry-run shows what would happen; --confirm {name} does it"))),
     }
 }
 
-/// Does a severe act on the `what` called `name`; `request` makes the request of the act.
+/// Does a severe act, like `delete the project`, on what is called `name`; `request` makes its request.
 /// Answers `None` when only the plan was asked for: it is printed.
 ///
 /// # Errors
@@ -53,21 +53,21 @@ fn decide(args: &SevereArgs, what: &str, name: &str, interactive: bool) -> Resul
 pub fn severe(
     context: &Context,
     args: &SevereArgs,
-    what: &str,
+    act: &str,
     name: &str,
     request: impl Fn() -> Request,
 ) -> Result<Option<Value>, CliError> {
     let plan = || context.ask(&request().flag("dry_run", true));
-    match decide(args, what, name, context.input.interactive())? {
+    match decide(args, act, name, context.input.interactive())? {
         Decision::Plan => {
             context.output.answer(&plan()?)?;
             return Ok(None);
         }
         Decision::Ask => {
             context.output.show_plan(&plan()?);
-            let typed = context.input.text(None, &format!("Type {name} to delete the {what}:"), "--confirm")?;
+            let typed = context.input.text(None, &format!("Type {name} to {act}:"), "--confirm")?;
             if typed.trim() != name {
-                return Err(CliError::failed("that is not its name; nothing was deleted"));
+                return Err(CliError::failed("that is not its name; nothing was done"));
             }
         }
         Decision::Act => {}
@@ -100,20 +100,23 @@ mod tests {
     #[test]
     fn a_script_must_name_what_it_deletes() {
         for interactive in [false, true] {
-            assert_eq!(decide(&args(false, Some("shop")), "project", "shop", interactive).unwrap(), Decision::Act);
-            let wrong = decide(&args(false, Some("shpo")), "project", "shop", interactive).unwrap_err();
+            assert_eq!(
+                decide(&args(false, Some("shop")), "delete the project", "shop", interactive).unwrap(),
+                Decision::Act
+            );
+            let wrong = decide(&args(false, Some("shpo")), "delete the project", "shop", interactive).unwrap_err();
             assert_eq!(wrong.exit(), Exit::Usage);
         }
-        let silent = decide(&args(false, None), "project", "shop", false).unwrap_err();
+        let silent = decide(&args(false, None), "delete the project", "shop", false).unwrap_err();
         assert_eq!(silent.exit(), Exit::Usage);
         assert!(silent.lines()[1].contains("--confirm shop"), "{:?}", silent.lines());
     }
 
     #[test]
     fn a_person_is_asked_and_a_plan_needs_nobody() {
-        assert_eq!(decide(&args(false, None), "project", "shop", true).unwrap(), Decision::Ask);
+        assert_eq!(decide(&args(false, None), "delete the project", "shop", true).unwrap(), Decision::Ask);
         for interactive in [false, true] {
-            assert_eq!(decide(&args(true, None), "project", "shop", interactive).unwrap(), Decision::Plan);
+            assert_eq!(decide(&args(true, None), "delete the project", "shop", interactive).unwrap(), Decision::Plan);
         }
     }
 }

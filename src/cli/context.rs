@@ -103,7 +103,9 @@ impl Context {
         let project = self.project(None)?;
         let environment = match named {
             Some(name) => name.to_owned(),
-            None => self.config()?.environment.as_ref().map(|e| e.value.clone()).ok_or_else(|| missing("environment"))?,
+            None => {
+                self.config()?.environment.as_ref().map(|e| e.value.clone()).ok_or_else(|| missing("environment"))?
+            }
         };
         Ok(Place { project, environment })
     }

@@ -58,7 +58,8 @@ mod tests {
             {"name": "disk", "ok": true, "detail": "12 GiB free", "fix": null},
             {"name": "key", "ok": false, "detail": "others can read it", "fix": "chmod 600 root.key"},
         ]});
-        let expected = "ok       disk: 12 GiB free\nproblem  key: others can read it\n         fix: chmod 600 root.key\n";
+        let expected =
+            "ok       disk: 12 GiB free\nproblem  key: others can read it\n         fix: chmod 600 root.key\n";
         assert_eq!(lines(&report), expected);
     }
 }

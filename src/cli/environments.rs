@@ -44,6 +44,7 @@ pub enum EnvironmentsCommand {
     Delete {
         /// The environment
         slug: String,
+        /// How it is confirmed.
         #[command(flatten)]
         severe: SevereArgs,
     },
@@ -216,7 +217,9 @@ pub fn run(context: &Context, command: EnvironmentsCommand) -> Result<(), CliErr
         EnvironmentsCommand::Unlock { slug } => act(slug.as_deref(), "unlock", json!({})),
         EnvironmentsCommand::Delete { slug, severe: args } => {
             let place = context.place(Some(&slug))?;
-            if let Some(deleted) = severe(context, &args, "environment", &slug, || Request::delete(&place.below(&[])))? {
+            if let Some(deleted) =
+                severe(context, &args, "delete the environment", &slug, || Request::delete(&place.below(&[])))?
+            {
                 output.answer(&deleted)?;
                 output.next(&format!("holdfast environments restore {slug} --project {}", place.project));
             }

@@ -40,6 +40,7 @@ pub struct ExportArgs {
     /// Leave out restricted values in place of failing
     #[arg(long)]
     omit_withheld: bool,
+    /// Where it is.
     #[command(flatten)]
     folder: FolderArg,
 }

@@ -16,8 +16,10 @@ pub enum FoldersCommand {
     /// List the folders beneath a folder
     #[command(visible_alias = "ls")]
     List {
+        /// Where it is.
         #[command(flatten)]
         folder: FolderArg,
+        /// How many.
         #[command(flatten)]
         limit: LimitArg,
     },
@@ -30,6 +32,7 @@ pub enum FoldersCommand {
     Delete {
         /// Its path, like /api
         path: String,
+        /// How it is confirmed.
         #[command(flatten)]
         severe: SevereArgs,
     },
@@ -55,7 +58,9 @@ pub fn run(context: &Context, command: FoldersCommand) -> Result<(), CliError> {
             context.output.item(&answer, COLUMNS)
         }
         FoldersCommand::Delete { path, severe: args } => {
-            match severe(context, &args, "folder", &path, || Request::delete(&segments).query("path", &path))? {
+            match severe(context, &args, "delete the folder", &path, || {
+                Request::delete(&segments).query("path", &path)
+            })? {
                 Some(deleted) => context.output.answer(&deleted),
                 None => Ok(()),
             }

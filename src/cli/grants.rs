@@ -17,8 +17,10 @@ pub enum GrantsCommand {
     /// List grants, all of them or those of somebody or on something
     #[command(visible_alias = "ls")]
     List {
+        /// Whose.
         #[command(flatten)]
         who: WhoArgs,
+        /// How many.
         #[command(flatten)]
         limit: LimitArg,
     },
@@ -26,6 +28,7 @@ pub enum GrantsCommand {
     Create {
         /// owner, admin, maintainer, developer or viewer
         role: String,
+        /// Whose.
         #[command(flatten)]
         who: RequiredWho,
     },

@@ -33,6 +33,7 @@ pub struct ImportArgs {
     /// Its format [default: from its name, else dotenv]
     #[arg(long, value_enum)]
     format: Option<ImportFormat>,
+    /// Where it is.
     #[command(flatten)]
     folder: FolderArg,
     /// Delete what the folder has and the file does not

@@ -71,7 +71,8 @@ impl Input {
             read_file(path, MAX_LINE)?
         };
         strip_line_end(&mut bytes);
-        let text = String::from_utf8(bytes).map_err(|_| CliError::failed(format!("{} is not UTF-8", path.display())))?;
+        let text =
+            String::from_utf8(bytes).map_err(|_| CliError::failed(format!("{} is not UTF-8", path.display())))?;
         if text.is_empty() || text.contains('\n') {
             return Err(CliError::failed(format!("{} must hold exactly one line", path.display())));
         }

@@ -23,6 +23,7 @@ pub enum JobsCommand {
     History {
         /// Its name
         name: String,
+        /// How many.
         #[command(flatten)]
         limit: LimitArg,
     },
@@ -47,9 +48,7 @@ const RUNS: &[Column] =
 pub fn run(context: &Context, command: JobsCommand) -> Result<(), CliError> {
     let output = &context.output;
     match command {
-        JobsCommand::List(limit) => {
-            output.list(&context.ask_list(|| Request::get(&["jobs"]), limit.items())?, COLUMNS)
-        }
+        JobsCommand::List(limit) => output.list(&context.ask_list(|| Request::get(&["jobs"]), limit.items())?, COLUMNS),
         JobsCommand::Run { name } => output.answer(&context.ask(&Request::post(&["jobs", &name, "run"]))?),
         JobsCommand::History { name, limit } => {
             output.list(&context.ask_list(|| Request::get(&["jobs", &name, "history"]), limit.items())?, RUNS)

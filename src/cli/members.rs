@@ -24,6 +24,7 @@ pub enum MembersCommand {
     Remove {
         /// Their e-mail address or id
         user: String,
+        /// How it is confirmed.
         #[command(flatten)]
         severe: SevereArgs,
     },
@@ -79,7 +80,7 @@ pub fn run(context: &Context, command: MembersCommand) -> Result<(), CliError> {
             output.item(&context.ask(&Request::post(&["members"]).body(&fields))?, COLUMNS)
         }
         MembersCommand::Remove { user, severe: args } => {
-            match severe(context, &args, "member", &user, || Request::delete(&["members", &user]))? {
+            match severe(context, &args, "remove the member", &user, || Request::delete(&["members", &user]))? {
                 Some(removed) => output.answer(&removed),
                 None => Ok(()),
             }

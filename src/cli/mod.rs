@@ -61,10 +61,25 @@ pub fn command() -> clap::Command {
     Cli::command()
 }
 
+/// The words of every command, `["secrets", "set"]`, parents before children; the root is empty.
+pub fn command_paths() -> Vec<Vec<String>> {
+    let root = command();
+    let mut open = vec![(Vec::new(), &root)];
+    let mut paths = Vec::new();
+    while let Some((path, command)) = open.pop() {
+        let children = command.get_subcommands().filter(|c| c.get_name() != "help");
+        let below = |c: &'_ clap::Command| [path.clone(), vec![c.get_name().to_owned()]].concat();
+        let children: Vec<_> = children.map(|c| (below(c), c)).collect();
+        open.extend(children.into_iter().rev());
+        paths.push(path);
+    }
+    paths
+}
+
 /// Parses this process's arguments, does what they say, and answers the exit code.
 pub fn main() -> ExitCode {
     // Values and tokens pass through this process: no core dump of it. The program `run` becomes is not affected.
-    drop(rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable));
+    let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(e) => {

@@ -36,6 +36,7 @@ pub enum OrganizationsCommand {
     Delete {
         /// The organization
         slug: String,
+        /// How it is confirmed.
         #[command(flatten)]
         severe: SevereArgs,
     },
@@ -79,7 +80,7 @@ pub fn run(context: &Context, command: OrganizationsCommand) -> Result<(), CliEr
         }
         OrganizationsCommand::Delete { slug, severe: args } => {
             let request = || Request::delete(&["organizations", &slug]);
-            match severe(context, &args, "organization", &slug, request)? {
+            match severe(context, &args, "delete the organization", &slug, request)? {
                 Some(deleted) => output.answer(&deleted),
                 None => Ok(()),
             }

@@ -243,7 +243,7 @@ fn render_table(heading: &[&str], rows: Vec<Vec<String>>, terminal: bool) -> Str
         return String::new();
     }
     let mut table = comfy_table::Table::new();
-    table.load_preset(comfy_table::presets::NOTHING);
+    table.load_style(comfy_table::presets::NOTHING);
     table.set_content_arrangement(comfy_table::ContentArrangement::Dynamic);
     table.set_header(heading.iter().map(|title| title.to_uppercase()));
     table.add_rows(rows);
@@ -271,7 +271,10 @@ fn clean(text: &str) -> String {
     if !text.contains(spoils) {
         return text.to_owned();
     }
-    text.chars().map(|c| if matches!(c, '\n' | '\t') { ' ' } else { c }).map(|c| if spoils(c) { '\u{fffd}' } else { c }).collect()
+    text.chars()
+        .map(|c| if matches!(c, '\n' | '\t') { ' ' } else { c })
+        .map(|c| if spoils(c) { '\u{fffd}' } else { c })
+        .collect()
 }
 
 /// Deepest level an outline shows; below it a value is one line.

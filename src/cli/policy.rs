@@ -29,6 +29,7 @@ Examples:
 pub struct ExplainArgs {
     /// The action, like secret.reveal
     action: String,
+    /// Whose.
     #[command(flatten)]
     who: WhoArgs,
     /// Ask about the organization, whatever this directory is bound to

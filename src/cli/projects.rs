@@ -29,6 +29,7 @@ pub enum ProjectsCommand {
     Delete {
         /// The project
         slug: String,
+        /// How it is confirmed.
         #[command(flatten)]
         severe: SevereArgs,
     },
@@ -103,7 +104,9 @@ pub fn run(context: &Context, command: ProjectsCommand) -> Result<(), CliError> 
             output.item(&context.ask(&Request::patch(&["projects", &project]).body(&fields))?, COLUMNS)
         }
         ProjectsCommand::Delete { slug, severe: args } => {
-            if let Some(deleted) = severe(context, &args, "project", &slug, || Request::delete(&["projects", &slug]))? {
+            if let Some(deleted) =
+                severe(context, &args, "delete the project", &slug, || Request::delete(&["projects", &slug]))?
+            {
                 output.answer(&deleted)?;
                 output.next(&format!("holdfast projects restore {slug}"));
             }

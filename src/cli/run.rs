@@ -47,6 +47,7 @@ pub struct RunArgs {
     /// Leave HOLDFAST_TOKEN in the program's environment
     #[arg(long)]
     keep_token: bool,
+    /// Where it is.
     #[command(flatten)]
     folder: FolderArg,
     /// The program and its arguments
@@ -84,7 +85,9 @@ pub fn run(context: &Context, args: &RunArgs) -> Result<(), CliError> {
     let mut command = Command::new(program);
     command.args(rest);
     if !args.keep_token {
-        CREDENTIALS.iter().for_each(|name| drop(command.env_remove(name)));
+        for name in CREDENTIALS {
+            command.env_remove(name);
+        }
     }
     command.envs(injected(answer, &args.only, &args.exclude)?);
     Err(not_started(program, &command.exec()))
@@ -122,10 +125,11 @@ fn not_started(program: &OsStr, error: &std::io::Error) -> CliError {
     let name = program.display();
     match error.kind() {
         std::io::ErrorKind::NotFound => CliError::new(Exit::CommandNotFound, format!("{name}: command not found")),
-        std::io::ErrorKind::ArgumentListTooLong => {
-            CliError::new(Exit::CannotExecute, format!("{name}: the variables are more than the system lets a program have"))
-                .hint("--only NAME,… passes fewer")
-        }
+        std::io::ErrorKind::ArgumentListTooLong => CliError::new(
+            Exit::CannotExecute,
+            format!("{name}: the variables are more than the system lets a program have"),
+        )
+        .hint("--only NAME,… passes fewer"),
         _ => CliError::new(Exit::CannotExecute, format!("{name}: cannot execute: {error}")),
     }
 }
@@ -187,7 +191,10 @@ mod tests {
 
     #[test]
     fn what_follows_the_program_is_its_own() {
-        for line in [&["run", "--only", "A,B", "--", "prog", "--json", "-e"][..], &["run", "--only=A,B", "prog", "--json", "-e"]] {
+        for line in [
+            &["run", "--only", "A,B", "--", "prog", "--json", "-e"][..],
+            &["run", "--only=A,B", "prog", "--json", "-e"],
+        ] {
             let cli = Cli::try_parse_from(["holdfast"].iter().chain(line)).unwrap();
             assert!(!cli.globals.json);
             let CliCommand::Run(args) = cli.command else { panic!("not run") };

@@ -35,6 +35,7 @@ pub enum SecretsCommand {
     History(NameArgs),
     /// Make an earlier version the newest one
     Rollback {
+        /// Which secret.
         #[command(flatten)]
         name: NameArgs,
         /// The version to go back to
@@ -45,6 +46,7 @@ pub enum SecretsCommand {
     Search {
         /// A part of the name
         query: String,
+        /// How many.
         #[command(flatten)]
         limit: LimitArg,
     },
@@ -67,6 +69,7 @@ pub struct NameArgs {
     /// Its name
     #[arg(value_name = "NAME")]
     name: String,
+    /// Where it is.
     #[command(flatten)]
     folder: FolderArg,
 }
@@ -74,6 +77,7 @@ pub struct NameArgs {
 /// What to list.
 #[derive(Debug, Args)]
 pub struct ListArgs {
+    /// Where it is.
     #[command(flatten)]
     folder: FolderArg,
     /// Those in the folders beneath, too
@@ -82,6 +86,7 @@ pub struct ListArgs {
     /// Only names with this part
     #[arg(long, value_name = "TEXT")]
     search: Option<String>,
+    /// How many.
     #[command(flatten)]
     limit: LimitArg,
 }
@@ -89,6 +94,7 @@ pub struct ListArgs {
 /// What to read.
 #[derive(Debug, Args)]
 pub struct GetArgs {
+    /// Which secret.
     #[command(flatten)]
     name: NameArgs,
     /// Show what is known of it, and not its value (asks for secret.list only)
@@ -116,6 +122,7 @@ pub enum Visibility {
 /// What to set.
 #[derive(Debug, Args)]
 pub struct SetArgs {
+    /// Which secret.
     #[command(flatten)]
     name: NameArgs,
     /// Refused with an explanation: a value is never an argument
@@ -147,6 +154,7 @@ pub struct SetArgs {
 /// What to delete.
 #[derive(Debug, Args)]
 pub struct DeleteArgs {
+    /// Which secret.
     #[command(flatten)]
     name: NameArgs,
     /// Even if other secrets refer to it
@@ -242,12 +250,7 @@ pub fn run(context: &Context, command: SecretsCommand) -> Result<(), CliError> {
 }
 
 /// A request on a secret, or on something below it.
-fn on(
-    context: &Context,
-    name: &NameArgs,
-    verb: fn(&[&str]) -> Request,
-    below: &[&str],
-) -> Result<Request, CliError> {
+fn on(context: &Context, name: &NameArgs, verb: fn(&[&str]) -> Request, below: &[&str]) -> Result<Request, CliError> {
     check_name(&name.name)?;
     let place = context.place(None)?;
     let mut segments = place.below(&["secrets", &name.name]);
@@ -375,8 +378,10 @@ mod tests {
         assert_eq!(fields(&set_args(&["A", "--literal"]), b"x"), json!({"value": "x", "interpolate": false}));
         let binary = json!({"value": "/wA=", "encoding": "base64", "interpolate": false});
         assert_eq!(fields(&set_args(&["A"]), &[0xff, 0]), binary);
-        let line = ["A", "--comment", "c", "--tag", "t", "--tag", "u", "--visibility", "restricted", "--base-version", "0"];
-        let all = json!({"value": "", "comment": "c", "tags": ["t", "u"], "visibility": "restricted", "base_version": 0});
+        let line =
+            ["A", "--comment", "c", "--tag", "t", "--tag", "u", "--visibility", "restricted", "--base-version", "0"];
+        let all =
+            json!({"value": "", "comment": "c", "tags": ["t", "u"], "visibility": "restricted", "base_version": 0});
         assert_eq!(fields(&set_args(&line), b""), all);
     }
 

@@ -39,6 +39,7 @@ pub enum ServiceAccountsCommand {
     Delete {
         /// Its id
         id: String,
+        /// How it is confirmed.
         #[command(flatten)]
         severe: SevereArgs,
     },
@@ -57,6 +58,7 @@ pub enum KeysCommand {
         /// What it is for
         #[arg(long)]
         name: Option<String>,
+        /// When and from where it is good.
         #[command(flatten)]
         limits: TokenLimits,
     },
@@ -65,6 +67,7 @@ pub enum KeysCommand {
     List {
         /// The service account's id
         id: String,
+        /// How many.
         #[command(flatten)]
         limit: LimitArg,
     },
@@ -127,7 +130,7 @@ pub fn run(context: &Context, command: ServiceAccountsCommand) -> Result<(), Cli
         ServiceAccountsCommand::Disable { id } => disable(&id, true),
         ServiceAccountsCommand::Enable { id } => disable(&id, false),
         ServiceAccountsCommand::Delete { id, severe: args } => {
-            match severe(context, &args, "service account", &id, || Request::delete(&[BASE, &id]))? {
+            match severe(context, &args, "delete the service account", &id, || Request::delete(&[BASE, &id]))? {
                 Some(deleted) => output.answer(&deleted),
                 None => Ok(()),
             }

@@ -13,6 +13,7 @@ use crate::config::{ProjectFile, write_project_file};
 /// secret and may be committed.
 #[derive(Debug, Args)]
 pub struct SetupArgs {
+    /// Where it is.
     #[command(flatten)]
     folder: FolderArg,
 }

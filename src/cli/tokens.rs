@@ -30,6 +30,7 @@ pub struct CreateArgs {
     /// What it is for
     #[arg(long)]
     name: String,
+    /// When and from where it is good.
     #[command(flatten)]
     limits: TokenLimits,
 }
