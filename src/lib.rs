@@ -13,6 +13,7 @@ pub mod keys;
 pub mod ledger;
 pub mod op;
 pub mod orgs;
+pub mod policy;
 pub mod telemetry;
 pub mod types;
 pub mod vault;

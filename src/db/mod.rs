@@ -16,6 +16,7 @@
 mod error;
 mod migrate;
 mod reader;
+mod values;
 mod writer;
 
 use std::path::{Path, PathBuf};

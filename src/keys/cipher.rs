@@ -18,6 +18,8 @@ pub struct SecretAad<'a> {
     pub version: u32,
     /// Which field of the version: `value`, `comment`, …
     pub field: &'static str,
+    /// The version's state, as stored: a deleted one turned into a set one by hand does not open.
+    pub state: &'a str,
     /// The folder.
     pub path: &'a str,
     /// The secret's name.
@@ -62,11 +64,12 @@ impl fmt::Debug for SecretCipher {
 }
 
 /// The context's id is the environment; it is in the list through the context.
-fn meaning<'a>(aad: &'a SecretAad<'a>, version: &'a [u8; 4]) -> [&'a [u8]; 7] {
+fn meaning<'a>(aad: &'a SecretAad<'a>, version: &'a [u8; 4]) -> [&'a [u8]; 8] {
     [
         aad.row.as_bytes(),
         version,
         aad.field.as_bytes(),
+        aad.state.as_bytes(),
         aad.path.as_bytes(),
         aad.name.as_bytes(),
         aad.visibility.as_bytes(),

@@ -1,11 +1,10 @@
 //! What can go wrong with keys and what is sealed under them.
 
-use std::borrow::Cow;
 use std::path::PathBuf;
 
 use super::Fingerprint;
 use crate::db::DbError;
-use crate::types::{Id, kinds};
+use crate::types::{Class, Failure, Id, kinds};
 
 /// A failure of the keyring. No message holds key bytes or plaintext.
 #[derive(Debug, thiserror::Error)]
@@ -18,11 +17,13 @@ pub enum KeyError {
         /// Fingerprint of the key that was given.
         given: Fingerprint,
     },
-    /// The database has data and no source has a root key.
-    #[error("the root key is missing: the database wants {wanted}, given was none")]
+    /// The database has data and there is no root key where it should be.
+    #[error("the root key is missing: the database wants {wanted}, given was none ({source_name} is not there)")]
     RootKeyMissing {
         /// Fingerprint of the key the database wants.
         wanted: Fingerprint,
+        /// Where it was looked for, in words.
+        source_name: String,
     },
     /// Others than its owner can read the key file.
     #[error("the root key file {} can be read by others (mode {mode:04o})", path.display())]
@@ -58,9 +59,9 @@ pub enum KeyError {
         problem: String,
     },
     /// A passphrase is too short for a new database.
-    #[error("the root passphrase has fewer than {minimum} characters")]
+    #[error("the root passphrase is shorter than {minimum} characters")]
     PassphraseShort {
-        /// The fewest characters allowed.
+        /// The fewest bytes allowed.
         minimum: usize,
     },
     /// The stored parameters of the passphrase are outside what is sane.
@@ -107,9 +108,20 @@ pub enum KeyError {
     Db(#[from] DbError),
 }
 
-impl KeyError {
-    /// The stable code.
-    pub const fn code(&self) -> &'static str {
+impl Failure for KeyError {
+    fn class(&self) -> Class {
+        match self {
+            Self::Db(db) => db.class(),
+            Self::TooLarge(_) => Class::TooLarge,
+            Self::AlreadyCreated | Self::KeyFileExists(_) => Class::Conflict,
+            Self::NotCreated => Class::Unavailable,
+            Self::RecoveryKeyMalformed(_) => Class::Invalid,
+            Self::RecoveryKeyWrong | Self::RecoveryNone => Class::Unprocessable,
+            _ => Class::Internal,
+        }
+    }
+
+    fn code(&self) -> &'static str {
         match self {
             Self::RootKeyWrong { .. } => "root_key_wrong",
             Self::RootKeyMissing { .. } => "root_key_missing",
@@ -136,14 +148,13 @@ impl KeyError {
         }
     }
 
-    /// What to do about it.
-    pub fn hint(&self) -> Cow<'static, str> {
+    fn hint(&self) -> String {
         let text = match self {
             Self::RootKeyWrong { .. } => "give the key the database wants; see: holdfast serve --root-key-file",
             Self::RootKeyMissing { .. } => {
-                "mount or name its file with --root-key-file, or restore it with the recovery kit"
+                "put it back or name its file with --root-key-file; a recovery kit restores it: holdfast keys recover"
             }
-            Self::KeyFileReadable { path, .. } => return format!("run: chmod 0400 '{}'", path.display()).into(),
+            Self::KeyFileReadable { path, .. } => return format!("run: chmod 0400 '{}'", path.display()),
             Self::KeyFileExists(_) => "move the old key away first, if nothing needs it any more",
             Self::KeyFile { .. } => "check that the path is right and readable by the user holdfast runs as",
             Self::RootKeyMalformed { .. } => "it must be one line: holdfast-root-key-v1: and 44 characters of base64",
@@ -165,6 +176,6 @@ impl KeyError {
             Self::RecoveryNone => "run: holdfast keys recovery-kit",
             Self::Db(db) => db.hint(),
         };
-        Cow::Borrowed(text)
+        text.to_owned()
     }
 }

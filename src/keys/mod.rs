@@ -47,7 +47,7 @@ pub use error::KeyError;
 pub use keyring::{HistoryEntry, InstanceKeys, Keyring, OrganizationKeys, history, wanted};
 pub use mac::{Mac, MacContext, MacKey, MacPurpose};
 pub use passphrase::PassphraseParameters;
-pub use root::{Fingerprint, RootKey, RootKeySources, Source};
+pub use root::{Fingerprint, RootKey, Source};
 pub use signing::LedgerSigner;
 pub use token::{ParsedToken, PlainToken, PublicId, TokenError, TokenHash, TokenKind};
 

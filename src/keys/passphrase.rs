@@ -5,9 +5,8 @@ use zeroize::Zeroizing;
 
 use super::aead::KEY_LEN;
 use super::{KeyError, random};
-use crate::types::SecretString;
 
-/// Fewest characters of the passphrase of a new database: it guards everything, and can be guessed offline.
+/// Fewest bytes of the passphrase of a new database: it guards everything, and can be guessed offline.
 pub(super) const PASSPHRASE_MIN: usize = 15;
 /// What stored parameters may ask for at most, so that a changed row cannot stop the start for ever.
 const MEMORY_MAX_KIB: u32 = 1 << 20;
@@ -43,14 +42,13 @@ impl PassphraseParameters {
         Ok(super::store::passphrase_load(reader)?)
     }
 
-    pub(super) fn stretch(&self, passphrase: &SecretString) -> Result<Zeroizing<[u8; KEY_LEN]>, KeyError> {
+    pub(super) fn stretch(&self, passphrase: &[u8]) -> Result<Zeroizing<[u8; KEY_LEN]>, KeyError> {
         if self.memory_kib > MEMORY_MAX_KIB || self.iterations > ITERATIONS_MAX || self.parallelism > 16 {
             return Err(KeyError::PassphraseParameters);
         }
         let cost = CostParams::new(self.iterations, self.memory_kib, self.parallelism)
             .map_err(|_| KeyError::PassphraseParameters)?;
         let mut key = Zeroizing::new([0; KEY_LEN]);
-        let passphrase = passphrase.expose().as_bytes();
         Argon2::<ID, Sequential>::derive_key(passphrase, &self.salt, &cost, None, None, &mut *key)
             .map_err(|_| KeyError::PassphraseParameters)?;
         Ok(key)

@@ -13,14 +13,12 @@ use zeroize::Zeroizing;
 use super::aead::KEY_LEN;
 use super::passphrase::{PASSPHRASE_MIN, PassphraseParameters};
 use super::{KeyError, command, random};
-use crate::types::{Secret, SecretString};
+use crate::types::Secret;
 
 /// What the one line of a key file begins with.
 const PREFIX: &str = "holdfast-root-key-v1:";
-/// The name of the credential systemd hands in.
-const CREDENTIAL: &str = "holdfast-root-key";
 /// A key file is one line; nothing longer is read.
-const FILE_MAX: u64 = 4_096;
+const FILE_MAX: usize = 4_096;
 
 /// The key above all others: 32 bytes, never in the database.
 pub struct RootKey {
@@ -119,35 +117,18 @@ pub(super) fn fingerprint_of(key: &[u8; KEY_LEN]) -> Fingerprint {
     Fingerprint(first)
 }
 
-/// Where a root key may come from, in the order in which they are asked. The configuration fills it.
-#[derive(Debug, Default)]
-pub struct RootKeySources {
-    /// `--root-key-file`.
-    pub root_key_file: Option<PathBuf>,
-    /// `$CREDENTIALS_DIRECTORY`; its file `holdfast-root-key` is taken when it is there.
-    pub credentials_directory: Option<PathBuf>,
-    /// `HOLDFAST_ROOT_KEY_FILE` or the configuration file.
-    pub configured_key_file: Option<PathBuf>,
-    /// A passphrase, read from wherever the configuration says.
-    pub passphrase: Option<SecretString>,
-    /// A program and its arguments that prints the key line; empty for none.
-    pub command: Vec<String>,
-    /// `<data dir>/root.key`: taken when it is there, made at the first start.
-    pub default_file: PathBuf,
-}
-
-/// Where the root key came from.
+/// Where the root key comes from: exactly one place, which the configuration chose.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
-    /// A file that was named.
+    /// A key file that was named.
     File(PathBuf),
-    /// A systemd credential.
+    /// A systemd credential: `$CREDENTIALS_DIRECTORY/holdfast-root-key`.
     Credential(PathBuf),
-    /// A passphrase.
-    Passphrase,
-    /// A command; its program.
-    Command(String),
-    /// The file beside the database: a stolen disk is readable until the key lives elsewhere.
+    /// A file with a passphrase.
+    PassphraseFile(PathBuf),
+    /// Program and arguments that print the key line; run without a shell, at most 10 s.
+    Command(Vec<String>),
+    /// `root.key` beside the database, made at the first start: a stolen disk is readable until it lives elsewhere.
     DefaultFile(PathBuf),
 }
 
@@ -161,69 +142,63 @@ impl Source {
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::File(path) | Self::DefaultFile(path) => write!(f, "the file {}", path.display()),
-            Self::Credential(path) => write!(f, "the credential {}", path.display()),
-            Self::Passphrase => f.write_str("the passphrase"),
-            Self::Command(program) => write!(f, "the command `{program}`"),
+            Self::File(path) | Self::DefaultFile(path) => write!(f, "the root key file {}", path.display()),
+            Self::Credential(path) => write!(f, "the systemd credential {}", path.display()),
+            Self::PassphraseFile(path) => write!(f, "the passphrase file {}", path.display()),
+            Self::Command(command) => write!(f, "the command `{}`", command.first().map_or("", String::as_str)),
         }
     }
 }
 
-/// Takes the root key from the first source that is there; none when there is no source at all.
+/// Takes the root key from `source`. None only when the default file was not made yet: a place that somebody named
+/// and that is empty is an error, never passed over.
 ///
-/// `stored` are the passphrase parameters of the database ([`PassphraseParameters::stored`]). A source that is
-/// named but fails is an error: the next one is not tried in its place.
+/// `stored` are the passphrase parameters of the database ([`PassphraseParameters::stored`]); without them a
+/// passphrase gets fresh ones, which [`super::Keyring::create`] keeps.
 ///
 /// # Errors
 /// See [`KeyError`]: the file is readable by others, missing or malformed, the command failed, …
-pub fn load(
-    sources: &RootKeySources,
-    stored: Option<&PassphraseParameters>,
-) -> Result<Option<(RootKey, Source)>, KeyError> {
-    if let Some(path) = &sources.root_key_file {
-        return read_file(path, Source::File(path.clone()), OTHERS).map(Some);
-    }
-    if let Some(path) = sources.credentials_directory.as_ref().map(|dir| dir.join(CREDENTIAL)).filter(|p| p.exists()) {
+pub fn load(source: &Source, stored: Option<&PassphraseParameters>) -> Result<Option<RootKey>, KeyError> {
+    let text = match source {
+        Source::DefaultFile(path) => {
+            if !path.try_exists().map_err(|problem| KeyError::KeyFile { path: path.clone(), problem })? {
+                return Ok(None);
+            }
+            read_file(path, OTHERS)?
+        }
+        Source::File(path) => read_file(path, OTHERS)?,
         // systemd shows the mask of its access list as the group's bits.
-        return read_file(&path, Source::Credential(path.clone()), WORLD).map(Some);
-    }
-    if let Some(path) = &sources.configured_key_file {
-        return read_file(path, Source::File(path.clone()), OTHERS).map(Some);
-    }
-    if let Some(passphrase) = &sources.passphrase {
-        return from_passphrase(passphrase, stored).map(|key| Some((key, Source::Passphrase)));
-    }
-    if let Some(program) = sources.command.first() {
-        let source = Source::Command(program.clone());
-        let printed = command::output(&sources.command)?;
-        return RootKey::parse(&printed, &source).map(|key| Some((key, source)));
-    }
-    let path = &sources.default_file;
-    if path.try_exists().map_err(|problem| KeyError::KeyFile { path: path.clone(), problem })? {
-        return read_file(path, Source::DefaultFile(path.clone()), OTHERS).map(Some);
-    }
-    Ok(None)
+        Source::Credential(path) => read_file(path, WORLD)?,
+        Source::PassphraseFile(path) => return from_passphrase(&read_file(path, OTHERS)?, stored).map(Some),
+        Source::Command(command) => command::output(command)?,
+    };
+    RootKey::parse(&text, source).map(Some)
 }
 
-/// [`load`], and the rule for when there is none: with data that wants a key it is missing; without data a first
-/// one is made in the default file. The last answer says whether it was made.
+/// [`load`], and the rule for when there is no key: with data that wants one it is missing; without data a first one
+/// is made in the default file. The second answer says whether it was made.
 ///
 /// `wanted` is the fingerprint the database wants ([`super::wanted`]).
 ///
 /// # Errors
-/// Those of [`load`] and [`create`], [`KeyError::RootKeyMissing`] and [`KeyError::RootKeyWrong`].
+/// Those of [`load`] and [`create`], and [`KeyError::RootKeyMissing`].
 pub fn load_or_create(
-    sources: &RootKeySources,
+    source: &Source,
     stored: Option<&PassphraseParameters>,
     wanted: Option<Fingerprint>,
-) -> Result<(RootKey, Source, bool), KeyError> {
-    match (load(sources, stored)?, wanted) {
-        (Some((key, source)), _) => Ok((key, source, false)),
-        (None, Some(wanted)) => Err(KeyError::RootKeyMissing { wanted }),
-        (None, None) => {
-            let key = create(&sources.default_file)?;
-            Ok((key, Source::DefaultFile(sources.default_file.clone()), true))
+) -> Result<(RootKey, bool), KeyError> {
+    match (load(source, stored), wanted) {
+        (Ok(Some(key)), _) => Ok((key, false)),
+        (Ok(None), None) => match source {
+            Source::DefaultFile(path) => create(path).map(|key| (key, true)),
+            // Not reached: only the default file may be absent.
+            other => Err(KeyError::RootKeyMalformed { source_name: other.to_string() }),
+        },
+        (Ok(None), Some(wanted)) => Err(KeyError::RootKeyMissing { wanted, source_name: source.to_string() }),
+        (Err(KeyError::KeyFile { problem, .. }), Some(wanted)) if problem.kind() == std::io::ErrorKind::NotFound => {
+            Err(KeyError::RootKeyMissing { wanted, source_name: source.to_string() })
         }
+        (Err(error), _) => Err(error),
     }
 }
 
@@ -266,7 +241,7 @@ const OTHERS: u32 = 0o077;
 /// Bits by which the world could.
 const WORLD: u32 = 0o007;
 
-fn read_file(path: &Path, source: Source, refused: u32) -> Result<(RootKey, Source), KeyError> {
+fn read_file(path: &Path, refused: u32) -> Result<Zeroizing<Vec<u8>>, KeyError> {
     let failed = |problem| KeyError::KeyFile { path: path.to_owned(), problem };
     let file = File::open(path).map_err(failed)?;
     // Of the open file: the one that is read is the one that was looked at.
@@ -274,15 +249,19 @@ fn read_file(path: &Path, source: Source, refused: u32) -> Result<(RootKey, Sour
     if mode & refused != 0 {
         return Err(KeyError::KeyFileReadable { path: path.to_owned(), mode });
     }
-    let mut bytes = Zeroizing::new(Vec::with_capacity(128));
-    file.take(FILE_MAX).read_to_end(&mut bytes).map_err(failed)?;
-    RootKey::parse(&bytes, &source).map(|key| (key, source))
+    // Room for all of it at once: no half-grown copy is left behind.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(FILE_MAX + 1));
+    file.take(FILE_MAX as u64).read_to_end(&mut bytes).map_err(failed)?;
+    Ok(bytes)
 }
 
-fn from_passphrase(passphrase: &SecretString, stored: Option<&PassphraseParameters>) -> Result<RootKey, KeyError> {
+/// The passphrase is the file's content without the line end.
+fn from_passphrase(text: &[u8], stored: Option<&PassphraseParameters>) -> Result<RootKey, KeyError> {
+    let passphrase = text.strip_suffix(b"\n").unwrap_or(text);
+    let passphrase = passphrase.strip_suffix(b"\r").unwrap_or(passphrase);
     let parameters = match stored {
         Some(parameters) => parameters.clone(),
-        None if passphrase.expose().chars().count() < PASSPHRASE_MIN => {
+        None if passphrase.len() < PASSPHRASE_MIN => {
             return Err(KeyError::PassphraseShort { minimum: PASSPHRASE_MIN });
         }
         None => PassphraseParameters::fresh()?,

@@ -8,7 +8,7 @@ use std::fmt;
 
 use super::mac::{Mac, MacKey, MacPurpose};
 use super::{KeyError, random};
-use crate::types::SecretString;
+use crate::types::{Class, Failure, SecretString};
 
 const PREFIX: &str = "hf_";
 const PUBLIC_LEN: usize = 16;
@@ -64,7 +64,8 @@ pub struct PublicId([u8; PUBLIC_LEN]);
 impl PublicId {
     /// The characters.
     pub fn as_str(&self) -> &str {
-        std::str::from_utf8(&self.0).expect("made of the alphabet only: see parse and generate")
+        // Made of the alphabet only, which is ASCII.
+        std::str::from_utf8(&self.0).unwrap_or_default()
     }
 
     /// Reads one, as stored.
@@ -104,9 +105,12 @@ pub enum TokenError {
     ChecksumWrong,
 }
 
-impl TokenError {
-    /// The stable code.
-    pub const fn code(self) -> &'static str {
+impl Failure for TokenError {
+    fn class(&self) -> Class {
+        Class::Unauthenticated
+    }
+
+    fn code(&self) -> &'static str {
         match self {
             Self::NotOurs => "token_malformed",
             Self::Truncated => "token_truncated",
@@ -114,11 +118,10 @@ impl TokenError {
         }
     }
 
-    /// What to do about it.
-    pub const fn hint(self) -> &'static str {
+    fn hint(&self) -> String {
         match self {
-            Self::NotOurs => "give a token that begins with hf_, whole and without quotes",
-            Self::Truncated | Self::ChecksumWrong => "copy the whole token again, or make a new one",
+            Self::NotOurs => "give a token that begins with hf_, whole and without quotes".to_owned(),
+            Self::Truncated | Self::ChecksumWrong => "copy the whole token again, or make a new one".to_owned(),
         }
     }
 }

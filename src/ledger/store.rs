@@ -5,9 +5,9 @@ use std::ops::Range;
 use rusqlite::types::ValueRef;
 use rusqlite::{OptionalExtension, Row, params};
 
+use super::Event;
 use super::block::{Columns, Summary};
 use super::merkle::Hash;
-use super::Event;
 use crate::db::{DbError, Reader};
 use crate::types::Timestamp;
 

@@ -4,6 +4,7 @@
 //! because `parse` is the only way to it; every door asks the one resolver ([`resolve`]), so the CLI, a
 //! sync and an agent can never see different values.
 
+pub mod format;
 pub mod model;
 pub mod reference;
 pub mod resolve;

@@ -17,7 +17,9 @@ CREATE TABLE deletions (
     name TEXT NOT NULL,
     deleted_at INTEGER NOT NULL,
     restorable_until INTEGER NOT NULL,
-    deleted_by TEXT NOT NULL
+    deleted_by TEXT NOT NULL,
+    -- Organizations keep their row when they are purged: their slug and their keys' history stay.
+    purged_at INTEGER
 ) STRICT;
 CREATE INDEX deletions_by_organization ON deletions (organization_id, deleted_at);
-CREATE INDEX deletions_by_end ON deletions (restorable_until);
+CREATE INDEX deletions_by_end ON deletions (restorable_until) WHERE purged_at IS NULL;

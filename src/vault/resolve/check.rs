@@ -10,7 +10,7 @@ use crate::types::{SecretBytes, Slug};
 use crate::vault::model::{FolderPath, SecretName};
 
 use super::engine::Engine;
-use super::error::{BrokenReference, ResolveError};
+use super::error::{BrokenReference, Place, Reason, ResolveError};
 use super::source::{EnvironmentFacts, EnvironmentId, SecretFacts, SecretId, Source, StoredSecret};
 use super::{Found, Options};
 
@@ -65,6 +65,12 @@ impl<'s, S: Source> Proposed<'s, S> {
     pub fn with_environment(mut self, facts: EnvironmentFacts) -> Self {
         self.environments.insert(facts.id, facts);
         self
+    }
+
+    /// Whether `environment` itself gets a new value at `place`, which is one of its names.
+    fn is_written(&self, environment: EnvironmentId, place: &Place) -> bool {
+        let key = (place.path.clone(), place.name.clone());
+        self.secrets.get(&environment).is_some_and(|placed| placed.contains_key(&key))
     }
 }
 
@@ -133,8 +139,9 @@ pub enum Names<'n> {
     All,
 }
 
-/// The names of `environment` that `proposed` breaks: whole now, broken then. Values are used without
-/// regard to who may have them; none of them leaves.
+/// The names of `environment` that `proposed` breaks: whole now, broken then. A name that is written and was
+/// broken before must not be broken in another way. Values are used without regard to who may have them;
+/// none of them leaves.
 ///
 /// For the environment written this refuses the write; for each of its descendants, and others that refer to
 /// it, it is a warning, told by name only to those who may see that environment.
@@ -151,8 +158,16 @@ pub fn newly_broken<S: Source>(
         return Ok(broken);
     }
     let already = broken_names(proposed.now, environment, names)?;
-    broken.retain(|new| !already.iter().any(|old| old.trail.first() == new.trail.first()));
+    broken.retain(|new| match proposed.is_written(environment, &new.trail[0]) {
+        true => !already.contains(new) || is_unreadable(new),
+        false => !already.iter().any(|old| old.trail[0] == new.trail[0]),
+    });
     Ok(broken)
+}
+
+/// Whether the name itself holds a reference that cannot be read.
+fn is_unreadable(broken: &BrokenReference) -> bool {
+    broken.trail.len() == 1 && matches!(broken.reason, Reason::Syntax(_))
 }
 
 /// The names that cannot be resolved.

@@ -373,7 +373,9 @@ impl<'s, S: Source> Engine<'s, S> {
         self.charge(length)?;
         // One allocation of the right size: growing would leave copies of the plaintext behind.
         let mut bytes = Vec::with_capacity(length);
-        pieces.iter().for_each(|piece| bytes.extend_from_slice(piece));
+        for piece in pieces {
+            bytes.extend_from_slice(piece);
+        }
         built.bytes = Some(Rc::new(Secret::new(bytes)));
         Ok(Ok(Rc::new(built)))
     }

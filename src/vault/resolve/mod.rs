@@ -33,6 +33,9 @@ mod outcome;
 mod source;
 mod tree;
 
+#[cfg(test)]
+mod tests;
+
 pub use error::{BrokenReference, EnvironmentLabel, Place, Reason, ResolveError};
 pub use list::{ListedSecret, list_folder};
 pub use source::{EnvironmentFacts, EnvironmentId, SecretFacts, SecretId, Source, State, StoredSecret};

@@ -1,0 +1,88 @@
+//! Why somebody was not let in, or a credential was not made.
+
+use crate::db::DbError;
+use crate::keys::KeyError;
+use crate::types::{Class, Failure, ParseError};
+
+/// A failure of signing in or of a credential.
+#[derive(Debug, thiserror::Error)]
+pub enum AuthError {
+    /// No token was sent.
+    #[error("this needs a token")]
+    Missing,
+    /// The token is cut off or mistyped: its checksum is wrong.
+    #[error("the token is damaged: its checksum is wrong")]
+    Damaged,
+    /// Not one of ours, revoked, or its owner is gone. One message for all: it must not tell which.
+    #[error("the token is not valid")]
+    Invalid,
+    /// It was valid once.
+    #[error("the token has expired")]
+    Expired,
+    /// It is valid, but not from here.
+    #[error("the token may not be used from this address")]
+    Address,
+    /// The address or the password is wrong. One message for both.
+    #[error("the e-mail address or the password is wrong")]
+    Password,
+    /// A password too short or too long to accept.
+    #[error("the password must have {min} to {max} characters", min = super::password::MIN, max = super::password::MAX)]
+    WeakPassword,
+    /// Too many sign-ins are being checked already.
+    #[error("too many sign-ins at once")]
+    Busy,
+    /// A text is not what it should be.
+    #[error(transparent)]
+    Parse(#[from] ParseError),
+    /// The keys failed.
+    #[error(transparent)]
+    Keys(#[from] KeyError),
+    /// The database failed.
+    #[error(transparent)]
+    Db(#[from] DbError),
+}
+
+impl Failure for AuthError {
+    fn class(&self) -> Class {
+        match self {
+            Self::Missing | Self::Damaged | Self::Invalid | Self::Expired | Self::Password => Class::Unauthenticated,
+            Self::Address => Class::Forbidden,
+            Self::WeakPassword | Self::Parse(_) => Class::Invalid,
+            Self::Busy => Class::Unavailable,
+            Self::Keys(e) => e.class(),
+            Self::Db(e) => e.class(),
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Missing => "authentication_required",
+            Self::Damaged => "token_damaged",
+            Self::Invalid => "token_invalid",
+            Self::Expired => "token_expired",
+            Self::Address => "token_address_not_allowed",
+            Self::Password => "credentials_wrong",
+            Self::WeakPassword => "password_too_weak",
+            Self::Busy => "sign_in_busy",
+            Self::Parse(e) => e.code(),
+            Self::Keys(e) => Failure::code(e),
+            Self::Db(e) => e.code(),
+        }
+    }
+
+    fn hint(&self) -> String {
+        match self {
+            Self::Missing => "send `Authorization: Bearer hf_…`; on the command line: holdfast login".into(),
+            Self::Damaged => "copy the whole token again, without spaces or line ends".into(),
+            Self::Invalid => "it may have been revoked; make a new one with: holdfast login".into(),
+            Self::Expired => "make a new one with: holdfast login, or holdfast tokens create".into(),
+            Self::Address => "use it from one of its networks, or make a token without them".into(),
+            Self::Password => "check both; an owner can be rescued on the server with: holdfast rescue".into(),
+            Self::WeakPassword => "15 characters or more are advised; a few unrelated words are easy to keep".into(),
+            Self::Busy => "try again in a second".into(),
+            Self::Parse(e) => e.hint(),
+            Self::Keys(e) => Failure::hint(e),
+            Self::Db(e) => e.hint().to_owned(),
+        }
+    }
+}

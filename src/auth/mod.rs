@@ -1,0 +1,20 @@
+//! Who you are: people and their passwords, bearer tokens and what they prove.
+//!
+//! Invariants, and what each one stops:
+//! - A token is stored as a keyed hash; a copy of the database signs nobody in.
+//! - Checking a token costs the same whether its public part exists or not, and compares in constant time:
+//!   timing tells nothing about which tokens exist.
+//! - A token belongs to one organization and to one owner; both must still stand at every use.
+//! - At most two Argon2 computations run at once: password guessing cannot take the machine's memory.
+//!
+//! It decides nothing about rights (`policy`) and knows no tree (`orgs`).
+
+pub mod authenticate;
+pub mod credential;
+mod error;
+mod model;
+pub mod password;
+pub(crate) mod store;
+
+pub use error::AuthError;
+pub use model::{Cidrs, Credential, CredentialKind, NewCredential, User};

@@ -1,0 +1,146 @@
+//! Passwords: Argon2id (RFC 9106) with OWASP's second profile: 19 MiB, two passes.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use orion::pwhash;
+use tokio::sync::Semaphore;
+
+use super::AuthError;
+use crate::types::{Secret, SecretString};
+
+/// Shortest password, in characters (NIST SP 800-63B); 15 are advised.
+pub const MIN: usize = 8;
+/// Longest password, in characters: long enough for any phrase, short enough to hash at once.
+pub const MAX: usize = 256;
+/// Argon2 computations at once. Each takes 19 MiB: guessing cannot take the machine's memory.
+const AT_ONCE: usize = 2;
+/// Sign-ins waiting for their turn at most.
+const WAITING_MAX: usize = 64;
+
+/// A stored hash, in PHC form. Not a password: it signs nobody in.
+pub struct PasswordHash(String);
+
+impl PasswordHash {
+    /// A hash read from the table. Only we write there, so its cost is ours.
+    pub fn from_stored(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The text to store.
+    pub fn as_stored(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Computes and checks hashes, two at a time.
+pub struct Passwords {
+    turns: Arc<Semaphore>,
+    waiting: AtomicUsize,
+    /// A hash nobody has the password of: checked when there is no user, so that both take the same time.
+    decoy: PasswordHash,
+}
+
+impl Passwords {
+    /// Makes the decoy, which costs one computation.
+    ///
+    /// # Errors
+    /// The system gives no randomness.
+    pub fn new() -> Result<Self, AuthError> {
+        let decoy = hash_now(&Secret::new("no user has this password".to_owned()))?;
+        Ok(Self { turns: Arc::new(Semaphore::new(AT_ONCE)), waiting: AtomicUsize::new(0), decoy })
+    }
+
+    /// Hashes a new password.
+    ///
+    /// # Errors
+    /// Too short or too long; too many waiting.
+    pub async fn hash(&self, password: SecretString) -> Result<PasswordHash, AuthError> {
+        check(&password)?;
+        self.turn(move || hash_now(&password)).await
+    }
+
+    /// Whether `password` is the one of `stored`; with none stored it takes as long and answers no.
+    ///
+    /// # Errors
+    /// Too many waiting.
+    pub async fn verify(&self, stored: Option<PasswordHash>, password: SecretString) -> Result<bool, AuthError> {
+        let known = stored.is_some();
+        let against = stored.unwrap_or_else(|| PasswordHash(self.decoy.0.clone()));
+        let right = self.turn(move || Ok(verify_now(&against, &password))).await?;
+        Ok(known && right)
+    }
+
+    async fn turn<T: Send + 'static>(
+        &self,
+        f: impl FnOnce() -> Result<T, AuthError> + Send + 'static,
+    ) -> Result<T, AuthError> {
+        if self.waiting.fetch_add(1, Ordering::Relaxed) >= WAITING_MAX {
+            self.waiting.fetch_sub(1, Ordering::Relaxed);
+            return Err(AuthError::Busy);
+        }
+        let turn = Arc::clone(&self.turns).acquire_owned().await;
+        self.waiting.fetch_sub(1, Ordering::Relaxed);
+        let turn = turn.map_err(|_| AuthError::Busy)?;
+        tokio::task::spawn_blocking(move || {
+            let result = f();
+            drop(turn);
+            result
+        })
+        .await
+        .map_err(|_| AuthError::Busy)?
+    }
+}
+
+/// Hashes in this thread: for commands that run without a server.
+///
+/// # Errors
+/// Too short or too long.
+pub fn hash_blocking(password: &SecretString) -> Result<PasswordHash, AuthError> {
+    check(password)?;
+    hash_now(password)
+}
+
+fn check(password: &SecretString) -> Result<(), AuthError> {
+    let length = password.expose().chars().count();
+    if (MIN..=MAX).contains(&length) { Ok(()) } else { Err(AuthError::WeakPassword) }
+}
+
+fn hash_now(password: &SecretString) -> Result<PasswordHash, AuthError> {
+    let password = pwhash::Password::try_from(password.expose().as_bytes()).map_err(|_| AuthError::WeakPassword)?;
+    let hash = pwhash::hash_password(&password, &pwhash::OWASP_ARGON2ID_2ND).map_err(|_| AuthError::Busy)?;
+    Ok(PasswordHash(hash.unprotected_as_ref::<str>().to_owned()))
+}
+
+fn verify_now(stored: &PasswordHash, password: &SecretString) -> bool {
+    let Ok(password) = pwhash::Password::try_from(password.expose().as_bytes()) else { return false };
+    let Ok(hash) = pwhash::PasswordHash::try_from(stored.0.as_str()) else { return false };
+    pwhash::hash_password_verify(&hash, &password).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn secret(text: &str) -> SecretString {
+        Secret::new(text.to_owned())
+    }
+
+    #[tokio::test]
+    async fn only_the_right_password_of_a_known_user_passes() {
+        let passwords = Passwords::new().unwrap();
+        let hash = passwords.hash(secret("correct horse")).await.unwrap();
+        assert!(hash.as_stored().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
+        let stored = || Some(PasswordHash::from_stored(hash.as_stored().to_owned()));
+        assert!(passwords.verify(stored(), secret("correct horse")).await.unwrap());
+        assert!(!passwords.verify(stored(), secret("correct hors")).await.unwrap());
+        assert!(!passwords.verify(None, secret("no user has this password")).await.unwrap());
+    }
+
+    #[test]
+    fn length_is_checked_in_characters() {
+        assert!(matches!(hash_blocking(&secret("öööööö7")), Err(AuthError::WeakPassword)));
+        assert!(matches!(hash_blocking(&secret(&"a".repeat(257))), Err(AuthError::WeakPassword)));
+        assert!(hash_blocking(&secret("öööööö78")).is_ok());
+    }
+}

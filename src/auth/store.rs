@@ -1,0 +1,216 @@
+//! SQL of people and credentials.
+
+use rusqlite::{OptionalExtension, Row, params};
+
+use super::model::{Cidrs, Credential, CredentialKind, User};
+use crate::db::{DbError, Reader, WriteTx};
+use crate::policy::PrincipalId;
+use crate::types::{Email, Id, Timestamp, kinds};
+
+fn user(row: &Row<'_>) -> rusqlite::Result<User> {
+    Ok(User {
+        id: row.get(0)?,
+        email: row.get(1)?,
+        name: row.get(2)?,
+        instance_operator: row.get(3)?,
+        created_at: row.get(4)?,
+        disabled_at: row.get(5)?,
+    })
+}
+
+const USER: &str = "SELECT id, email, name, instance_operator, created_at, disabled_at FROM users";
+
+/// Adds a person.
+pub(crate) fn user_insert(tx: &WriteTx<'_>, user: &User, password_hash: Option<&str>) -> Result<(), DbError> {
+    tx.sql()
+        .prepare_cached(
+            "INSERT INTO users (id, email, email_canonical, name, password_hash, instance_operator, created_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        )?
+        .execute(params![
+            user.id,
+            user.email,
+            user.email.canonical(),
+            user.name,
+            password_hash,
+            user.instance_operator,
+            user.created_at
+        ])?;
+    Ok(())
+}
+
+/// The person with this id.
+pub(crate) fn user_get(reader: &Reader<'_>, id: Id<kinds::User>) -> Result<Option<User>, DbError> {
+    Ok(reader.sql().prepare_cached(&format!("{USER} WHERE id = ?1"))?.query_row([id], user).optional()?)
+}
+
+/// The person with this address, in any spelling.
+pub(crate) fn user_by_email(reader: &Reader<'_>, email: &Email) -> Result<Option<User>, DbError> {
+    let mut statement = reader.sql().prepare_cached(&format!("{USER} WHERE email_canonical = ?1"))?;
+    Ok(statement.query_row([email.canonical()], user).optional()?)
+}
+
+/// The stored hash of a person's password.
+pub(crate) fn password_hash(reader: &Reader<'_>, id: Id<kinds::User>) -> Result<Option<String>, DbError> {
+    let mut statement = reader.sql().prepare_cached("SELECT password_hash FROM users WHERE id = ?1")?;
+    Ok(statement.query_row([id], |row| row.get(0)).optional()?.flatten())
+}
+
+/// Replaces a person's password.
+pub(crate) fn password_set(tx: &WriteTx<'_>, id: Id<kinds::User>, hash: &str) -> Result<(), DbError> {
+    let mut statement =
+        tx.sql().prepare_cached("UPDATE users SET password_hash = ?2, disabled_at = NULL WHERE id = ?1")?;
+    statement.execute(params![id, hash])?;
+    Ok(())
+}
+
+const CREDENTIAL: &str = "SELECT id, public_id, organization_id, kind, owner_kind, owner_id, name, created_at,
+    expires_at, revoked_at, cidrs, stepped_up_until, hash FROM credentials";
+
+fn credential(row: &Row<'_>) -> rusqlite::Result<Credential> {
+    let broken = |index| rusqlite::Error::InvalidColumnType(index, "credential".into(), rusqlite::types::Type::Text);
+    let kind: String = row.get(3)?;
+    let owner_kind: String = row.get(4)?;
+    let owner =
+        if owner_kind == "user" { PrincipalId::User(row.get(5)?) } else { PrincipalId::ServiceAccount(row.get(5)?) };
+    let cidrs: Option<String> = row.get(10)?;
+    let cidrs = cidrs.map_or(Ok(Cidrs::default()), |text| Cidrs::parse(&text.split(',').collect::<Vec<_>>()));
+    Ok(Credential {
+        id: row.get(0)?,
+        public_id: row.get(1)?,
+        organization: row.get(2)?,
+        kind: CredentialKind::parse(&kind).ok_or_else(|| broken(3))?,
+        owner,
+        name: row.get(6)?,
+        created_at: row.get(7)?,
+        expires_at: row.get(8)?,
+        revoked_at: row.get(9)?,
+        cidrs: cidrs.map_err(|_| broken(10))?,
+        stepped_up_until: row.get(11)?,
+    })
+}
+
+/// The words a principal is stored as.
+pub(crate) fn principal_columns(principal: &PrincipalId) -> (&'static str, &[u8]) {
+    match principal {
+        PrincipalId::User(id) => ("user", id.as_bytes()),
+        PrincipalId::ServiceAccount(id) => ("service_account", id.as_bytes()),
+    }
+}
+
+/// Adds a credential with the keyed hash of its token.
+pub(crate) fn credential_insert(tx: &WriteTx<'_>, c: &Credential, hash: &[u8]) -> Result<(), DbError> {
+    let (owner_kind, owner_id) = principal_columns(&c.owner);
+    let cidrs = (!c.cidrs.is_anywhere()).then(|| c.cidrs.to_texts().join(","));
+    tx.sql()
+        .prepare_cached(
+            "INSERT INTO credentials (id, public_id, organization_id, kind, owner_kind, owner_id, name, hash,
+                created_at, expires_at, cidrs, stepped_up_until)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+        )?
+        .execute(params![
+            c.id,
+            c.public_id,
+            c.organization,
+            c.kind.as_str(),
+            owner_kind,
+            owner_id,
+            c.name,
+            hash,
+            c.created_at,
+            c.expires_at,
+            cidrs,
+            c.stepped_up_until
+        ])?;
+    Ok(())
+}
+
+/// The credential with this public part, and the keyed hash of its token.
+pub(crate) fn credential_by_public_id(
+    reader: &Reader<'_>,
+    public_id: &str,
+) -> Result<Option<(Credential, Vec<u8>)>, DbError> {
+    let mut statement = reader.sql().prepare_cached(&format!("{CREDENTIAL} WHERE public_id = ?1"))?;
+    Ok(statement.query_row([public_id], |row| Ok((credential(row)?, row.get(12)?))).optional()?)
+}
+
+/// The credential with this id.
+pub(crate) fn credential_get(reader: &Reader<'_>, id: Id<kinds::Credential>) -> Result<Option<Credential>, DbError> {
+    let mut statement = reader.sql().prepare_cached(&format!("{CREDENTIAL} WHERE id = ?1"))?;
+    Ok(statement.query_row([id], credential).optional()?)
+}
+
+/// A principal's credentials in an organization, newest first, with when and where each was last used.
+pub(crate) fn credential_list(
+    reader: &Reader<'_>,
+    organization: Id<kinds::Organization>,
+    owner: &PrincipalId,
+    before: Option<Id<kinds::Credential>>,
+    rows: usize,
+) -> Result<Vec<(Credential, Option<(Timestamp, String)>)>, DbError> {
+    let (kind, id) = principal_columns(owner);
+    let mut statement = reader.sql().prepare_cached(&format!(
+        "SELECT c.*, u.used_at, u.address FROM ({CREDENTIAL}) c LEFT JOIN credential_uses u ON u.credential_id = c.id
+         WHERE c.organization_id = ?1 AND c.owner_kind = ?2 AND c.owner_id = ?3 AND (?4 IS NULL OR c.id < ?4)
+         ORDER BY c.id DESC LIMIT ?5"
+    ))?;
+    let rows = i64::try_from(rows).unwrap_or(i64::MAX);
+    let found = statement.query_map(params![organization, kind, id, before, rows], |row| {
+        let used: Option<Timestamp> = row.get(13)?;
+        let address: Option<String> = row.get(14)?;
+        Ok((credential(row)?, used.zip(address)))
+    })?;
+    Ok(found.collect::<Result<_, _>>()?)
+}
+
+/// Voids a credential; false when it was void already.
+pub(crate) fn credential_revoke(tx: &WriteTx<'_>, id: Id<kinds::Credential>, now: Timestamp) -> Result<bool, DbError> {
+    let mut statement =
+        tx.sql().prepare_cached("UPDATE credentials SET revoked_at = ?2 WHERE id = ?1 AND revoked_at IS NULL")?;
+    Ok(statement.execute(params![id, now])? > 0)
+}
+
+/// Voids every credential of a principal in an organization; how many it were.
+pub(crate) fn credential_revoke_all(
+    tx: &WriteTx<'_>,
+    organization: Id<kinds::Organization>,
+    owner: &PrincipalId,
+    now: Timestamp,
+) -> Result<usize, DbError> {
+    let (kind, id) = principal_columns(owner);
+    let mut statement = tx.sql().prepare_cached(
+        "UPDATE credentials SET revoked_at = ?4
+         WHERE organization_id = ?1 AND owner_kind = ?2 AND owner_id = ?3 AND revoked_at IS NULL",
+    )?;
+    Ok(statement.execute(params![organization, kind, id, now])?)
+}
+
+/// Voids credentials whose time is over, at most `rows` of them; how many it were.
+pub(crate) fn credential_expire(tx: &WriteTx<'_>, now: Timestamp, rows: u32) -> Result<usize, DbError> {
+    let mut statement = tx.sql().prepare_cached(
+        "UPDATE credentials SET revoked_at = ?1 WHERE id IN
+         (SELECT id FROM credentials WHERE revoked_at IS NULL AND expires_at <= ?1 LIMIT ?2)",
+    )?;
+    Ok(statement.execute(params![now, rows])?)
+}
+
+/// Notes when and from where a credential was used.
+pub(crate) fn credential_used(
+    tx: &WriteTx<'_>,
+    id: Id<kinds::Credential>,
+    at: Timestamp,
+    address: &str,
+) -> Result<(), DbError> {
+    let mut statement = tx.sql().prepare_cached(
+        "INSERT INTO credential_uses (credential_id, used_at, address) VALUES (?1, ?2, ?3)
+         ON CONFLICT (credential_id) DO UPDATE SET used_at = excluded.used_at, address = excluded.address",
+    )?;
+    statement.execute(params![id, at, address])?;
+    Ok(())
+}
+
+/// Lets a person sign in again.
+pub(crate) fn user_enable(tx: &WriteTx<'_>, id: Id<kinds::User>) -> Result<(), DbError> {
+    tx.sql().prepare_cached("UPDATE users SET disabled_at = NULL WHERE id = ?1")?.execute([id])?;
+    Ok(())
+}

@@ -1,0 +1,111 @@
+//! From a bearer token to a principal: checked at every request, loaded once per authorization epoch.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use super::{organization_stands, principal_facts};
+use crate::auth::authenticate::{self, Proven};
+use crate::auth::{AuthError, Credential, store};
+use crate::db::{Db, DbError, Reader};
+use crate::keys::Keyring;
+use crate::op::{Identity, Principals, epoch};
+use crate::policy::Principal;
+use crate::types::{Id, SecretString, Timestamp, kinds};
+
+/// Tokens kept in memory; beyond that all are forgotten and loaded anew.
+const KEPT_MAX: usize = 16_384;
+
+/// The principal of a credential, from members, service accounts and grants.
+pub struct TreePrincipals;
+
+impl Principals for TreePrincipals {
+    fn principal(
+        &self,
+        reader: &Reader<'_>,
+        credential: Id<kinds::Credential>,
+        now: Timestamp,
+    ) -> Result<Option<Principal>, DbError> {
+        let Some(found) = store::credential_get(reader, credential)? else { return Ok(None) };
+        if !authenticate::stands(&found, now) || !organization_stands(reader, found.organization, now)? {
+            return Ok(None);
+        }
+        principal_facts(reader, found.organization, found.owner)
+    }
+}
+
+/// A token that was checked, and what it opens.
+#[derive(Clone)]
+pub struct Session {
+    /// The credential.
+    pub credential: Arc<Credential>,
+    /// Who it is.
+    pub identity: Identity,
+}
+
+struct Kept {
+    epoch: u64,
+    proven: Proven,
+    principal: Arc<Principal>,
+}
+
+/// Checks bearer tokens, remembering what was loaded for them until rights change.
+#[derive(Default)]
+pub struct Sessions {
+    kept: RwLock<HashMap<String, Arc<Kept>>>,
+}
+
+impl Sessions {
+    /// Who a token is, now and from this address.
+    ///
+    /// # Errors
+    /// It is damaged, not one of ours, revoked, expired, from a wrong address, or its owner is gone.
+    pub fn check(
+        &self,
+        db: &Db,
+        keyring: &Keyring,
+        token: &SecretString,
+        address: Option<IpAddr>,
+        now: Timestamp,
+    ) -> Result<Session, AuthError> {
+        let parsed = authenticate::parse(token)?;
+        let kept = db.read(|reader| {
+            let epoch = epoch(reader)?;
+            if let Some(kept) = self.get(parsed.public_id(), epoch) {
+                return Ok(kept);
+            }
+            let proven = authenticate::load(reader, keyring, &parsed)?;
+            let credential = &proven.credential;
+            if !organization_stands(reader, credential.organization, now)? {
+                return Err(AuthError::Invalid);
+            }
+            let principal = principal_facts(reader, credential.organization, credential.owner)?;
+            let principal = Arc::new(principal.ok_or(AuthError::Invalid)?);
+            let kept = Arc::new(Kept { epoch, proven, principal });
+            self.put(parsed.public_id().to_owned(), Arc::clone(&kept));
+            Ok::<_, AuthError>(kept)
+        })?;
+        authenticate::check(&kept.proven, &parsed, address, now)?;
+        let credential = Arc::clone(&kept.proven.credential);
+        let identity = Identity {
+            principal: Arc::clone(&kept.principal),
+            epoch: kept.epoch,
+            credential: credential.id,
+            stepped_up_until: credential.stepped_up_until,
+        };
+        Ok(Session { credential, identity })
+    }
+
+    fn get(&self, public_id: &str, epoch: u64) -> Option<Arc<Kept>> {
+        let kept = self.kept.read().unwrap_or_else(PoisonError::into_inner);
+        kept.get(public_id).filter(|k| k.epoch == epoch).cloned()
+    }
+
+    fn put(&self, public_id: String, entry: Arc<Kept>) {
+        let mut kept = self.kept.write().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() >= KEPT_MAX {
+            kept.clear();
+        }
+        kept.insert(public_id, entry);
+    }
+}

@@ -1,0 +1,1 @@
+//! Members: people of an organization.

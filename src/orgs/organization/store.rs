@@ -1,0 +1,214 @@
+//! SQL of organizations, their members and what was deleted in them.
+
+use rusqlite::{OptionalExtension, Row, params};
+
+use super::{Deletion, DeletionKind, Organization};
+use crate::db::{DbError, Reader, WriteTx};
+use crate::types::{Id, Timestamp, kinds};
+
+const ORGANIZATION: &str = "SELECT id, slug, name, created_at, updated_at, deletion_id FROM organizations";
+
+fn organization(row: &Row<'_>) -> rusqlite::Result<Organization> {
+    Ok(Organization {
+        id: row.get(0)?,
+        slug: row.get(1)?,
+        name: row.get(2)?,
+        created_at: row.get(3)?,
+        updated_at: row.get(4)?,
+        deletion: row.get(5)?,
+    })
+}
+
+/// The organization with this id, deleted or not.
+pub(crate) fn organization_get(
+    reader: &Reader<'_>,
+    id: Id<kinds::Organization>,
+) -> Result<Option<Organization>, DbError> {
+    let mut statement = reader.sql().prepare_cached(&format!("{ORGANIZATION} WHERE id = ?1"))?;
+    Ok(statement.query_row([id], organization).optional()?)
+}
+
+/// The organization with this slug, deleted or not.
+pub(crate) fn organization_by_slug(reader: &Reader<'_>, slug: &str) -> Result<Option<Organization>, DbError> {
+    let mut statement = reader.sql().prepare_cached(&format!("{ORGANIZATION} WHERE slug = ?1"))?;
+    Ok(statement.query_row([slug], organization).optional()?)
+}
+
+/// Adds an organization.
+pub(crate) fn organization_insert(tx: &WriteTx<'_>, o: &Organization) -> Result<(), DbError> {
+    tx.sql()
+        .prepare_cached(
+            "INSERT INTO organizations (id, slug, name, created_at, updated_at) VALUES (?1, ?2, ?3, ?4, ?5)",
+        )?
+        .execute(params![o.id, o.slug, o.name, o.created_at, o.updated_at])?;
+    Ok(())
+}
+
+/// Renames an organization.
+pub(crate) fn organization_rename(
+    tx: &WriteTx<'_>,
+    id: Id<kinds::Organization>,
+    name: &str,
+    now: Timestamp,
+) -> Result<(), DbError> {
+    tx.sql()
+        .prepare_cached("UPDATE organizations SET name = ?2, updated_at = ?3 WHERE id = ?1")?
+        .execute(params![id, name, now])?;
+    Ok(())
+}
+
+/// Makes an organization part of a deletion, or takes it out of it again.
+pub(crate) fn organization_mark_deleted(
+    tx: &WriteTx<'_>,
+    id: Id<kinds::Organization>,
+    deletion: Option<Id<kinds::Deletion>>,
+    now: Timestamp,
+) -> Result<(), DbError> {
+    tx.sql()
+        .prepare_cached("UPDATE organizations SET deletion_id = ?2, updated_at = ?3 WHERE id = ?1")?
+        .execute(params![id, deletion, now])?;
+    Ok(())
+}
+
+/// Makes a user a member; no change when they are one.
+pub(crate) fn member_insert(
+    tx: &WriteTx<'_>,
+    organization: Id<kinds::Organization>,
+    user: Id<kinds::User>,
+    now: Timestamp,
+) -> Result<(), DbError> {
+    tx.sql()
+        .prepare_cached("INSERT OR IGNORE INTO members (organization_id, user_id, joined_at) VALUES (?1, ?2, ?3)")?
+        .execute(params![organization, user, now])?;
+    Ok(())
+}
+
+/// Since when a user is a member.
+pub(crate) fn member_since(
+    reader: &Reader<'_>,
+    organization: Id<kinds::Organization>,
+    user: Id<kinds::User>,
+) -> Result<Option<Timestamp>, DbError> {
+    let mut statement =
+        reader.sql().prepare_cached("SELECT joined_at FROM members WHERE organization_id = ?1 AND user_id = ?2")?;
+    Ok(statement.query_row(params![organization, user], |row| row.get(0)).optional()?)
+}
+
+/// The organizations a user is a member of that are not deleted, by slug.
+pub(crate) fn organization_of_user(reader: &Reader<'_>, user: Id<kinds::User>) -> Result<Vec<Organization>, DbError> {
+    let mut statement = reader.sql().prepare_cached(&format!(
+        "{ORGANIZATION} WHERE deletion_id IS NULL
+         AND id IN (SELECT organization_id FROM members WHERE user_id = ?1) ORDER BY slug LIMIT 500"
+    ))?;
+    Ok(statement.query_map([user], organization)?.collect::<Result<_, _>>()?)
+}
+
+/// Members of an organization by id, after `after`: user and since when.
+pub(crate) fn member_list(
+    reader: &Reader<'_>,
+    organization: Id<kinds::Organization>,
+    after: Option<Id<kinds::User>>,
+    rows: usize,
+) -> Result<Vec<(Id<kinds::User>, Timestamp)>, DbError> {
+    let mut statement = reader.sql().prepare_cached(
+        "SELECT user_id, joined_at FROM members WHERE organization_id = ?1 AND (?2 IS NULL OR user_id > ?2)
+         ORDER BY user_id LIMIT ?3",
+    )?;
+    let rows = i64::try_from(rows).unwrap_or(i64::MAX);
+    let found = statement.query_map(params![organization, after, rows], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(found.collect::<Result<_, _>>()?)
+}
+
+/// Ends a membership; false when there was none.
+pub(crate) fn member_delete(
+    tx: &WriteTx<'_>,
+    organization: Id<kinds::Organization>,
+    user: Id<kinds::User>,
+) -> Result<bool, DbError> {
+    let mut statement = tx.sql().prepare_cached("DELETE FROM members WHERE organization_id = ?1 AND user_id = ?2")?;
+    Ok(statement.execute(params![organization, user])? > 0)
+}
+
+fn deletion(row: &Row<'_>) -> rusqlite::Result<Deletion> {
+    let kind: String = row.get(2)?;
+    Ok(Deletion {
+        id: row.get(0)?,
+        organization: row.get(1)?,
+        kind: DeletionKind::parse(&kind)
+            .ok_or_else(|| rusqlite::Error::InvalidColumnType(2, "kind".into(), rusqlite::types::Type::Text))?,
+        target: row.get(3)?,
+        name: row.get(4)?,
+        deleted_at: row.get(5)?,
+        restorable_until: row.get(6)?,
+        deleted_by: row.get(7)?,
+    })
+}
+
+const DELETION: &str = "SELECT id, organization_id, kind, target_id, name, deleted_at, restorable_until, deleted_by
+    FROM deletions";
+
+/// Notes a deletion.
+pub(crate) fn deletion_insert(tx: &WriteTx<'_>, d: &Deletion) -> Result<(), DbError> {
+    tx.sql()
+        .prepare_cached(
+            "INSERT INTO deletions (id, organization_id, kind, target_id, name, deleted_at, restorable_until, deleted_by)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        )?
+        .execute(params![
+            d.id,
+            d.organization,
+            d.kind.as_str(),
+            d.target,
+            d.name,
+            d.deleted_at,
+            d.restorable_until,
+            d.deleted_by
+        ])?;
+    Ok(())
+}
+
+/// A deletion of an organization.
+pub(crate) fn deletion_get(
+    reader: &Reader<'_>,
+    organization: Id<kinds::Organization>,
+    id: Id<kinds::Deletion>,
+) -> Result<Option<Deletion>, DbError> {
+    let mut statement = reader
+        .sql()
+        .prepare_cached(&format!("{DELETION} WHERE id = ?1 AND organization_id = ?2 AND purged_at IS NULL"))?;
+    Ok(statement.query_row(params![id, organization], deletion).optional()?)
+}
+
+/// Deletions of an organization, newest first, before `before`.
+pub(crate) fn deletion_list(
+    reader: &Reader<'_>,
+    organization: Id<kinds::Organization>,
+    before: Option<Id<kinds::Deletion>>,
+    rows: usize,
+) -> Result<Vec<Deletion>, DbError> {
+    let mut statement = reader.sql().prepare_cached(&format!(
+        "{DELETION} WHERE organization_id = ?1 AND purged_at IS NULL AND (?2 IS NULL OR id < ?2) ORDER BY id DESC LIMIT ?3"
+    ))?;
+    let rows = i64::try_from(rows).unwrap_or(i64::MAX);
+    Ok(statement.query_map(params![organization, before, rows], deletion)?.collect::<Result<_, _>>()?)
+}
+
+/// Deletions whose restore window is over, oldest first.
+pub(crate) fn deletion_due(reader: &Reader<'_>, now: Timestamp, rows: u32) -> Result<Vec<Deletion>, DbError> {
+    let mut statement = reader.sql().prepare_cached(&format!(
+        "{DELETION} WHERE restorable_until <= ?1 AND purged_at IS NULL ORDER BY restorable_until LIMIT ?2"
+    ))?;
+    Ok(statement.query_map(params![now, rows], deletion)?.collect::<Result<_, _>>()?)
+}
+
+/// Forgets a deletion: restored or purged.
+pub(crate) fn deletion_delete(tx: &WriteTx<'_>, id: Id<kinds::Deletion>) -> Result<(), DbError> {
+    tx.sql().prepare_cached("DELETE FROM deletions WHERE id = ?1")?.execute([id])?;
+    Ok(())
+}
+
+/// Marks a deletion as done for good: it can neither be restored nor come up again.
+pub(crate) fn deletion_close(tx: &WriteTx<'_>, id: Id<kinds::Deletion>, now: Timestamp) -> Result<(), DbError> {
+    tx.sql().prepare_cached("UPDATE deletions SET purged_at = ?2 WHERE id = ?1")?.execute(params![id, now])?;
+    Ok(())
+}

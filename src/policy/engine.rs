@@ -1,0 +1,251 @@
+//! Decides: the role table as Cedar policies, evaluated over the facts of one request.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use cedar_policy::{Authorizer, Entities, EntityUid, Policy, PolicyId, PolicySet, Request, Response};
+
+use super::cedar::{self, ROLE_PREFIX, TENANCY, Vocabulary};
+use super::{Action, BuiltinRole, Decision, ForbidSet, InstancePermission, Node, Principal, Resource, Role, RoleFacts};
+
+/// How many custom roles are kept compiled; beyond that all are forgotten and compiled again when met.
+const MAX_COMPILED: usize = 1_024;
+
+const CONTRADICTION: &str = "the facts contradict themselves, which denies; report this as a bug";
+
+/// What a decision depends on besides principal, action and resource.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Context<'a> {
+    /// The organization's own policies. They are asked only when a role permits, and only ever forbid.
+    pub forbids: Option<&'a ForbidSet>,
+}
+
+/// The policies, parsed once. Shared by all threads.
+pub struct Engine {
+    authorizer: Authorizer,
+    vocabulary: Vocabulary,
+    /// One policy set per subset of the built-in roles, by bit mask of [`BuiltinRole`], for unprotected and protected
+    /// resources: evaluating policies of roles that somebody does not hold, or of the other protection, costs time
+    /// and can permit nothing.
+    slices: [Vec<PolicySet>; 2],
+    instance: PolicySet,
+    custom: RwLock<HashMap<Arc<RoleFacts>, [Policy; 2]>>,
+    source: String,
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine").finish_non_exhaustive()
+    }
+}
+
+impl Default for Engine {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Engine {
+    /// Builds and parses the built-in policies. Takes milliseconds: once per process.
+    pub fn new() -> Self {
+        let tenancy = parse(TENANCY, cedar::TENANCY_SOURCE);
+        let operator_source = cedar::operator_source();
+        let operator = parse(cedar::INSTANCE_OPERATOR, &operator_source);
+        let mut source = format!("{}\n{operator_source}", cedar::TENANCY_SOURCE);
+        let mut roles = Vec::with_capacity(BuiltinRole::ALL.len());
+        for role in BuiltinRole::ALL {
+            let texts = cedar::role_sources(role.as_str(), role.permissions());
+            for (_, text) in &texts {
+                source.push('\n');
+                source.push_str(text);
+            }
+            roles.push(texts.map(|(id, text)| parse(&id, &text)));
+        }
+        let slices = [0, 1].map(|protected: usize| {
+            let masks = (0..1_usize << roles.len()).map(|mask| {
+                let held = roles.iter().enumerate().filter(|(bit, _)| mask & (1 << bit) != 0);
+                set_of(held.map(|(_, policies)| &policies[protected]).chain([&tenancy]))
+            });
+            masks.collect()
+        });
+        Self {
+            authorizer: Authorizer::new(),
+            vocabulary: Vocabulary::new(),
+            slices,
+            instance: set_of([&operator, &tenancy]),
+            custom: RwLock::default(),
+            source,
+        }
+    }
+
+    /// The built-in policies as Cedar text, in a stable order.
+    pub fn policy_source(&self) -> &str {
+        &self.source
+    }
+
+    /// Whether `principal` may do `action` to `resource`, and why. Tens of microseconds: see [`super::DecisionCache`].
+    pub fn decide(&self, principal: &Principal, action: Action, resource: &Resource, context: Context<'_>) -> Decision {
+        let asked = self.question(principal, action, resource).zip(self.slice(principal, resource));
+        let Some((question, policies)) = asked else {
+            return Decision::denied(Vec::new(), vec![CONTRADICTION.to_owned()]);
+        };
+        let answer = Answer::new(question.ask(&self.authorizer, &policies));
+        if !answer.errors.is_empty() {
+            return Decision::denied(answer.policies, answer.errors);
+        }
+        if !answer.allow {
+            return if answer.policies.is_empty() {
+                Decision::lacking(action.permission(resource.is_protected()))
+            } else {
+                Decision::denied(answer.policies, vec!["it belongs to another organization".to_owned()])
+            };
+        }
+        let forbids = context.forbids.filter(|f| !f.is_empty() && !cannot_be_forbidden(principal, action, resource));
+        if let Some(forbids) = forbids {
+            // Only forbids in the set: Cedar never allows, and names those that are satisfied.
+            let answer = Answer::new(question.ask(&self.authorizer, forbids.policies()));
+            if !answer.policies.is_empty() || !answer.errors.is_empty() {
+                let forbidden = answer.policies.iter().map(|p| format!("the organization's policy `{p}` forbids it"));
+                let reasons = forbidden.chain(answer.errors).collect();
+                return Decision::denied(answer.policies, reasons);
+            }
+        }
+        let reasons = grants_that_gave(principal, action, resource, &answer.policies);
+        Decision::allowed(answer.policies, reasons)
+    }
+
+    /// Whether `principal` may do what only instance operators may.
+    pub fn decide_instance(&self, principal: &Principal, permission: InstancePermission) -> Decision {
+        let vocabulary = &self.vocabulary;
+        let request =
+            request(vocabulary.principal(principal), vocabulary.instance_action(permission), vocabulary.instance());
+        let entities = vocabulary.entities(principal, None);
+        let Some(question) = request.zip(entities).map(|(request, entities)| Question { request, entities }) else {
+            return Decision::denied(Vec::new(), vec![CONTRADICTION.to_owned()]);
+        };
+        let answer = Answer::new(question.ask(&self.authorizer, &self.instance));
+        match (answer.allow, answer.errors.is_empty()) {
+            (true, true) => {
+                let reason = format!("instance operators hold `{permission}`");
+                Decision::allowed(answer.policies, vec![reason])
+            }
+            (false, true) => {
+                let reason = format!("only instance operators hold `{permission}`; no organization role does");
+                Decision::denied(answer.policies, vec![reason])
+            }
+            (_, false) => Decision::denied(answer.policies, answer.errors),
+        }
+    }
+
+    fn question(&self, principal: &Principal, action: Action, resource: &Resource) -> Option<Question> {
+        let vocabulary = &self.vocabulary;
+        let request =
+            request(vocabulary.principal(principal), vocabulary.action(action), vocabulary.resource(resource.node()))?;
+        Some(Question { request, entities: vocabulary.entities(principal, Some(resource))? })
+    }
+
+    /// The policies of the roles that `principal` holds anywhere, and tenancy. None when the facts contradict
+    /// themselves, which denies.
+    fn slice(&self, principal: &Principal, resource: &Resource) -> Option<Cow<'_, PolicySet>> {
+        let protected = usize::from(resource.is_protected());
+        let mut mask = 0_usize;
+        let mut custom: Vec<&Arc<RoleFacts>> = Vec::new();
+        for grant in &principal.grants {
+            match grant.role() {
+                Role::Builtin(role) => mask |= 1 << (*role as usize),
+                Role::Custom(facts) if !custom.contains(&facts) => custom.push(facts),
+                Role::Custom(_) => {}
+            }
+        }
+        let slice = &self.slices[protected][mask];
+        if custom.is_empty() {
+            return Some(Cow::Borrowed(slice));
+        }
+        let mut set = slice.clone();
+        for facts in custom {
+            let [plain, guarded] = self.compiled(facts);
+            // Fails on a name met before: two versions of one role, and no telling which one is granted where.
+            set.add(if protected == 1 { guarded } else { plain }).ok()?;
+        }
+        Some(Cow::Owned(set))
+    }
+
+    fn compiled(&self, facts: &Arc<RoleFacts>) -> [Policy; 2] {
+        if let Some(policies) = self.custom.read().unwrap_or_else(PoisonError::into_inner).get(facts) {
+            return policies.clone();
+        }
+        let role = Role::Custom(Arc::clone(facts));
+        let policies = cedar::role_sources(role.name(), role.permissions()).map(|(id, text)| parse(&id, &text));
+        let mut custom = self.custom.write().unwrap_or_else(PoisonError::into_inner);
+        if custom.len() >= MAX_COMPILED {
+            custom.clear();
+        }
+        custom.insert(Arc::clone(facts), policies.clone());
+        policies
+    }
+}
+
+/// Owners can always repair policies, their own mistakes included.
+fn cannot_be_forbidden(principal: &Principal, action: Action, resource: &Resource) -> bool {
+    let organization = Node::Organization(resource.organization_id());
+    let owner = Role::Builtin(BuiltinRole::Owner);
+    action == Action::PolicyManage && principal.grants.iter().any(|g| g.node() == organization && *g.role() == owner)
+}
+
+/// One sentence per grant that permitted, nearest node first.
+fn grants_that_gave(principal: &Principal, action: Action, resource: &Resource, policies: &[String]) -> Vec<String> {
+    let permission = action.permission(resource.is_protected());
+    let names = policies.iter().filter_map(|p| p.strip_prefix(ROLE_PREFIX));
+    let names: Vec<&str> = names.map(|n| n.strip_suffix(".protected").unwrap_or(n)).collect();
+    let mut reasons = Vec::with_capacity(1);
+    for node in resource.chain() {
+        for grant in principal.grants.iter().filter(|g| g.node() == node && names.contains(&g.role().name())) {
+            let reason =
+                format!("role `{}` on {} {node} gives `{permission}`", grant.role().name(), node.kind().as_str());
+            if !reasons.contains(&reason) {
+                reasons.push(reason);
+            }
+        }
+    }
+    reasons
+}
+
+struct Question {
+    request: Request,
+    entities: Entities,
+}
+
+impl Question {
+    fn ask(&self, authorizer: &Authorizer, policies: &PolicySet) -> Response {
+        authorizer.is_authorized(&self.request, policies, &self.entities)
+    }
+}
+
+struct Answer {
+    allow: bool,
+    policies: Vec<String>,
+    errors: Vec<String>,
+}
+
+impl Answer {
+    fn new(response: Response) -> Self {
+        let mut policies: Vec<String> = response.diagnostics().reason().map(ToString::to_string).collect();
+        policies.sort_unstable();
+        let errors = response.diagnostics().errors().map(|e| format!("a policy that cannot be evaluated denies: {e}"));
+        Self { allow: response.decision() == cedar_policy::Decision::Allow, policies, errors: errors.collect() }
+    }
+}
+
+/// Without a schema nothing is checked and this cannot fail; none still denies.
+fn request(principal: EntityUid, action: EntityUid, resource: EntityUid) -> Option<Request> {
+    Request::new(principal, action, resource, cedar_policy::Context::empty(), None).ok()
+}
+
+fn parse(id: &str, source: &str) -> Policy {
+    Policy::parse(Some(PolicyId::new(id)), source).expect("made here, of permission names and a slug")
+}
+
+fn set_of<'a>(policies: impl IntoIterator<Item = &'a Policy>) -> PolicySet {
+    PolicySet::from_policies(policies.into_iter().cloned()).expect("each policy has an id of its own")
+}
