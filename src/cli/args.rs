@@ -12,11 +12,11 @@ use super::{
 };
 
 const AFTER_HELP: &str = "\
-Start a server with `holdfast serve`, make its owner with `holdfast init`, bind a directory with
-`holdfast setup`, and run a program with its variables: holdfast run -- ./server
+`holdfast serve` starts a server, `holdfast init` makes its owner, `holdfast setup` binds a
+directory, and `holdfast run -- ./server` runs a program with the directory's variables.
 
-Precedence: flag, HOLDFAST_URL, HOLDFAST_TOKEN, HOLDFAST_PROJECT, HOLDFAST_ENVIRONMENT, holdfast.toml or
-.holdfast.toml found upwards, the user's file, the system's file.
+Precedence: flag; HOLDFAST_URL, HOLDFAST_TOKEN, HOLDFAST_PROJECT, HOLDFAST_ENVIRONMENT;
+holdfast.toml or .holdfast.toml found upwards; the user's file; the system's file.
 
 Exit codes: 0 done, 1 failed, 2 usage, 3 not found, 4 not logged in or forbidden, 5 conflict,
 6 server unreachable. `holdfast run` ends with the program's own code.";
@@ -48,13 +48,13 @@ pub struct Globals {
     #[arg(short, long, global = true, value_name = "PROJECT")]
     pub project: Option<String>,
     /// The environment, by slug or id [env: HOLDFAST_ENVIRONMENT]
-    #[arg(short, long, global = true, value_name = "ENVIRONMENT", visible_alias = "env")]
+    #[arg(short, long, global = true, value_name = "ENVIRONMENT", alias = "env")]
     pub environment: Option<String>,
     /// Write the answer as JSON, the same as -o json
     #[arg(long, global = true, conflicts_with = "output")]
     pub json: bool,
-    /// How to write the answer
-    #[arg(short, long, global = true, value_enum, value_name = "FORMAT")]
+    /// How to write the answer: table, json or yaml
+    #[arg(short, long, global = true, value_enum, value_name = "FORMAT", hide_possible_values = true)]
     pub output: Option<Format>,
     /// Never ask; fail where a question would be needed
     #[arg(long, global = true)]

@@ -40,8 +40,9 @@ pub enum AuditCommand {
 }
 
 const VERIFY_HELP: &str = "\
-With --data-dir nothing is asked of a server: the database is read, with the key you pinned and a checkpoint
-you kept, so that a server that lies is found out. Exit code 1 says that something does not fit.
+With --data-dir nothing is asked of a server: the database is read, with the key you pinned and a
+checkpoint you kept, so that a server that lies is found out. Exit code 1 says that something does
+not fit.
 
 Examples:
   holdfast audit checkpoint > checkpoint.txt

@@ -12,8 +12,8 @@ use super::error::CliError;
 use super::login::{remember, token_of};
 
 const INIT_HELP: &str = "\
-The server writes its setup token to the file setup-token in its data directory and to its log. It is good once
-and for 24 hours; `holdfast setup-token --new` makes another.
+The server writes its setup token to the file setup-token in its data directory and to its log.
+It is good once and for 24 hours; `holdfast setup-token --new` makes another.
 
 Example:
   holdfast init --url http://localhost:8420 --setup-token-file .holdfast/setup-token \\

@@ -14,7 +14,8 @@ use crate::config::{Credential, Credentials};
 use crate::types::SecretString;
 
 const LOGIN_HELP: &str = "\
-The token is kept in credentials.toml, mode 0600, in ~/.config/holdfast (or HOLDFAST_CONFIG_DIR), one per server.
+The token is kept in credentials.toml, mode 0600, one per server, in ~/.config/holdfast or
+HOLDFAST_CONFIG_DIR.
 
 Examples:
   holdfast login --url https://holdfast.example.com --email ada@example.com

@@ -22,9 +22,9 @@ use super::secrets::decode;
 const CREDENTIALS: [&str; 2] = ["HOLDFAST_TOKEN", "HOLDFAST_TOKEN_FILE"];
 
 const RUN_HELP: &str = "\
-The program keeps this process's environment; the variables of the environment override it. HOLDFAST_TOKEN and
-HOLDFAST_TOKEN_FILE are taken out unless --keep-token is given. The exit code is the program's own; 127 says
-that there is no such program, 126 that it cannot be executed.
+The program keeps this process's environment, and the variables override it. HOLDFAST_TOKEN and
+HOLDFAST_TOKEN_FILE are taken out unless --keep-token is given. The exit code is the program's own;
+127 says that there is no such program, 126 that it cannot be executed.
 
 Examples:
   holdfast run -- ./server --port 8080

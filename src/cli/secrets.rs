@@ -55,8 +55,8 @@ pub enum SecretsCommand {
 }
 
 const SET_HELP: &str = "\
-From stdin exactly one line end is stripped, which is what `echo` adds; --raw keeps it. A file is taken byte
-for byte. A value that is not UTF-8 is stored as it is, without references.
+From stdin exactly one line end is stripped, which is what `echo` adds; --raw keeps it. A file is
+taken byte for byte. A value that is not UTF-8 is stored as it is, without references.
 
 Examples:
   printf %s \"$VALUE\" | holdfast secrets set API_KEY

@@ -11,9 +11,10 @@ use super::error::CliError;
 use super::offline::{self, DataDirArgs, RescueOptions};
 
 const SERVE_HELP: &str = "\
-The first start makes the data directory, the root key, the database and a setup token, which is also in the
-log; `holdfast init` turns it into the first owner. Without TLS only this machine's own addresses are listened
-on. Every setting is also a variable, like HOLDFAST_SERVER_LISTEN; `holdfast config show` lists them.";
+The first start makes the data directory, the root key, the database and a setup token, which is
+also in the log; `holdfast init` turns it into the first owner. Without TLS only this machine's own
+addresses are listened on. Every setting is also a variable, like HOLDFAST_SERVER_LISTEN;
+`holdfast config show` lists them.";
 
 /// How to run the server.
 #[derive(Debug, Args)]
