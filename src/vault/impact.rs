@@ -114,7 +114,7 @@ impl Source for With<'_, '_> {
 
     fn find_environment(
         &self,
-        seen_from: Id<kinds::Environment>,
+        seen_from: &EnvironmentFacts,
         project: Option<&crate::types::Slug>,
         environment: &crate::types::Slug,
     ) -> Result<Option<Id<kinds::Environment>>, VaultError> {

@@ -11,7 +11,7 @@ use super::resolve::{EnvironmentFacts, EnvironmentId, SecretFacts, SecretId, Sou
 use super::store::{self, SecretVersion, VersionState};
 use crate::db::Reader;
 use crate::keys::{OrganizationKeys, SecretAad, SecretCipher};
-use crate::orgs::{access, environment, project};
+use crate::orgs::{environment, project};
 use crate::types::{Id, SecretBytes, Slug, kinds};
 
 /// One organization's secrets, now.
@@ -125,18 +125,18 @@ impl Source for StoreSource<'_> {
 
     fn find_environment(
         &self,
-        seen_from: EnvironmentId,
+        seen_from: &EnvironmentFacts,
         project: Option<&Slug>,
         environment: &Slug,
     ) -> Result<Option<EnvironmentId>, VaultError> {
         let project = match project {
             Some(slug) => {
                 let found = project::store::project_by_slug(self.reader, self.organization, slug.as_str())?;
-                found.filter(|p| p.deletion.is_none()).map(|p| p.id)
+                let Some(found) = found.filter(|p| p.deletion.is_none()) else { return Ok(None) };
+                found.id
             }
-            None => access::placed(self.reader, self.organization, seen_from)?.map(|p| p.environment.project),
+            None => seen_from.project,
         };
-        let Some(project) = project else { return Ok(None) };
         let found = environment::store::environment_by_slug(self.reader, project, environment.as_str())?;
         Ok(found.filter(|e| e.deletion.is_none()).map(|e| e.id))
     }

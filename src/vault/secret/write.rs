@@ -20,7 +20,7 @@ use crate::vault::model::{FolderPath, SecretName};
 use crate::vault::reference::{Reference, Scope};
 use crate::vault::resolve::check::{Change, Names, NewSecret, Proposed, newly_broken};
 use crate::vault::resolve::{BrokenReference, EnvironmentLabel, Place, Reason, SecretFacts, Source as _, State};
-use crate::vault::source::{StoreSource, aad};
+use crate::vault::source::{StoreSource, aad, environment_facts};
 use crate::vault::store::{self, SecretVersion, StoredReference, VersionState};
 
 /// Most environments beneath the one written that are looked at for warnings.
@@ -195,11 +195,11 @@ fn find(
     placed: &Placed,
     reference: &Reference,
 ) -> Result<Option<Id<kinds::Environment>>, VaultError> {
-    let own = placed.environment.id;
+    let own = || environment_facts(&placed.environment);
     match &reference.scope {
-        Scope::Late => Ok(Some(own)),
-        Scope::Environment(slug) => source.find_environment(own, None, slug),
-        Scope::Project(project, slug) => source.find_environment(own, Some(project), slug),
+        Scope::Late => Ok(Some(placed.environment.id)),
+        Scope::Environment(slug) => source.find_environment(&own(), None, slug),
+        Scope::Project(project, slug) => source.find_environment(&own(), Some(project), slug),
     }
 }
 
