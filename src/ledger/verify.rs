@@ -115,7 +115,7 @@ pub fn verify(reader: &Reader<'_>, trust: &Trust, progress: &mut dyn FnMut(u64, 
     };
     pass.heads.reach(reader, &mut pass.report, &pass.tree, 1)?;
     store::events_scan(reader, |stored| {
-        if pass.next % PROGRESS == 0 {
+        if pass.next.is_multiple_of(PROGRESS) {
             progress(pass.next, total);
         }
         pass.event(stored)
@@ -170,7 +170,7 @@ impl Pass<'_, '_> {
         }
         let mut complete = Vec::new();
         self.tree.append(leaf, |level, hash| {
-            if level % 8 == 0 {
+            if level.is_multiple_of(8) {
                 complete.push((level, *hash));
             }
         });
