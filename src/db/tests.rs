@@ -120,6 +120,18 @@ fn state_follows_the_savepoint_back() {
 }
 
 #[test]
+fn the_writer_goes_on_when_state_arrives_alone() {
+    let (_dir, db) = fresh();
+    for round in 0..200 {
+        db.attach(Box::new(Count::default())).unwrap();
+        // Most times the writer has taken the state by now, with nothing else waiting.
+        std::thread::yield_now();
+        db.write_blocking(move |tx| insert(tx, round)).unwrap();
+    }
+    assert_eq!(values(&db).len(), 200);
+}
+
+#[test]
 fn a_newer_database_is_refused() {
     let (dir, db) = fresh();
     db.write_blocking(|tx| {
