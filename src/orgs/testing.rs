@@ -20,9 +20,7 @@ use crate::keys::{Keyring, RootKey, Suite};
 use crate::ledger::{self, ActionName, EventFilter, EventView, Outcome, Registry};
 use crate::op::{Core, Op, Origin, Who, epoch_raise};
 use crate::policy::{Action, BuiltinRole, DecisionCache, Engine, InstancePermission, PrincipalId};
-use crate::types::{
-    Clock as _, Email, Failure, Id, Limit, ManualClock, Secret, SecretString, Slug, Timestamp, kinds,
-};
+use crate::types::{Clock as _, Email, Failure, Id, Limit, ManualClock, Secret, SecretString, Slug, Timestamp, kinds};
 
 /// When every world begins.
 pub(crate) const START: Timestamp = Timestamp::from_micros(1_795_000_000_000_000);

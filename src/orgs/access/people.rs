@@ -61,12 +61,10 @@ pub(crate) fn principal_named(op: &Op, reader: &Reader<'_>, name: &PrincipalName
         PrincipalName::Own => Ok(op.identity()?.principal.id),
         PrincipalName::User(text) => {
             let missing = || OrgError::not_found("member", text);
-            let user = match Id::parse(text) {
-                Ok(id) => auth::store::user_get(reader, id)?,
-                Err(_) => {
-                    let email = Email::parse(text).map_err(|_| missing())?;
-                    auth::store::user_by_email(reader, &email)?
-                }
+            let user = if let Ok(id) = Id::parse(text) {
+                auth::store::user_get(reader, id)?
+            } else {
+                auth::store::user_by_email(reader, &Email::parse(text).map_err(|_| missing())?)?
             };
             let user = user.ok_or_else(missing)?;
             organization::store::member_since(reader, organization, user.id)?.ok_or_else(missing)?;

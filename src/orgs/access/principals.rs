@@ -19,7 +19,7 @@ use crate::types::{Id, SecretString, Timestamp, kinds};
 const KEPT_MAX: usize = 16_384;
 
 /// A credential's use is noted at most this often: a note is a write, and most requests only read.
-const NOTED_EVERY: Duration = Duration::from_secs(60);
+const NOTED_EVERY: Duration = Duration::from_mins(1);
 
 /// The principal of a credential, from members, service accounts and grants.
 pub struct TreePrincipals;

@@ -26,9 +26,9 @@ pub const ENDED: ActionName = ActionName::new("session.ended");
 pub const ACTIONS: &[ActionName] = &[CREATED, FAILED, ENDED];
 
 /// How long a sign-in lasts.
-pub const LIFE: Duration = Duration::from_secs(30 * 24 * 3_600);
+pub const LIFE: Duration = Duration::from_hours(30 * 24);
 /// How long a sign-in is fresh.
-pub const STEPPED_UP: Duration = Duration::from_secs(600);
+pub const STEPPED_UP: Duration = Duration::from_mins(10);
 
 /// What somebody says who signs in.
 pub struct SignIn {

@@ -150,7 +150,7 @@ fn whatever_is_given_was_held_there() {
     runtime.block_on(world.shop());
     runtime.block_on(world.person("receiver", &[]));
     let held = prop::collection::vec((0_usize..5, 0_usize..5), 0..3);
-    let mut n = 0;
+    let n = std::cell::Cell::new(0);
     let mut runner = TestRunner::new(Config { cases: 24, ..Config::default() });
     let outcome = runner.run(&(held, 0_usize..5, 0_usize..5), |(held, role, node)| {
         let role_on = |(r, n): &(usize, usize)| (BuiltinRole::ALL[if *n == 0 { *r } else { *r % 3 }], NODES[*n]);
@@ -158,12 +158,12 @@ fn whatever_is_given_was_held_there() {
         held.dedup();
         let (role, node) = role_on(&(role, node));
         runtime.block_on(async {
-            n += 1;
-            let giver = world.person(&format!("giver{n}"), &held).await;
+            n.set(n.get() + 1);
+            let giver = world.person(&format!("giver{}", n.get()), &held).await;
             let op = world.op_as(&world.fresh(&giver).await);
-            let expected = world.owner().read(|reader| {
+            let owner = world.owner();
+            let expected = owner.read(|reader| {
                 let (project, environment) = names(node);
-                let owner = world.owner();
                 let at = access::node(&owner, reader, project.as_deref(), environment.as_deref())?;
                 let facts = access::principal_facts(reader, world.organization.id, giver.id)?.unwrap();
                 let has = effective(&facts, &at);

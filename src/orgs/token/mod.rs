@@ -23,7 +23,7 @@ pub const ACTIONS: &[ActionName] = &[CREATED, REVOKED, EXPIRED];
 /// Most credentials of one owner in an organization that are not void.
 pub const TOKENS_MAX: usize = 1_000;
 /// How long a token stays as freshly signed in as the one that minted it, at most.
-const STEPPED_UP_MAX: Duration = Duration::from_secs(24 * 3_600);
+const STEPPED_UP_MAX: Duration = Duration::from_hours(24);
 
 /// Whether a principal may have one more credential.
 ///
