@@ -3,7 +3,7 @@
 use cedar_policy::{Effect, Policy, PolicyId, PolicySet};
 
 use super::cedar::OWN_PREFIX;
-use crate::types::Slug;
+use crate::types::{Class, Failure, Slug};
 
 /// Why a policy text is not accepted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -37,9 +37,15 @@ pub enum PolicyError {
     TooMany,
 }
 
-impl PolicyError {
-    /// The stable name of the error.
-    pub const fn code(&self) -> &'static str {
+impl Failure for PolicyError {
+    fn class(&self) -> Class {
+        match self {
+            Self::Unreadable { .. } | Self::Permits { .. } => Class::Unprocessable,
+            Self::TooLarge { .. } | Self::TooMany => Class::TooLarge,
+        }
+    }
+
+    fn code(&self) -> &'static str {
         match self {
             Self::Unreadable { .. } => "policy_unreadable",
             Self::Permits { .. } => "policy_permits",
@@ -48,16 +54,14 @@ impl PolicyError {
         }
     }
 
-    /// What fixes it.
-    pub const fn hint(&self) -> &'static str {
-        match self {
-            Self::Unreadable { .. } => {
-                "write exactly one Cedar policy: forbid (principal, action, resource) when { … };"
-            }
+    fn hint(&self) -> String {
+        let hint = match self {
+            Self::Unreadable { .. } => "write exactly one policy: forbid (principal, action, resource) when { … };",
             Self::Permits { .. } => "give access by granting a role, and say here only what is forbidden",
             Self::TooLarge { .. } => "split it into several policies",
             Self::TooMany => "delete or merge policies",
-        }
+        };
+        hint.to_owned()
     }
 }
 

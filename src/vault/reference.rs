@@ -56,8 +56,12 @@ impl Reference {
             None => return Self::parse_without_folder(body),
         };
         let (folder, name) = place.rsplit_once('/').ok_or(Mistake::FolderWithoutSlash)?;
-        let folder = if folder.is_empty() { "/" } else { folder };
-        let folder = FolderPath::parse(folder).map_err(|_| Mistake::Folder)?;
+        let folder = match folder {
+            "" => FolderPath::root(),
+            // `//NAME` would be a second spelling of it.
+            "/" => return Err(Mistake::Folder),
+            folder => FolderPath::parse(folder).map_err(|_| Mistake::Folder)?,
+        };
         let scope = qualifier.map_or(Ok(Scope::Late), Scope::parse)?;
         Ok(Self { scope, folder: Some(folder), name: parse_name(name)? })
     }
@@ -243,7 +247,8 @@ impl Template {
 
 /// Where the next `${` has its brace, looking from `from`.
 fn find_opening(text: &str, from: usize) -> Option<usize> {
-    text[from..].find("${").map(|at| from + at + 1)
+    let mut dollars = text[from..].match_indices('$').map(|(at, _)| from + at);
+    dollars.find(|dollar| text.as_bytes().get(dollar + 1) == Some(&b'{')).map(|dollar| dollar + 1)
 }
 
 fn push_literal(segments: &mut Vec<Segment>, range: Range<usize>) {
@@ -294,6 +299,10 @@ mod tests {
         template.segments().iter().map(literal).collect()
     }
 
+    fn begins_reference(text: &str, offset: usize) -> bool {
+        text[offset..].starts_with("${")
+    }
+
     fn slug(text: &str) -> Slug {
         Slug::parse(text).expect("valid")
     }
@@ -311,6 +320,7 @@ mod tests {
             Just("${e.C}"),
             Just("${e:/D}"),
             Just("${p.e:/f/g/E}"),
+            Just("${e://F}"),
             Just("a"),
             Just("."),
             Just(":"),
@@ -325,7 +335,7 @@ mod tests {
         #[test]
         fn any_text_is_a_template_or_an_error(text in "\\PC{0,60}") {
             if let Err(error) = Template::parse(&text) {
-                prop_assert!(text[error.offset..].starts_with("${"));
+                prop_assert!(begins_reference(&text, error.offset));
             }
         }
 
@@ -333,7 +343,7 @@ mod tests {
         fn what_is_read_is_written_the_same(text in spiky()) {
             match Template::parse(&text) {
                 Ok(template) => prop_assert_eq!(render(&template, &text), text),
-                Err(error) => prop_assert!(text[error.offset..].starts_with("${")),
+                Err(error) => prop_assert!(begins_reference(&text, error.offset)),
             }
         }
 

@@ -9,10 +9,10 @@ use std::rc::Rc;
 use crate::types::{SecretBytes, Slug};
 use crate::vault::model::{FolderPath, SecretName};
 
+use super::Options;
 use super::engine::Engine;
-use super::error::{BrokenReference, ResolveError};
+use super::error::{BrokenReference, Place, Reason, ResolveError};
 use super::source::{EnvironmentFacts, EnvironmentId, SecretFacts, SecretId, Source, StoredSecret};
-use super::{Found, Options};
 
 /// What a write makes of one name.
 #[derive(Debug)]
@@ -66,6 +66,12 @@ impl<'s, S: Source> Proposed<'s, S> {
         self.environments.insert(facts.id, facts);
         self
     }
+
+    /// Whether `environment` itself gets a new value at `place`, which is one of its names.
+    fn is_written(&self, environment: EnvironmentId, place: &Place) -> bool {
+        let key = (place.path.clone(), place.name.clone());
+        self.secrets.get(&environment).is_some_and(|placed| placed.contains_key(&key))
+    }
 }
 
 impl<S: Source> Source for Proposed<'_, S> {
@@ -80,11 +86,18 @@ impl<S: Source> Source for Proposed<'_, S> {
 
     fn find_environment(
         &self,
-        seen_from: EnvironmentId,
+        seen_from: &EnvironmentFacts,
         project: Option<&Slug>,
         environment: &Slug,
     ) -> Result<Option<EnvironmentId>, S::Error> {
-        self.now.find_environment(seen_from, project, environment)
+        let is_meant = |facts: &&EnvironmentFacts| {
+            let project_fits = project.map_or(facts.project == seen_from.project, |slug| facts.project_slug == *slug);
+            project_fits && facts.slug == *environment
+        };
+        match self.environments.values().find(is_meant) {
+            Some(changed) => Ok(Some(changed.id)),
+            None => self.now.find_environment(seen_from, project, environment),
+        }
     }
 
     fn secret(
@@ -133,8 +146,9 @@ pub enum Names<'n> {
     All,
 }
 
-/// The names of `environment` that `proposed` breaks: whole now, broken then. Values are used without
-/// regard to who may have them; none of them leaves.
+/// The names of `environment` that `proposed` breaks: whole now, broken then. A name that is written and was
+/// broken before must not be broken in another way. Values are used without regard to who may have them;
+/// none of them leaves.
 ///
 /// For the environment written this refuses the write; for each of its descendants, and others that refer to
 /// it, it is a warning, told by name only to those who may see that environment.
@@ -150,9 +164,24 @@ pub fn newly_broken<S: Source>(
     if broken.is_empty() {
         return Ok(broken);
     }
-    let already = broken_names(proposed.now, environment, names)?;
-    broken.retain(|new| !already.iter().any(|old| old.trail.first() == new.trail.first()));
+    let already = match broken_names(proposed.now, environment, names) {
+        // It comes with the change.
+        Err(ResolveError::UnknownEnvironment(unknown)) if unknown == environment => Vec::new(),
+        already => already?,
+    };
+    broken.retain(|new| {
+        if proposed.is_written(environment, &new.trail[0]) {
+            !already.contains(new) || is_unreadable(new)
+        } else {
+            !already.iter().any(|old| old.trail[0] == new.trail[0])
+        }
+    });
     Ok(broken)
+}
+
+/// Whether the name itself holds a reference that cannot be read.
+fn is_unreadable(broken: &BrokenReference) -> bool {
+    broken.trail.len() == 1 && matches!(broken.reason, Reason::Syntax(_))
 }
 
 /// The names that cannot be resolved.
@@ -171,10 +200,8 @@ fn broken_names<S: Source>(
     };
     let mut broken = Vec::new();
     for node in nodes {
-        engine.settle(node)?;
-        match engine.take(node)? {
-            Ok(Found::Value(_) | Found::Withheld | Found::Absent) => {}
-            Err(breaks) => broken.extend(breaks),
+        if let Err(breaks) = engine.answer(node)? {
+            broken.extend(breaks);
         }
     }
     Ok(broken)

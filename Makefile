@@ -1,0 +1,80 @@
+# Everything a person or a build server runs here. `make` alone lists it.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+# What tests need and a checkout should not hold: installed tools, their caches.
+HOLDFAST_CACHE ?= $(HOME)/.cache/holdfast
+export HOLDFAST_CACHE
+export HOLDFAST_TEST_TOOLS ?= $(HOLDFAST_CACHE)/tools
+
+# Where cargo builds; `cargo` reads the same variable.
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+DATA := .holdfast
+LISTEN := 127.0.0.1:8420
+CARGO_DENY := $(HOLDFAST_TEST_TOOLS)/cargo-deny/bin/cargo-deny
+SNAPSHOTS_USED := $(abspath $(TARGET))/snapshots-used
+
+.NOTPARALLEL:
+.PHONY: help run build test fmt lint bench clean \
+	check-fmt check-clippy check-doc check-deny check-code test-tools preflight-build preflight-test
+
+help: ## list what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: preflight-build ## build what is missing and serve http://localhost:8420, data in .holdfast/
+	cargo build --profile quick --bin holdfast
+	@printf '\nholdfast is %s\nTo call it by name in another terminal:\n  export PATH="%s:$$PATH"\n\n' \
+		"$(abspath $(TARGET))/quick/holdfast" "$(abspath $(TARGET))/quick"
+	@exec "$(TARGET)/quick/holdfast" serve --data-dir $(DATA) --listen $(LISTEN)
+
+build: preflight-build ## the release binary: target/release/holdfast
+	cargo build --release --bin holdfast
+	@ls -l "$(TARGET)/release/holdfast"
+
+test: preflight-test check-fmt check-clippy check-doc check-deny test-tools check-code ## everything: format, lints, docs, dependencies, all tests
+
+lint: check-fmt check-clippy ## format and lints only
+
+fmt: ## format the code
+	cargo fmt
+
+bench: preflight-test ## measure beside OpenBao in the same run; prints one table, writes JSON
+	bash tests/bench/run.sh
+
+clean: ## remove what was built; data and installed tools stay
+	cargo clean
+
+check-fmt:
+	cargo fmt --check
+
+check-clippy:
+	cargo clippy --locked --all-targets -- -D warnings
+
+check-doc:
+	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --document-private-items
+
+check-deny: $(CARGO_DENY)
+	"$(CARGO_DENY)" --locked check --hide-inclusion-graph licenses bans sources
+
+$(CARGO_DENY): packaging/install-cargo-deny.sh
+	bash packaging/install-cargo-deny.sh
+
+# What tests need from elsewhere: each folder installs its own, exact versions, once.
+test-tools: preflight-test ## install what tests need (tests/*/install.sh)
+	@for install in tests/*/install.sh; do [ ! -e "$$install" ] || { echo "$$install"; bash "$$install"; }; done
+
+# Snapshots must match in full and none may be left over: insta notes each one it compares.
+check-code:
+	@mkdir -p "$(TARGET)"; rm -f "$(SNAPSHOTS_USED)"
+	INSTA_UPDATE=no INSTA_REQUIRE_FULL_MATCH=1 INSTA_SNAPSHOT_REFERENCES_FILE="$(SNAPSHOTS_USED)" \
+		cargo test --locked
+	@bash tests/stale-snapshots.sh "$(SNAPSHOTS_USED)"
+
+preflight-build:
+	@bash packaging/preflight.sh build
+
+preflight-test:
+	@bash packaging/preflight.sh test
