@@ -179,7 +179,7 @@ impl Client {
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
             .connect_timeout(Duration::from_secs(5))
-            .read_timeout(Duration::from_secs(60))
+            .read_timeout(Duration::from_mins(1))
             .user_agent(concat!("holdfast/", env!("CARGO_PKG_VERSION")));
         if base.scheme() == "http" {
             builder = builder.tls_certs_only(std::iter::empty());
@@ -395,5 +395,4 @@ fn root_cause(error: &dyn std::error::Error) -> String {
 }
 
 #[cfg(test)]
-#[path = "client_tests.rs"]
 mod tests;

@@ -1,7 +1,8 @@
 //! The one integration binary: one module per subject, one `TestApp` with verbs.
 
-mod cli_help;
 mod architecture;
+mod cli_help;
+mod cli_run;
 mod dotenv_differential;
 mod policy_matrix;
 mod shell_export;
