@@ -270,6 +270,7 @@ impl Client {
             items.append(&mut more);
             cursor = answer.get("next_cursor").and_then(Value::as_str).map(str::to_owned);
             if ended || cursor.is_none() || items.len() >= limit {
+                items.truncate(limit);
                 return Ok(serde_json::json!({ "items": items, "next_cursor": cursor }));
             }
         }

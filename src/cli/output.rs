@@ -245,6 +245,9 @@ fn yaml(value: &Value) -> Result<String, CliError> {
     Ok(if text.ends_with('\n') { text } else { text + "\n" })
 }
 
+/// Narrower terminals get lines that the terminal itself wraps, in characters.
+const NARROW: u16 = 60;
+
 fn render_table(heading: &[&str], rows: Vec<Vec<String>>, terminal: bool) -> String {
     if !terminal {
         return rows.iter().map(|row| row.join("\t") + "\n").collect();
@@ -254,7 +257,10 @@ fn render_table(heading: &[&str], rows: Vec<Vec<String>>, terminal: bool) -> Str
     }
     let mut table = comfy_table::Table::new();
     table.load_style(comfy_table::presets::NOTHING);
-    table.set_content_arrangement(comfy_table::ContentArrangement::Dynamic);
+    // A terminal that does not know its width says 0; broken into single letters nothing can be read.
+    if table.width().is_some_and(|width| width >= NARROW) {
+        table.set_content_arrangement(comfy_table::ContentArrangement::Dynamic);
+    }
     table.set_header(heading.iter().map(|title| title.to_uppercase()));
     table.add_rows(rows);
     table.trim_fmt() + "\n"
