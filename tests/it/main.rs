@@ -3,5 +3,8 @@
 mod architecture;
 mod cli_help;
 mod dotenv_differential;
+mod http_api;
+mod openapi;
 mod policy_matrix;
 mod shell_export;
+mod support;
