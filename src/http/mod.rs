@@ -35,8 +35,8 @@ use actix_web::web::ServiceConfig;
 use actix_web::guard;
 use api::secret::{batch, history};
 use api::{
-    deletion, environment, folder, grant, health, member, organization, policy, project, secret, service_account,
-    session, setup, token, variables, whoami,
+    audit, deletion, environment, folder, grant, health, instance, member, organization, policy, project, secret,
+    service_account, session, setup, token, variables, whoami,
 };
 use routes::{at, not_found, under};
 
@@ -65,6 +65,9 @@ fn routes(app: &mut ServiceConfig) {
         );
         v1.service(
             at("/projects/{project}/environments/{environment}/secrets/{name}/undelete").post(history::undelete).done(),
+        );
+        v1.service(
+            at("/projects/{project}/environments/{environment}/secrets/{name}/accesses").get(audit::accesses).done(),
         );
         v1.service(at("/projects/{project}/environments/{environment}/import").post(batch::import).done());
         v1.service(
@@ -132,6 +135,14 @@ fn routes(app: &mut ServiceConfig) {
         v1.service(at("/grants/{grant}").delete(grant::delete).done());
         v1.service(at("/policy/evaluate").post(policy::evaluate).done());
         v1.service(at("/access/matrix").get(policy::matrix).done());
+
+        v1.service(at("/audit/events").get(audit::list).done());
+        v1.service(at("/audit/events/{event}").get(audit::get).done());
+        v1.service(at("/audit/events/{event}/proof").get(audit::proof).done());
+        v1.service(at("/audit/export").get(audit::export).done());
+        v1.service(at("/audit/checkpoint").get(audit::checkpoint).done());
+        v1.service(at("/audit/verify").post(audit::verify).done());
+        v1.service(at("/instance").get(instance::get).done());
 
         v1.service(at("/deletions").get(deletion::list).done());
         v1.service(at("/deletions/{deletion}/restore").post(deletion::restore).done());

@@ -10,7 +10,7 @@ use holdfast::keys::{Keyring, RootKey, Suite};
 use holdfast::ledger::{self, ActionName, Registry};
 use holdfast::op::{Core, Op, Origin, Who};
 use holdfast::orgs::access::{Sessions, TreePrincipals};
-use holdfast::orgs::{OrgError, deletion, setup};
+use holdfast::orgs::{ACTIONS, OrgError, setup};
 use holdfast::policy::{Action, DecisionCache, Engine, InstancePermission};
 use holdfast::telemetry::Metrics;
 use holdfast::types::{Id, ManualClock, Timestamp};
@@ -55,7 +55,13 @@ impl Client {
     }
 
     /// Any request with headers of its own.
-    pub(crate) fn send_with(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Option<&Value>) -> Response {
+    pub(crate) fn send_with(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<&Value>,
+    ) -> Response {
         let bearer = format!("Bearer {}", self.token);
         let mut all = vec![("content-type", "application/json"), ("authorization", bearer.as_str())];
         all.extend(headers);
@@ -223,6 +229,6 @@ fn registry() -> Registry {
         .chain(InstancePermission::ALL.iter().map(|permission| permission.as_str()))
         .map(ActionName::new)
         .collect();
-    let own = [setup::TOKEN_CREATED, setup::REDEEMED, setup::RESCUED, deletion::PURGED];
-    Registry::freeze(&[&asked, &own]).expect("no name twice")
+    let lists: Vec<_> = [asked.as_slice()].into_iter().chain(ACTIONS.iter().copied()).collect();
+    Registry::freeze(&lists).expect("no name twice")
 }
