@@ -233,9 +233,11 @@ impl Loop {
         let mut batch = Vec::with_capacity(BATCH_MAX);
         loop {
             let mut closing = false;
-            // None: all senders are gone.
-            let Some(first) = waiting.blocking_recv() else { return };
-            let mut next = Some(first);
+            let mut next = waiting.blocking_recv();
+            if next.is_none() {
+                // All senders are gone.
+                return;
+            }
             while let Some(message) = next.take() {
                 match message {
                     Message::Run(job) => batch.push(job),
