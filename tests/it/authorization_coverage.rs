@@ -43,11 +43,13 @@ impl Things {
         let account = owner.post("/service-accounts", body).expect(201);
         let path = format!("/service-accounts/{}/keys", text(&account["id"]));
         let key = owner.send("POST", &path, None).expect(201);
+        // The owner of one organization may own another: somebody who is in this one only.
+        let member = owner.post("/members", json!({ "email": format!("bob@{slug}.example") })).expect(201);
         let deleted = owner.delete(&format!("/projects/{slug}/environments/gone")).expect(200);
         let event = owner.get("/audit/events?limit=1").expect(200)["items"][0]["id"].clone();
         let ids = json!({
             "organization": me["organization"]["id"], "project": project["id"], "environment": dev["id"],
-            "name": "KEY", "user": me["actor"]["id"], "token": me["credential"]["id"],
+            "name": "KEY", "user": member["user"]["id"], "token": me["credential"]["id"],
             "service_account": account["id"], "key": key["id"], "grant": account["grants"][0]["id"],
             "deletion": deleted["deletion"]["id"], "event": event,
         });
