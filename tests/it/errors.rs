@@ -71,7 +71,7 @@ fn failures_are_told_as_reviewed() {
     let key = ada.send("POST", "/service-accounts/ci/keys", None).expect(201);
     let machine = app.client(key["token"].as_str().expect("a token"));
     told.ask(&machine, "POST", "/projects", Some(&json!({ "slug": "other" })));
-    app.clock.advance(std::time::Duration::from_secs(25 * 3_600));
+    app.clock.advance(std::time::Duration::from_hours(25));
     told.ask(&ada, "DELETE", "/organizations/acme", None);
     insta::assert_json_snapshot!("errors", Value::Object(told.0));
 }

@@ -133,7 +133,7 @@ impl TestApp {
             "email": "ada@example.com", "password": PASSWORD,
         });
         let done = app.nobody().post("/setup", body).expect(201);
-        app.token = done["token"].as_str().expect("a token").to_owned();
+        done["token"].as_str().expect("a token").clone_into(&mut app.token);
         app
     }
 
@@ -218,7 +218,7 @@ fn compose(dir: &TempDir, clock: Arc<ManualClock>) -> Core {
         decisions: DecisionCache::default(),
         clock,
         principals: Box::new(TreePrincipals),
-        restore_window: std::time::Duration::from_secs(30 * 86_400),
+        restore_window: std::time::Duration::from_hours(30 * 24),
     }
 }
 
