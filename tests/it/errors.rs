@@ -12,11 +12,18 @@ impl Told {
         let answer = client.send_with(method, path, &[("x-request-id", "test")], body);
         assert!(answer.status >= 400, "{method} {path}: {}", answer.text());
         assert_eq!(answer.header("content-type"), Some("application/problem+json"), "{method} {path}");
-        let problem = answer.json();
+        let problem: Value = serde_json::from_str(&without_ids(answer.text())).expect("JSON");
         assert_eq!(problem["status"], answer.status);
         let code = problem["code"].as_str().expect("a code").to_owned();
         assert!(self.0.insert(code.clone(), problem).is_none(), "{code} twice");
     }
+}
+
+/// Ids of people differ from run to run.
+fn without_ids(text: &str) -> String {
+    let mut parts = text.split("usr_");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |all, part| all + "usr_" + part.get(26..).unwrap_or_default())
 }
 
 #[test]

@@ -81,10 +81,6 @@ impl Client {
         self.send("PUT", path, Some(&body))
     }
 
-    pub(crate) fn patch(&self, path: &str, body: Value) -> Response {
-        self.send("PATCH", path, Some(&body))
-    }
-
     pub(crate) fn delete(&self, path: &str) -> Response {
         self.send("DELETE", path, None)
     }
@@ -185,6 +181,18 @@ impl TestApp {
     /// Whoever has this token.
     pub(crate) fn client(&self, token: &str) -> Client {
         Client { base: self.base.clone(), token: token.to_owned() }
+    }
+
+    /// A machine with a role on a node (`""`, `shop` or `shop/dev`).
+    pub(crate) fn service_account(&self, name: &str, role: &str, node: &str) -> Client {
+        let mut parts = node.split('/').filter(|p| !p.is_empty());
+        let (project, environment) = (parts.next(), parts.next());
+        let body = json!({
+            "name": name, "project": project, "environment": environment, "grants": [{ "role": role }],
+        });
+        self.owner().post("/service-accounts", body).expect(201);
+        let key = self.owner().send("POST", &format!("/service-accounts/{name}/keys"), None).expect(201);
+        self.client(key["token"].as_str().expect("a token"))
     }
 
     /// The owner of another organization, `umbrella`.
