@@ -9,6 +9,8 @@ pub mod auth;
 pub mod cli;
 pub mod config;
 pub mod db;
+pub mod governance;
+pub mod http;
 pub mod keys;
 pub mod ledger;
 pub mod op;
