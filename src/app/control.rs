@@ -128,7 +128,7 @@ impl Drop for Control {
 pub fn setup_token_new(dir: &Path) -> Result<PathBuf, AppError> {
     let path = path(dir);
     let mut stream = connect(&path).ok_or_else(|| AppError::NotRunning(dir.to_owned()))?;
-    let talk = || {
+    let mut talk = || {
         stream.set_read_timeout(Some(TALK_MAX * 2))?;
         stream.set_write_timeout(Some(TALK_MAX))?;
         let mut line = serde_json::to_vec(&Request::SetupTokenNew {})?;

@@ -148,7 +148,9 @@ impl Failure for AppError {
         match self {
             Self::Busy { .. } => "stop it first, or give another --data-dir".into(),
             Self::Io { .. } => "see: holdfast doctor".into(),
-            Self::NoData(_) => "name the data directory with --data-dir, or start a server there: holdfast serve".into(),
+            Self::NoData(_) => {
+                "name the data directory with --data-dir, or start a server there: holdfast serve".into()
+            }
             Self::NotRoot(command) => format!("run: sudo holdfast {command} …"),
             Self::NotRunning(_) => "start it with: holdfast serve, or name its --data-dir".into(),
             Self::KitOutdated { .. } => "use the newest kit: each one voids those before it".into(),

@@ -15,7 +15,7 @@ use crate::keys::recovery::{self, RecoveryKit};
 use crate::keys::{self, Keyring, PassphraseParameters, RootKey};
 use crate::ledger::{self, Outcome};
 use crate::op::{Op, OpError, Origin, Who};
-use crate::types::{Clock as _, Id, SecretString, SystemClock};
+use crate::types::{Id, SecretString, SystemClock};
 
 /// Which keys these are; nothing of them can be told from it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

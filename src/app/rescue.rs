@@ -7,7 +7,7 @@ use super::{AppError, Opened, Place, open_existing};
 use crate::config::Env;
 use crate::op::{Op, Origin, Who};
 use crate::orgs::setup;
-use crate::types::{Clock, Email, Id, SecretString, SystemClock, Timestamp, kinds};
+use crate::types::{Email, Id, SecretString, SystemClock, Timestamp, kinds};
 
 /// A new credential of an owner; what has no secret in it may be printed again.
 #[derive(Debug)]

@@ -82,6 +82,10 @@ pub fn serve(options: ServeOptions) -> Result<ExitCode, AppError> {
     result.map(|()| ExitCode::SUCCESS)
 }
 
+fn http(_parts: Parts) -> Result<Door, AppError> {
+    Err(AppError::Listen { message: "this build has no HTTP door".into(), code: "no_door", hint: String::new() })
+}
+
 /// Keeps what is in memory off the disk, and what is written to its owner.
 fn harden() {
     let none = Rlimit { current: Some(0), maximum: Some(0) };

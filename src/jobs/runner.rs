@@ -23,8 +23,6 @@ const STOP_MAX: Duration = Duration::from_secs(5);
 /// The most characters of a run's detail.
 const DETAIL_MAX: usize = 1_000;
 
-
-
 /// Runs the jobs of one process, which must hold the data directory's lock.
 pub struct Runner {
     db: Db,

@@ -29,9 +29,8 @@ pub(super) fn scheduled(reader: &Reader<'_>) -> Result<Vec<Scheduled>, DbError> 
 /// # Errors
 /// The database failed.
 pub fn list(reader: &Reader<'_>) -> Result<Vec<JobState>, DbError> {
-    let mut statement = reader
-        .sql()
-        .prepare_cached("SELECT name, schedule, next_run_at, missed FROM jobs ORDER BY name LIMIT ?1")?;
+    let mut statement =
+        reader.sql().prepare_cached("SELECT name, schedule, next_run_at, missed FROM jobs ORDER BY name LIMIT ?1")?;
     let rows = statement.query_map([JOBS_MAX], |row| {
         Ok(JobState {
             name: row.get(0)?,

@@ -100,18 +100,15 @@ fn restore_hint(path: &Path) -> String {
     format!("stop the server, keep a copy (cp -a {0} {0}.damaged), then put a backup in its place", quoted(path))
 }
 
-fn inside(
-    reader: &Reader<'_>,
-    settings: &Settings,
-    now: Timestamp,
-    checks: &mut Vec<Check>,
-) -> Result<(), AppError> {
+fn inside(reader: &Reader<'_>, settings: &Settings, now: Timestamp, checks: &mut Vec<Check>) -> Result<(), AppError> {
     let path = database_path(&settings.data.dir);
     let lines = db::quick_check(reader, LINES_MAX)?;
     let dangling = if lines.is_empty() { store::dangling_count(reader)? } else { 0 };
     checks.push(match (lines.is_empty(), dangling) {
         (true, 0) => Check::ok("database", "sound"),
-        (true, n) => Check::problem("database", format!("{n} rows refer to rows that are not there"), restore_hint(&path)),
+        (true, n) => {
+            Check::problem("database", format!("{n} rows refer to rows that are not there"), restore_hint(&path))
+        }
         (false, _) => Check::problem("database", lines.join("; "), restore_hint(&path)),
     });
     let (found, known) = (db::applied_version(reader)?, Db::schema_version());
