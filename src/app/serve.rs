@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -15,11 +16,14 @@ use super::control::Control;
 use super::{AppError, Opened, jobs, open, setup_token};
 use crate::auth::password::Passwords;
 use crate::config::{Env, Overrides, Settings, write_private_file};
+use crate::db::DbError;
+use crate::http::{self, ServerError, ServerParts};
 use crate::jobs::Runner;
 use crate::op::{Op, Origin, Who};
+use crate::orgs::OrgError;
 use crate::orgs::access::Sessions;
 use crate::telemetry::{self, Metrics, Output, PanicNotice};
-use crate::types::{Clock, Id, SystemClock};
+use crate::types::{Clock, Failure as _, Id, SystemClock};
 
 /// How long the doors have to finish what they do; the rest of the ten seconds is for what comes after them.
 const DOORS_STOP_MAX: Duration = Duration::from_secs(8);
@@ -35,14 +39,6 @@ pub struct ServeOptions {
     pub overrides: Overrides,
     /// What stdout is.
     pub output: Output,
-}
-
-/// What the HTTP door is started with.
-pub(super) struct Parts {
-    pub(super) opened: Arc<Opened>,
-    pub(super) sessions: Arc<Sessions>,
-    pub(super) passwords: Arc<Passwords>,
-    pub(super) metrics: Arc<Metrics>,
 }
 
 /// A door that answers.
@@ -67,6 +63,8 @@ pub fn serve(options: ServeOptions) -> Result<ExitCode, AppError> {
     for warning in &loaded.warnings {
         tracing::warn!(code = warning.code, "{warning}");
     }
+    // One Argon2 computation, beside the opening and not after it.
+    let passwords = std::thread::spawn(Passwords::new);
     let opened = Arc::new(open(Arc::new(loaded.settings), Arc::new(SystemClock))?);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         // Requests have threads of their own: this one is for jobs, signals and the socket.
@@ -76,14 +74,20 @@ pub fn serve(options: ServeOptions) -> Result<ExitCode, AppError> {
         .build()
         .map_err(AppError::io("start threads for", &opened.settings.data.dir))?;
     let stop = runtime.block_on(async { Stop::new() })?;
-    let result = runtime.block_on(run(Arc::clone(&opened), http, stop));
+    let passwords = passwords.join().map_err(|_| DbError::Panicked)?.map_err(OrgError::from)?;
+    let result = runtime.block_on(run(Arc::clone(&opened), http, Arc::new(passwords), stop));
     runtime.shutdown_timeout(RUNTIME_STOP_MAX);
     opened.core.db.close();
     result.map(|()| ExitCode::SUCCESS)
 }
 
-fn http(_parts: Parts) -> Result<Door, AppError> {
-    Err(AppError::Listen { message: "this build has no HTTP door".into(), code: "no_door", hint: String::new() })
+fn http(parts: ServerParts) -> Result<Door, AppError> {
+    let listen =
+        |error: ServerError| AppError::Listen { message: error.to_string(), code: error.code(), hint: error.hint() };
+    let running = http::start(parts).map_err(listen)?;
+    // The first is the server's own; metrics may have another.
+    let address = running.addresses.first().copied().unwrap_or(SocketAddr::from(([127, 0, 0, 1], 0)));
+    Ok(Door { address, stop: running.stop().boxed() })
 }
 
 /// Keeps what is in memory off the disk, and what is written to its owner.
@@ -121,7 +125,8 @@ impl Stop {
 /// Starts everything in its order, waits, and stops it in the other.
 pub(super) async fn run(
     opened: Arc<Opened>,
-    http: impl FnOnce(Parts) -> Result<Door, AppError>,
+    http: impl FnOnce(ServerParts) -> Result<Door, AppError>,
+    passwords: Arc<Passwords>,
     mut stop: impl Asked,
 ) -> Result<(), AppError> {
     let dir = opened.settings.data.dir.clone();
@@ -129,10 +134,11 @@ pub(super) async fn run(
     let system = op_maker(&opened, Who::System);
     let token = setup_token::ensure(&system(), &dir).await?;
     let metrics = Arc::new(Metrics::new());
-    let parts = Parts {
-        opened: Arc::clone(&opened),
+    let parts = ServerParts {
+        core: Arc::clone(&opened.core),
         sessions: Arc::new(Sessions::default()),
-        passwords: Arc::new(Passwords::new().map_err(crate::orgs::OrgError::from)?),
+        passwords,
+        settings: Arc::clone(&opened.settings),
         metrics: Arc::clone(&metrics),
     };
     let door = http(parts)?;
