@@ -234,6 +234,10 @@ impl Loop {
         loop {
             let mut closing = false;
             let mut next = waiting.blocking_recv();
+            if next.is_none() {
+                // All senders are gone.
+                return;
+            }
             while let Some(message) = next.take() {
                 match message {
                     Message::Run(job) => batch.push(job),
@@ -243,10 +247,6 @@ impl Loop {
                 if batch.len() < BATCH_MAX && !closing {
                     next = waiting.try_recv().ok();
                 }
-            }
-            if batch.is_empty() && !closing {
-                // All senders are gone.
-                return;
             }
             if !batch.is_empty() {
                 self.commit(&mut batch);

@@ -10,12 +10,15 @@ use serde_json::{Map, Value, json};
 use utoipa::OpenApi;
 
 use super::api::secret::{batch, history};
-use super::api::{deletion, environment, folder, health, organization, project, secret, setup, variables, whoami};
+use super::api::{
+    audit, deletion, environment, folder, grant, health, instance, member, organization, policy, project, secret,
+    service_account, session, setup, token, variables, whoami,
+};
 use super::error::{PROBLEM_JSON, ProblemBody};
 
 const PREFIX: &str = "/api/v1";
 /// Operations that need no token.
-const PUBLIC: &[&str] = &["setup", "openapi", "healthz", "readyz"];
+const PUBLIC: &[&str] = &["setup", "session_create", "openapi", "healthz", "readyz"];
 
 #[derive(OpenApi)]
 #[openapi(
@@ -25,6 +28,12 @@ const PUBLIC: &[&str] = &["setup", "openapi", "healthz", "readyz"];
         serve,
         setup::setup,
         whoami::whoami,
+        instance::get,
+        session::create,
+        session::delete,
+        token::list,
+        token::create,
+        token::delete,
         organization::list,
         organization::create,
         organization::get,
@@ -46,8 +55,6 @@ const PUBLIC: &[&str] = &["setup", "openapi", "healthz", "readyz"];
         environment::unlock,
         environment::relocate,
         environment::restore,
-        deletion::list,
-        deletion::restore,
         secret::list,
         secret::get,
         secret::put,
@@ -57,11 +64,36 @@ const PUBLIC: &[&str] = &["setup", "openapi", "healthz", "readyz"];
         history::history,
         history::rollback,
         history::undelete,
+        audit::accesses,
         variables::get,
         folder::list,
         folder::create,
         folder::delete,
         folder::search,
+        member::list,
+        member::create,
+        member::delete,
+        grant::list,
+        grant::create,
+        grant::delete,
+        service_account::list,
+        service_account::create,
+        service_account::get,
+        service_account::update,
+        service_account::delete,
+        service_account::key_list,
+        service_account::key_create,
+        service_account::key_delete,
+        policy::evaluate,
+        policy::matrix,
+        audit::list,
+        audit::get,
+        audit::proof,
+        audit::export,
+        audit::checkpoint,
+        audit::verify,
+        deletion::list,
+        deletion::restore,
     ),
     components(schemas(ProblemBody))
 )]

@@ -10,12 +10,14 @@ use crate::types::{Email, Id, IdKind, SecretString, Slug, Timestamp, kinds};
 use crate::vault::model::Visibility;
 
 pub(crate) type OrganizationId = Id<kinds::Organization>;
+pub(crate) type InstanceId = Id<kinds::Instance>;
 pub(crate) type UserId = Id<kinds::User>;
 pub(crate) type CredentialId = Id<kinds::Credential>;
 pub(crate) type ProjectId = Id<kinds::Project>;
 pub(crate) type EnvironmentId = Id<kinds::Environment>;
 pub(crate) type DeletionId = Id<kinds::Deletion>;
 pub(crate) type GrantId = Id<kinds::Grant>;
+pub(crate) type ServiceAccountId = Id<kinds::ServiceAccount>;
 pub(crate) type FolderId = Id<kinds::Folder>;
 pub(crate) type SecretId = Id<kinds::SecretRow>;
 

@@ -138,7 +138,7 @@ pub async fn deletion_restore(op: &Op, id: Id<kinds::Deletion>) -> Result<Deleti
         match deletion.kind {
             DeletionKind::Organization => store::organization_mark_deleted(tx, deletion.organization, None, now)?,
             DeletionKind::Project => {
-                project::store::project_mark_deleted(tx, Id::from_bytes(deletion.target), None, now)?
+                project::store::project_mark_deleted(tx, Id::from_bytes(deletion.target), None, now)?;
             }
             DeletionKind::Environment => require_parent(op, tx, &deletion)?,
         }
@@ -172,6 +172,8 @@ fn require_parent(op: &Op, tx: &WriteTx<'_>, deletion: &Deletion) -> Result<(), 
 
 /// The job's action: deletions whose date is over.
 pub const PURGED: ActionName = ActionName::new("job.purge_deleted");
+/// What deletions record that no permission is behind.
+pub const ACTIONS: &[ActionName] = &[PURGED];
 
 /// Removes for good what was deleted and is past its date, a few at a time; how many deletions it were.
 ///

@@ -1,7 +1,12 @@
 //! The one integration binary: one module per subject, one `TestApp` with verbs.
 
 mod architecture;
+mod authorization_coverage;
 mod cli_help;
 mod dotenv_differential;
+mod errors;
+mod http_api;
+mod openapi;
 mod policy_matrix;
 mod shell_export;
+mod support;

@@ -17,9 +17,9 @@ use crate::policy::PrincipalId;
 use crate::types::{Email, Id, Secret, SecretString, Slug, Timestamp, kinds};
 
 /// How long a setup token works.
-pub const TOKEN_LIFE: Duration = Duration::from_secs(24 * 3_600);
+pub const TOKEN_LIFE: Duration = Duration::from_hours(24);
 /// How long what the setup minted counts as freshly signed in.
-const STEPPED_UP: Duration = Duration::from_secs(24 * 3_600);
+const STEPPED_UP: Duration = Duration::from_hours(24);
 
 /// A setup token was made.
 pub const TOKEN_CREATED: ActionName = ActionName::new("setup.token_created");
@@ -27,6 +27,8 @@ pub const TOKEN_CREATED: ActionName = ActionName::new("setup.token_created");
 pub const REDEEMED: ActionName = ActionName::new("setup.redeemed");
 /// An owner was rescued from the machine.
 pub const RESCUED: ActionName = ActionName::new("setup.owner_rescued");
+/// What the set-up records that no permission is behind.
+pub const ACTIONS: &[ActionName] = &[TOKEN_CREATED, REDEEMED, RESCUED];
 
 /// Makes the instance's row, at the first start.
 ///
@@ -171,7 +173,7 @@ pub fn token_stands(
     }
 }
 
-/// Gives an owner a new password and token, from a shell on the machine with the server stopped.
+/// Gives an owner a new token, from a shell on the machine with the server stopped.
 ///
 /// # Errors
 /// Nobody with this address owns an organization.

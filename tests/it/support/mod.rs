@@ -1,5 +1,6 @@
 //! What end-to-end tests share: the real binary on a fresh data directory, and a small HTTP client to speak to it.
 
+pub(crate) mod app;
 pub(crate) mod http;
 pub(crate) mod server;
 
