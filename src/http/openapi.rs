@@ -19,6 +19,8 @@ use super::error::{PROBLEM_JSON, ProblemBody};
 const PREFIX: &str = "/api/v1";
 /// Operations that need no token.
 const PUBLIC: &[&str] = &["setup", "session_create", "openapi", "healthz", "readyz"];
+/// Operations that look at If-Match.
+const CONDITIONAL: &[&str] = &["project_update", "environment_update", "secret_put"];
 
 #[derive(OpenApi)]
 #[openapi(
@@ -161,7 +163,7 @@ fn operation_complete(path: &str, method: &str, operation: &mut Value, is_probe:
             "schema": { "type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$" },
         }));
     }
-    if method == "patch" || id == "secret_put" {
+    if CONDITIONAL.contains(&id.as_str()) {
         parameters.push(json!({
             "name": "If-Match", "in": "header", "required": false,
             "description": "The ETag the change was made for, or `*`.",
@@ -264,5 +266,5 @@ fn tag(path: &str) -> &str {
     let words: Vec<_> = path.trim_start_matches(PREFIX).split('/').filter(|p| !p.is_empty()).collect();
     let verbs = ["restore", "lock", "unlock", "move", "rollback", "undelete", "history", "batch", "import", "accesses"];
     let nouns = words.iter().filter(|w| !w.starts_with('{') && !verbs.contains(w));
-    nouns.last().copied().unwrap_or("instance")
+    nouns.copied().next_back().unwrap_or("instance")
 }

@@ -12,11 +12,18 @@ impl Told {
         let answer = client.send_with(method, path, &[("x-request-id", "test")], body);
         assert!(answer.status >= 400, "{method} {path}: {}", answer.text());
         assert_eq!(answer.header("content-type"), Some("application/problem+json"), "{method} {path}");
-        let problem = answer.json();
+        let problem: Value = serde_json::from_str(&without_ids(answer.text())).expect("JSON");
         assert_eq!(problem["status"], answer.status);
         let code = problem["code"].as_str().expect("a code").to_owned();
         assert!(self.0.insert(code.clone(), problem).is_none(), "{code} twice");
     }
+}
+
+/// Ids of people differ from run to run.
+fn without_ids(text: &str) -> String {
+    let mut parts = text.split("usr_");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |all, part| all + "usr_" + part.get(26..).unwrap_or_default())
 }
 
 #[test]
@@ -71,7 +78,7 @@ fn failures_are_told_as_reviewed() {
     let key = ada.send("POST", "/service-accounts/ci/keys", None).expect(201);
     let machine = app.client(key["token"].as_str().expect("a token"));
     told.ask(&machine, "POST", "/projects", Some(&json!({ "slug": "other" })));
-    app.clock.advance(std::time::Duration::from_secs(25 * 3_600));
+    app.clock.advance(std::time::Duration::from_hours(25));
     told.ask(&ada, "DELETE", "/organizations/acme", None);
     insta::assert_json_snapshot!("errors", Value::Object(told.0));
 }

@@ -6,6 +6,7 @@ mod cli_help;
 mod dotenv_differential;
 mod errors;
 mod http_api;
+mod http_people;
 mod openapi;
 mod policy_matrix;
 mod shell_export;

@@ -81,10 +81,6 @@ impl Client {
         self.send("PUT", path, Some(&body))
     }
 
-    pub(crate) fn patch(&self, path: &str, body: Value) -> Response {
-        self.send("PATCH", path, Some(&body))
-    }
-
     pub(crate) fn delete(&self, path: &str) -> Response {
         self.send("DELETE", path, None)
     }
@@ -133,7 +129,7 @@ impl TestApp {
             "email": "ada@example.com", "password": PASSWORD,
         });
         let done = app.nobody().post("/setup", body).expect(201);
-        app.token = done["token"].as_str().expect("a token").to_owned();
+        done["token"].as_str().expect("a token").clone_into(&mut app.token);
         app
     }
 
@@ -187,6 +183,18 @@ impl TestApp {
         Client { base: self.base.clone(), token: token.to_owned() }
     }
 
+    /// A machine with a role on a node (`""`, `shop` or `shop/dev`).
+    pub(crate) fn service_account(&self, name: &str, role: &str, node: &str) -> Client {
+        let mut parts = node.split('/').filter(|p| !p.is_empty());
+        let (project, environment) = (parts.next(), parts.next());
+        let body = json!({
+            "name": name, "project": project, "environment": environment, "grants": [{ "role": role }],
+        });
+        self.owner().post("/service-accounts", body).expect(201);
+        let key = self.owner().send("POST", &format!("/service-accounts/{name}/keys"), None).expect(201);
+        self.client(key["token"].as_str().expect("a token"))
+    }
+
     /// The owner of another organization, `umbrella`.
     pub(crate) fn second_organization(&self) -> Client {
         let made = self.owner().post("/organizations", json!({ "slug": "umbrella" })).expect(201);
@@ -218,7 +226,7 @@ fn compose(dir: &TempDir, clock: Arc<ManualClock>) -> Core {
         decisions: DecisionCache::default(),
         clock,
         principals: Box::new(TreePrincipals),
-        restore_window: std::time::Duration::from_secs(30 * 86_400),
+        restore_window: std::time::Duration::from_hours(30 * 24),
     }
 }
 
