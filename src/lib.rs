@@ -5,12 +5,14 @@
 //! Imports go downwards only; ARCHITECTURE.md has the table and `tests/it/architecture.rs` holds it.
 #![forbid(unsafe_code)]
 
+pub mod app;
 pub mod auth;
 pub mod cli;
 pub mod config;
 pub mod db;
 pub mod governance;
 pub mod http;
+pub mod jobs;
 pub mod keys;
 pub mod ledger;
 pub mod op;
