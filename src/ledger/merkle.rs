@@ -238,4 +238,4 @@ const fn skip_levels(place: &mut u64, last: &mut u64) {
 
 #[cfg(test)]
 #[path = "merkle_tests.rs"]
-mod tests;
+pub(crate) mod tests;

@@ -26,6 +26,7 @@ mod checkpoint;
 mod error;
 mod event;
 mod failures;
+mod heads;
 mod list;
 pub mod merkle;
 mod record;

@@ -347,3 +347,65 @@ pub(super) fn event_at(reader: &Reader<'_>, seq: u64, each: impl FnOnce(&[u8], O
     }
     Ok(())
 }
+
+/// A row as `verify` needs it.
+pub(super) struct Stored<'r> {
+    pub(super) seq: u64,
+    pub(super) columns: Columns<'r>,
+    pub(super) leaf_hash: &'r [u8],
+    pub(super) record: Option<&'r [u8]>,
+    pub(super) personal: Option<PersonalRow<'r>>,
+}
+
+/// The erasable row of an event.
+pub(super) struct PersonalRow<'r> {
+    pub(super) salt: Option<&'r [u8]>,
+    pub(super) content: Option<&'r [u8]>,
+    pub(super) erased_by: Option<u64>,
+}
+
+/// Hands out every event with its personal row, in order, without copying.
+pub(super) fn events_scan<E: From<DbError>>(
+    reader: &Reader<'_>,
+    mut each: impl FnMut(&Stored<'_>) -> std::result::Result<(), E>,
+) -> std::result::Result<(), E> {
+    let db = |error: rusqlite::Error| E::from(DbError::from(error));
+    let mut statement = reader
+        .sql()
+        .prepare_cached(
+            "SELECT e.seq, e.at, e.outcome, e.organization, e.project, e.environment, e.action, e.actor, e.target,
+                    e.leaf_hash, e.record, p.seq, p.salt, p.content, p.erased_by
+             FROM ledger_events e LEFT JOIN ledger_personal p ON p.seq = e.seq ORDER BY e.seq",
+        )
+        .map_err(db)?;
+    let mut rows = statement.query([]).map_err(db)?;
+    while let Some(row) = rows.next().map_err(db)? {
+        each(&stored(row)?)?;
+    }
+    Ok(())
+}
+
+fn stored<'r>(row: &'r Row<'_>) -> Result<Stored<'r>> {
+    let has_personal = row.get_ref(11)? != ValueRef::Null;
+    let personal = PersonalRow {
+        salt: bytes(row, 12)?,
+        content: bytes(row, 13)?,
+        erased_by: row.get::<_, Option<i64>>(14)?.map(|seq| u64::try_from(seq).unwrap_or(u64::MAX)),
+    };
+    Ok(Stored {
+        seq: unsigned(row, 0)?,
+        columns: columns(row)?,
+        leaf_hash: bytes(row, 9)?.unwrap_or_default(),
+        record: bytes(row, 10)?,
+        personal: has_personal.then_some(personal),
+    })
+}
+
+/// How many nodes and summaries are stored, and the place behind the last personal row.
+pub(super) fn extent(reader: &Reader<'_>) -> Result<(u64, u64, u64)> {
+    let mut statement = reader.sql().prepare_cached(
+        "SELECT (SELECT count(*) FROM ledger_nodes), (SELECT count(*) FROM ledger_blocks),
+                (SELECT coalesce(max(seq) + 1, 0) FROM ledger_personal)",
+    )?;
+    Ok(statement.query_row([], |row| Ok((unsigned(row, 0)?, unsigned(row, 1)?, unsigned(row, 2)?)))?)
+}

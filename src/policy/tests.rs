@@ -223,7 +223,7 @@ const OWN: Place = Place::Environment(0, 0, 2);
 fn a_decision_names_policy_grant_and_what_is_missing() {
     let developer = holder(BuiltinRole::Developer, Place::Project(0, 0));
     let allowed = ENGINE.decide(&developer, Action::SecretUse, &OWN.resource(), Context::default());
-    assert_eq!(allowed.policies, ["role.developer"]);
+    assert_eq!(*allowed.policies, ["role.developer"]);
     let project = Place::Project(0, 0).node();
     assert_eq!(allowed.reasons, [format!("role `developer` on project {project} gives `secret.use`")]);
 
@@ -242,7 +242,7 @@ fn another_organizations_resource_is_denied_by_tenancy_even_to_a_grant_on_it() {
     let owner = holder(BuiltinRole::Owner, theirs);
     let decision = ENGINE.decide(&owner, Action::ProjectRead, &theirs.resource(), Context::default());
     assert!(!decision.allow);
-    assert_eq!(decision.policies, ["tenancy"]);
+    assert_eq!(*decision.policies, ["tenancy"]);
 }
 
 #[test]
@@ -256,7 +256,7 @@ fn an_own_policy_forbids_and_is_named() {
     let production = OWN.resource().with_tier(Tier::Production);
     let decision = ENGINE.decide(&owner, Action::SecretReveal, &production, context);
     assert!(!decision.allow);
-    assert_eq!(decision.policies, ["policy.no-reveal"]);
+    assert_eq!(*decision.policies, ["policy.no-reveal"]);
     assert!(ENGINE.decide(&owner, Action::SecretReveal, &OWN.resource(), context).allow);
     assert!(ENGINE.decide(&owner, Action::SecretUse, &production, context).allow);
 }
@@ -294,7 +294,7 @@ fn only_a_user_who_is_an_operator_holds_the_instances_permissions() {
         assert!(!ENGINE.decide_instance(&owner, *permission).allow, "{permission}");
         assert!(!ENGINE.decide_instance(&machine, *permission).allow, "{permission}");
         let decision = ENGINE.decide_instance(&operator, *permission);
-        assert!(decision.allow && decision.policies == ["instance.operator"], "{permission}");
+        assert!(decision.allow && *decision.policies == ["instance.operator"], "{permission}");
     }
     for action in Action::ALL {
         assert!(!ENGINE.decide(&operator, *action, &org.resource(), Context::default()).allow, "{action}");

@@ -1,10 +1,28 @@
-//! Secrets: their names, their places, and how an environment's values come about.
+//! Secrets: their names, their places, their versions, and how an environment's values come about.
 //!
-//! Invariants: a name or folder that exists is safe in a path, a message and a process environment,
-//! because `parse` is the only way to it; every door asks the one resolver ([`resolve`]), so the CLI, a
-//! sync and an agent can never see different values.
+//! Invariants, and what each one stops:
+//! - A name or folder that exists is safe in a path, a message and a process environment: `parse` is the only way
+//!   to it.
+//! - Every door asks the one resolver ([`resolve`]): the CLI, a sync and an agent can never see different values.
+//! - A version is sealed together with everything that gives it its meaning: a row moved, renamed or made visible by
+//!   hand does not open.
+//! - A write goes one way ([`secret::secret_batch`]), all or nothing: no path skips the check of what it breaks.
+//! - A value leaves after its event is on disk, and what is restricted leaves to no person.
+//!
+//! It runs nothing and pushes nothing: injecting is the doors' work, syncing will be `integrations`'.
 
+pub mod error;
+pub mod folder;
 pub mod format;
+pub mod impact;
+pub mod import;
 pub mod model;
 pub mod reference;
 pub mod resolve;
+pub mod secret;
+pub mod source;
+pub mod store;
+pub mod uses;
+pub mod variables;
+
+pub use error::VaultError;

@@ -188,16 +188,7 @@ impl fmt::Display for Visibility {
     }
 }
 
-/// Where the values of an environment may go.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Flow {
-    /// To its descendants, and by reference to the environments of its project.
-    Tree,
-    /// To these environments, of whatever project, and their descendants.
-    Listed(Vec<Id<kinds::Environment>>),
-    /// Nowhere else.
-    Closed,
-}
+pub use crate::orgs::environment::Flow;
 
 /// Where an environment has a name from, as lists show it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -247,7 +247,8 @@ impl Template {
 
 /// Where the next `${` has its brace, looking from `from`.
 fn find_opening(text: &str, from: usize) -> Option<usize> {
-    text[from..].find("${").map(|at| from + at + 1)
+    let mut dollars = text[from..].match_indices('$').map(|(at, _)| from + at);
+    dollars.find(|dollar| text.as_bytes().get(dollar + 1) == Some(&b'{')).map(|dollar| dollar + 1)
 }
 
 fn push_literal(segments: &mut Vec<Segment>, range: Range<usize>) {

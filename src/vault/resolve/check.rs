@@ -9,10 +9,10 @@ use std::rc::Rc;
 use crate::types::{SecretBytes, Slug};
 use crate::vault::model::{FolderPath, SecretName};
 
+use super::Options;
 use super::engine::Engine;
 use super::error::{BrokenReference, Place, Reason, ResolveError};
 use super::source::{EnvironmentFacts, EnvironmentId, SecretFacts, SecretId, Source, StoredSecret};
-use super::{Found, Options};
 
 /// What a write makes of one name.
 #[derive(Debug)]
@@ -86,11 +86,18 @@ impl<S: Source> Source for Proposed<'_, S> {
 
     fn find_environment(
         &self,
-        seen_from: EnvironmentId,
+        seen_from: &EnvironmentFacts,
         project: Option<&Slug>,
         environment: &Slug,
     ) -> Result<Option<EnvironmentId>, S::Error> {
-        self.now.find_environment(seen_from, project, environment)
+        let is_meant = |facts: &&EnvironmentFacts| {
+            let project_fits = project.map_or(facts.project == seen_from.project, |slug| facts.project_slug == *slug);
+            project_fits && facts.slug == *environment
+        };
+        match self.environments.values().find(is_meant) {
+            Some(changed) => Ok(Some(changed.id)),
+            None => self.now.find_environment(seen_from, project, environment),
+        }
     }
 
     fn secret(
@@ -157,10 +164,17 @@ pub fn newly_broken<S: Source>(
     if broken.is_empty() {
         return Ok(broken);
     }
-    let already = broken_names(proposed.now, environment, names)?;
-    broken.retain(|new| match proposed.is_written(environment, &new.trail[0]) {
-        true => !already.contains(new) || is_unreadable(new),
-        false => !already.iter().any(|old| old.trail[0] == new.trail[0]),
+    let already = match broken_names(proposed.now, environment, names) {
+        // It comes with the change.
+        Err(ResolveError::UnknownEnvironment(unknown)) if unknown == environment => Vec::new(),
+        already => already?,
+    };
+    broken.retain(|new| {
+        if proposed.is_written(environment, &new.trail[0]) {
+            !already.contains(new) || is_unreadable(new)
+        } else {
+            !already.iter().any(|old| old.trail[0] == new.trail[0])
+        }
     });
     Ok(broken)
 }
@@ -186,10 +200,8 @@ fn broken_names<S: Source>(
     };
     let mut broken = Vec::new();
     for node in nodes {
-        engine.settle(node)?;
-        match engine.take(node)? {
-            Ok(Found::Value(_) | Found::Withheld | Found::Absent) => {}
-            Err(breaks) => broken.extend(breaks),
+        if let Err(breaks) = engine.answer(node)? {
+            broken.extend(breaks);
         }
     }
     Ok(broken)

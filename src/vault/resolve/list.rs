@@ -61,6 +61,40 @@ pub fn list_folder<S: Source>(
     Ok(listed.collect())
 }
 
+/// Where `environment` has one name from; none when it has not. A name the environment itself has unset is found.
+///
+/// # Errors
+/// Those of the source, an unknown environment, a tree too deep.
+pub fn locate<S: Source>(
+    source: &S,
+    environment: EnvironmentId,
+    path: &FolderPath,
+    name: &SecretName,
+) -> Result<Option<ListedSecret>, ResolveError<S::Error>> {
+    let chain = Tree::new(source).chain(environment)?;
+    let mut nearest: Option<Stored> = None;
+    for (level, member) in chain.members.iter().enumerate() {
+        let Some(facts) = source.secret(member.id, path, name).map_err(ResolveError::Source)? else { continue };
+        match &mut nearest {
+            None => nearest = Some(Stored { facts, level, next: None }),
+            Some(stored) => stored.next = Some((level, facts.state)),
+        }
+        // What is farther is told only of what the environment stores itself.
+        if nearest.as_ref().is_some_and(|stored| stored.level > 0 || stored.next.is_some()) {
+            break;
+        }
+    }
+    let shown = nearest.filter(|stored| stored.level == 0 || stored.facts.state == State::Value);
+    Ok(shown.map(|stored| ListedSecret {
+        path: path.clone(),
+        name: name.clone(),
+        facts: stored.facts,
+        stored_in: chain.members[stored.level].id,
+        origin: chain.origin(stored.level, stored.next),
+        blocked_by: chain.blocker(stored.level).map(|blocker| blocker.id),
+    }))
+}
+
 /// The nearest place that stores a name, and the state of the next one.
 struct Stored {
     facts: SecretFacts,

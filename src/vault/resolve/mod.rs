@@ -37,7 +37,7 @@ mod tree;
 mod tests;
 
 pub use error::{BrokenReference, EnvironmentLabel, Place, Reason, ResolveError};
-pub use list::{ListedSecret, list_folder};
+pub use list::{ListedSecret, list_folder, locate};
 pub use source::{EnvironmentFacts, EnvironmentId, SecretFacts, SecretId, Source, State, StoredSecret};
 
 /// Most references in a row, from a value to the last one it needs.
@@ -123,8 +123,7 @@ pub fn resolve_folder<S: Source>(
     let mut broken = Vec::new();
     let mut resolved = Resolved { entries: Vec::with_capacity(names.len()), withheld: Vec::new() };
     for name in names {
-        engine.settle(name)?;
-        match engine.take(name)? {
+        match engine.answer(name)? {
             Ok(Found::Value(entry)) => resolved.entries.push(entry),
             Ok(Found::Withheld) => resolved.withheld.push(engine.name(name).clone()),
             Ok(Found::Absent) => {}
@@ -147,6 +146,5 @@ pub fn resolve_one<S: Source>(
 ) -> Result<Found, ResolveError<S::Error>> {
     let mut engine = engine::Engine::new(source, options);
     let node = engine.node(environment, path.clone(), name.clone())?;
-    engine.settle(node)?;
-    engine.take(node)?.map_err(ResolveError::Broken)
+    engine.answer(node)?.map_err(ResolveError::Broken)
 }

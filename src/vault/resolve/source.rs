@@ -79,7 +79,7 @@ pub trait Source {
     /// none is named. Never one of another organization than that of `seen_from`.
     fn find_environment(
         &self,
-        seen_from: EnvironmentId,
+        seen_from: &EnvironmentFacts,
         project: Option<&Slug>,
         environment: &Slug,
     ) -> Result<Option<EnvironmentId>, Self::Error>;

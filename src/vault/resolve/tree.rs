@@ -7,7 +7,7 @@ use crate::types::{Id, Slug, kinds};
 use crate::vault::model::{Flow, Origin};
 
 use super::MAX_TREE_DEPTH;
-use super::error::{EnvironmentLabel, ResolveError};
+use super::error::{EnvironmentLabel, Reason, ResolveError};
 use super::source::{EnvironmentFacts, EnvironmentId, Source, State};
 
 /// An environment with all it inherits from.
@@ -56,6 +56,30 @@ impl Chain {
     /// The member that keeps what `members[level]` stores from reaching this environment, if one does.
     pub(super) fn blocker(&self, level: usize) -> Option<&EnvironmentFacts> {
         if level < self.open { None } else { self.members.get(self.open).map(Rc::as_ref) }
+    }
+}
+
+/// Why this environment may not have a value. An environment of another project is not named to it.
+impl Chain {
+    /// A member of the chain does not let its value down.
+    pub(super) fn closed_by(&self, by: &EnvironmentFacts) -> Reason {
+        Reason::ClosedByFlow { by: by.label(), asked: self.asked().label() }
+    }
+
+    /// The environment a reference names does not admit this one.
+    pub(super) fn closed_target(&self, by: &EnvironmentFacts) -> Reason {
+        if by.project == self.asked().project { self.closed_by(by) } else { self.no_such_environment() }
+    }
+
+    /// A part of what a reference names comes from an environment that does not admit this one.
+    pub(super) fn part_closed(&self, by: &EnvironmentFacts) -> Reason {
+        let asked = self.asked();
+        if by.project == asked.project { self.closed_by(by) } else { Reason::PartClosed { asked: asked.label() } }
+    }
+
+    /// A reference names an environment that is not there, or must seem so.
+    pub(super) fn no_such_environment(&self) -> Reason {
+        Reason::Unreachable { asked: self.asked().label() }
     }
 }
 
@@ -120,7 +144,7 @@ impl<'s, S: Source> Tree<'s, S> {
         if let Some(found) = self.found.get(&key) {
             return Ok(*found);
         }
-        let found = self.source.find_environment(seen_from.id, project, environment).map_err(ResolveError::Source)?;
+        let found = self.source.find_environment(seen_from, project, environment).map_err(ResolveError::Source)?;
         self.found.insert(key, found);
         Ok(found)
     }

@@ -179,7 +179,7 @@ impl Reader {
         match tree {
             syn::UseTree::Path(path) => self.use_tree(&with(&path.ident), &path.tree),
             syn::UseTree::Name(name) if name.ident == "self" => {
-                self.name(prefix.to_vec(), name.span().start().line, true)
+                self.name(prefix.to_vec(), name.span().start().line, true);
             }
             syn::UseTree::Name(name) => self.name(with(&name.ident), name.span().start().line, true),
             syn::UseTree::Rename(rename) => self.name(with(&rename.ident), rename.span().start().line, true),

@@ -117,6 +117,23 @@ fn a_value_is_not_laundered_through_an_environment_that_may_have_it() {
 }
 
 #[test]
+fn what_an_environment_inherits_is_not_its_own_to_give_away() {
+    let mut world = World::shop();
+    let partner = world.add_environment("crm/partner", None, Flow::Tree);
+    world.set_flow("shop/staging", Flow::Listed(vec![partner]));
+    world.set("shop/base:/KEY", "k");
+    world.set("shop/staging:/OWN", "o");
+    world.set("shop/staging:/MIXED", "${OWN}${KEY}");
+    world.set("crm/partner:/GIVEN", "${shop.staging:/OWN}");
+    assert_eq!(world.value("crm/partner:/GIVEN"), "o");
+    for name in ["KEY", "MIXED"] {
+        world.set("crm/partner:/TAKEN", &format!("${{shop.staging:/{name}}}"));
+        let broken = world.broken("crm/partner:/TAKEN");
+        assert!(broken[0].ends_with("a part of it comes from an environment that is not open to crm/partner"));
+    }
+}
+
+#[test]
 fn inheriting_a_template_does_not_carry_what_its_references_may_not() {
     let mut world = World::shop();
     world.add_environment("vip/vault", None, Flow::Listed(vec![world.id("shop/base")]));
@@ -302,7 +319,7 @@ impl Source for Sealed {
 
     fn find_environment(
         &self,
-        seen_from: EnvironmentId,
+        seen_from: &EnvironmentFacts,
         project: Option<&Slug>,
         environment: &Slug,
     ) -> Result<Option<EnvironmentId>, Self::Error> {

@@ -7,7 +7,7 @@ use crate::vault::model::{Flow, FolderPath, SecretName, Visibility};
 use crate::vault::resolve::check::{Change, Names, NewSecret, Proposed, newly_broken};
 use crate::vault::resolve::{SecretFacts, State};
 
-use super::world::World;
+use super::world::{World, slug};
 
 fn write(world: &World, place: &str, value: &str) -> Change {
     let (environment, path, name) = world.place(place);
@@ -125,4 +125,18 @@ fn a_narrowed_flow_names_what_is_lost_in_all_folders() {
         "shop/feat:/api/C → shop/base:/A: the flow of shop/base does not admit shop/feat",
     ];
     assert_eq!(broken, expected);
+}
+
+#[test]
+fn an_environment_that_is_still_to_be_made_is_checked_as_a_whole() {
+    let mut world = World::shop();
+    world.set("shop/base:/A", "a");
+    world.set("shop/base:/B", "${base.GONE}");
+    let mut child = world.facts(world.id("shop/staging")).clone();
+    child.id = Id::from_bytes([8; 16]);
+    child.slug = slug("new");
+    child.parent = Some(world.id("shop/base"));
+    let id = child.id;
+    let proposed = Proposed::new(&world, []).with_environment(child);
+    assert_eq!(newly_broken(&proposed, id, Names::All).expect("checked").len(), 1);
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
-use crate::vault::model::{Origin, Visibility};
+use crate::vault::model::{Origin, SecretName, Visibility};
 use crate::vault::resolve::{BrokenReference, Found, Options, Part, Reason, ResolveError, ResolvedEntry};
 
 use super::oracle::{Answer, At, Content, Environment, FOLDERS, FlowSpec, NAMES, No, Oracle, Piece, Spec};
@@ -62,6 +62,35 @@ fn spec() -> impl Strategy<Value = Spec> {
     let at = (0..ENVIRONMENTS, 0..FOLDERS.len(), 0..NAMES.len());
     let contents = prop::collection::btree_map(at, content(), 8..40);
     (environments(), contents).prop_map(|(environments, contents)| Spec { environments, contents })
+}
+
+/// Worlds of long ways: each name refers only to the next ones, so values pass through many environments,
+/// and most flows admit most of them. Here a value leaks if anything on its way is forgotten.
+fn ladders() -> impl Strategy<Value = Spec> {
+    let listed = prop::sample::subsequence((0..ENVIRONMENTS).collect::<Vec<_>>(), ENVIRONMENTS - 3..=ENVIRONMENTS);
+    let flow = prop_oneof![1 => Just(FlowSpec::Tree), 2 => listed.prop_map(FlowSpec::Listed)];
+    let flows = prop::collection::vec(flow, ENVIRONMENTS);
+    let step = (0..ENVIRONMENTS, prop::bool::weighted(0.7), prop::bool::weighted(0.9));
+    let steps = prop::collection::vec(step, ENVIRONMENTS * NAMES.len());
+    (environments(), flows, steps).prop_map(|(mut environments, flows, steps)| {
+        for (environment, flow) in environments.iter_mut().zip(flows) {
+            environment.flow = flow;
+        }
+        let mut contents = BTreeMap::new();
+        for (index, (environment, qualified, stored)) in steps.into_iter().enumerate() {
+            let (holder, name) = (index / NAMES.len(), index % NAMES.len());
+            let piece = match name + 1 {
+                next if next == NAMES.len() => Piece::Text("v"),
+                next if qualified => Piece::Project { environment, folder: 0, name: next },
+                next => Piece::Late { folder: None, name: next },
+            };
+            let value = Content::Value { pieces: vec![piece], interpolate: true, visibility: Visibility::Masked };
+            if stored {
+                contents.insert((holder, 0, name), value);
+            }
+        }
+        Spec { environments, contents }
+    })
 }
 
 /// What the oracle says of every name of a folder; none when it would take too long.
@@ -141,14 +170,16 @@ fn assert_folder(spec: &Spec, world: &World, environment: usize, folder: usize, 
         answers.iter().filter(|(_, answer)| **answer == Err(No::Broken)).map(|(name, _)| place_of(*name)).collect();
     match world.folder_of(&place, Options { may_use_restricted: may }) {
         Err(ResolveError::Broken(broken)) => {
-            broken.iter().for_each(|broken| assert_path_is_real(spec, broken));
+            for broken in &broken {
+                assert_path_is_real(spec, broken);
+            }
             let names: BTreeSet<String> = broken.iter().map(|broken| broken.trail[0].to_string()).collect();
             assert_eq!(names, broken_names, "broken in {place}");
         }
         Err(other) => panic!("{place}: {other}"),
         Ok(resolved) => {
             assert_eq!(broken_names, BTreeSet::new(), "broken in {place}");
-            let withheld: Vec<&str> = resolved.withheld.iter().map(|name| name.as_str()).collect();
+            let withheld: Vec<&str> = resolved.withheld.iter().map(SecretName::as_str).collect();
             let whole: Vec<_> = answers.iter().filter_map(|(name, a)| a.as_ref().ok().map(|a| (*name, a))).collect();
             let is_withheld = |(_, answer): &&(usize, &Answer)| answer.bytes.is_none();
             assert_eq!(
@@ -179,7 +210,9 @@ fn assert_one(spec: &Spec, world: &World, at: At, may: bool) {
             assert_entry(spec, world, at, &entry, &answer);
         }
         (Err(ResolveError::Broken(broken)), Err(No::Broken)) => {
-            broken.iter().for_each(|broken| assert_path_is_real(spec, broken));
+            for broken in &broken {
+                assert_path_is_real(spec, broken);
+            }
         }
         (found, answer) => panic!("{}: {found:?}, but the oracle says {answer:?}", spec.place(at)),
     }
@@ -204,6 +237,16 @@ proptest! {
         let world = spec.world();
         for at in (0..ENVIRONMENTS).flat_map(|e| (0..NAMES.len()).map(move |name| (e, name % 2, name))) {
             assert_one(&spec, &world, at, may);
+        }
+    }
+
+    #[test]
+    fn no_way_is_long_enough_to_launder_a_value(spec in ladders()) {
+        let world = spec.world();
+        for environment in 0..ENVIRONMENTS {
+            for name in 0..NAMES.len() {
+                assert_one(&spec, &world, (environment, 0, name), true);
+            }
         }
     }
 }

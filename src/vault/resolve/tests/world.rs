@@ -173,11 +173,11 @@ impl Source for World {
 
     fn find_environment(
         &self,
-        seen_from: EnvironmentId,
+        seen_from: &EnvironmentFacts,
         project: Option<&Slug>,
         environment: &Slug,
     ) -> Result<Option<EnvironmentId>, Infallible> {
-        let project = project.unwrap_or(&self.facts(seen_from).project_slug);
+        let project = project.unwrap_or(&seen_from.project_slug);
         let found = self.environments.iter().find(|e| e.project_slug == *project && e.slug == *environment);
         Ok(found.map(|facts| facts.id))
     }

@@ -1,0 +1,165 @@
+//! `holdfast import`: the server parses the file, so that every door reads it the same way.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use serde_json::{Value, json};
+
+use super::args::{FolderArg, body};
+use super::client::{Client, Request};
+use super::context::{Context, Place};
+use super::error::CliError;
+use super::output::Column;
+
+/// From this size on an import is worth a progress line, in bytes.
+const LONG: usize = 32 << 10;
+
+/// The format of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ImportFormat {
+    /// NAME=value lines
+    Dotenv,
+    /// One object of names and values
+    Json,
+    /// One mapping of names and values
+    Yaml,
+}
+
+/// What to import.
+#[derive(Debug, Args)]
+pub struct ImportArgs {
+    /// The file; - is stdin
+    file: PathBuf,
+    /// Its format [default: from its name, else dotenv]
+    #[arg(long, value_enum)]
+    format: Option<ImportFormat>,
+    /// Where it is.
+    #[command(flatten)]
+    folder: FolderArg,
+    /// Delete what the folder has and the file does not
+    #[arg(long)]
+    replace: bool,
+    /// With --replace: do not ask
+    #[arg(long, requires = "replace")]
+    yes: bool,
+    /// Show what would happen and change nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+const COLUMNS: &[Column] = &[("action", "/action"), ("name", "/name"), ("path", "/path"), ("version", "/version")];
+
+/// Runs the command.
+///
+/// # Errors
+/// An unreadable file, a line that does not parse, what the server refuses.
+pub fn run(context: &Context, args: &ImportArgs) -> Result<(), CliError> {
+    let place = context.place(None)?;
+    let path = context.path(args.folder.path.as_deref())?;
+    let client = context.client()?;
+    let content = context.input.document(&args.file)?;
+    let import = Import { client, place, path, format: args.format.unwrap_or_else(|| guess(&args.file)), content };
+    let output = &context.output;
+    if args.dry_run {
+        return show(context, &import.send(args.replace, true)?);
+    }
+    if args.replace && !args.yes {
+        let plan = import.send(true, true)?;
+        let deleted = plan.pointer("/counts/delete").and_then(Value::as_u64).unwrap_or(0);
+        if deleted > 0 {
+            confirm(context, &plan, deleted)?;
+        }
+    }
+    let progress = (import.content.len() > LONG).then(|| output.progress("importing", None));
+    let answer = import.send(args.replace, false)?;
+    drop(progress);
+    show(context, &answer)?;
+    output.next("holdfast run -- YOUR-PROGRAM");
+    Ok(())
+}
+
+struct Import {
+    client: Client,
+    place: Place,
+    path: String,
+    format: ImportFormat,
+    content: String,
+}
+
+impl Import {
+    fn send(&self, replace: bool, dry_run: bool) -> Result<Value, CliError> {
+        let format = self.format.to_possible_value().map(|v| v.get_name().to_owned());
+        let fields = body(json!({
+            "format": format,
+            "content": self.content,
+            "path": self.path,
+            "replace": replace.then_some(true),
+            "dry_run": dry_run.then_some(true),
+        }));
+        self.client.json(&Request::post(&self.place.below(&["import"])).body(&fields))
+    }
+}
+
+fn confirm(context: &Context, plan: &Value, deleted: u64) -> Result<(), CliError> {
+    if !context.input.interactive() {
+        return Err(CliError::usage(format!("--replace would delete {deleted}, and nobody can be asked"))
+            .hint("--dry-run shows which; --yes does it"));
+    }
+    context.output.show_plan(plan);
+    match context.input.yes(&format!("Delete {deleted}?"))? {
+        true => Ok(()),
+        false => Err(CliError::failed("nothing was imported")),
+    }
+}
+
+fn show(context: &Context, answer: &Value) -> Result<(), CliError> {
+    context.output.warnings(answer);
+    if context.output.structured() {
+        return context.output.answer(answer);
+    }
+    context.output.list(answer, COLUMNS)?;
+    context.output.say(&summary(answer));
+    Ok(())
+}
+
+fn summary(answer: &Value) -> String {
+    let count = |what: &str| answer.pointer(&format!("/counts/{what}")).and_then(Value::as_u64).unwrap_or(0);
+    let did = if answer.get("dry_run").and_then(Value::as_bool) == Some(true) { "would be " } else { "" };
+    let (added, changed, same, deleted) = (count("add"), count("change"), count("same"), count("delete"));
+    format!("{did}{added} added, {changed} changed, {deleted} deleted; {same} as they were")
+}
+
+fn guess(file: &Path) -> ImportFormat {
+    match file.extension().and_then(|e| e.to_str()) {
+        Some("json") => ImportFormat::Json,
+        Some("yaml" | "yml") => ImportFormat::Yaml,
+        _ => ImportFormat::Dotenv,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_format_is_guessed_from_the_name() {
+        let cases = [
+            (".env", ImportFormat::Dotenv),
+            (".env.production", ImportFormat::Dotenv),
+            ("a/b.json", ImportFormat::Json),
+            ("b.yml", ImportFormat::Yaml),
+            ("b.yaml", ImportFormat::Yaml),
+            ("-", ImportFormat::Dotenv),
+        ];
+        for (name, format) in cases {
+            assert_eq!(guess(Path::new(name)), format, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_summary_counts() {
+        let counts = json!({"add": 2, "change": 1, "same": 3, "delete": 0});
+        assert_eq!(summary(&json!({ "counts": counts })), "2 added, 1 changed, 0 deleted; 3 as they were");
+        assert!(summary(&json!({"dry_run": true, "counts": counts})).starts_with("would be 2 added"));
+    }
+}

@@ -1,0 +1,140 @@
+//! `holdfast login`, `logout` and `whoami`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::args::body;
+use super::client::{Client, Request};
+use super::context::Context;
+use super::error::{CliError, Exit};
+use super::output::Column;
+use crate::config::{Credential, Credentials};
+use crate::types::SecretString;
+
+const LOGIN_HELP: &str = "\
+The token is kept in credentials.toml, mode 0600, one per server, in ~/.config/holdfast or
+HOLDFAST_CONFIG_DIR.
+
+Examples:
+  holdfast login --url https://holdfast.example.com --email ada@example.com
+  holdfast login --url https://holdfast.example.com --token-file token.txt";
+
+/// How to log in.
+#[derive(Debug, Args)]
+#[command(after_help = LOGIN_HELP)]
+pub struct LoginArgs {
+    /// Your e-mail address
+    #[arg(long, conflicts_with = "token_file")]
+    email: Option<String>,
+    /// A file with your password; - is stdin
+    #[arg(long, value_name = "FILE", conflicts_with = "token_file")]
+    password_file: Option<PathBuf>,
+    /// The organization, if you are in several
+    #[arg(long, value_name = "ORGANIZATION")]
+    organization: Option<String>,
+}
+
+const WHO: &[Column] = &[
+    ("who", "/actor"),
+    ("kind", "/actor/kind"),
+    ("name", "/actor/name"),
+    ("organization", "/organization/slug"),
+    ("token", "/credential/name"),
+    ("expires", "/credential/expires_at"),
+    ("addresses", "/credential/cidrs"),
+    ("operator", "/instance_operator"),
+    ("grants", "/grants"),
+    ("permissions", "/permissions"),
+];
+
+/// Logs in with a password, or keeps a token that exists.
+///
+/// # Errors
+/// Wrong credentials, or the credential file cannot be written.
+pub fn login(context: &Context, args: &LoginArgs) -> Result<(), CliError> {
+    let token = match &context.flags.token_file {
+        Some(file) => context.input.line(Some(file), "Token:", "--token-file")?,
+        None => with_password(context, args)?,
+    };
+    let url = context.config()?.url.value.as_str();
+    let who = Client::new(url, Some(SecretString::new(token.expose().clone())))?.json(&Request::get(&["whoami"]))?;
+    remember(context, token, &who)?;
+    let output = &context.output;
+    if output.structured() {
+        return output.answer(&who);
+    }
+    output.say(&format!("logged in to {url} as {}", name_of(&who)));
+    output.next("holdfast setup");
+    Ok(())
+}
+
+fn with_password(context: &Context, args: &LoginArgs) -> Result<SecretString, CliError> {
+    let client = context.anonymous()?;
+    let email = context.input.text(args.email.as_deref(), "E-mail:", "--email")?;
+    let password = context.input.line(args.password_file.as_deref(), "Password:", "--password-file")?;
+    let fields = body(json!({"email": email, "password": password.expose(), "organization": args.organization}));
+    token_of(client.json(&Request::post(&["sessions"]).body(&fields))?)
+}
+
+/// Takes the token out of an answer that has one.
+///
+/// # Errors
+/// It has none.
+pub fn token_of(mut answer: Value) -> Result<SecretString, CliError> {
+    match answer.get_mut("token").map(Value::take) {
+        Some(Value::String(token)) => Ok(SecretString::new(token)),
+        _ => Err(CliError::failed("the server's answer has no token")),
+    }
+}
+
+/// Keeps a token for the server this command speaks with; `who` names its organization.
+///
+/// # Errors
+/// The credential file cannot be read or written.
+pub fn remember(context: &Context, token: SecretString, who: &Value) -> Result<(), CliError> {
+    let url = context.config()?.url.value.clone();
+    let organization = who.pointer("/organization/slug").and_then(Value::as_str).map(str::to_owned);
+    let mut stored = Credentials::load(&context.env.user_config_dir()?)?;
+    stored.set(url, Credential { token, organization });
+    stored.save()?;
+    Ok(())
+}
+
+/// Revokes the stored token and forgets it, even if the server does not answer.
+///
+/// # Errors
+/// The credential file cannot be read or written.
+pub fn logout(context: &Context) -> Result<(), CliError> {
+    let url = context.config()?.url.value.clone();
+    let mut stored = Credentials::load(&context.env.user_config_dir()?)?;
+    let Some(credential) = stored.take(&url) else {
+        context.output.say(&format!("not logged in to {}", url.as_str()));
+        return Ok(());
+    };
+    stored.remove(&url);
+    stored.save()?;
+    let revoked = Client::new(url.as_str(), Some(credential.token))
+        .and_then(|client| client.json(&Request::delete(&["sessions", "current"])));
+    match revoked {
+        Ok(_) => context.output.say(&format!("logged out of {}", url.as_str())),
+        // A token that is not good any more needs no revoking.
+        Err(e) if e.exit() == Exit::Forbidden => context.output.say(&format!("logged out of {}", url.as_str())),
+        Err(e) => context.output.warn(&format!("the token is forgotten here but not revoked: {e}")),
+    }
+    Ok(())
+}
+
+/// Shows who is logged in.
+///
+/// # Errors
+/// Nobody is.
+pub fn whoami(context: &Context) -> Result<(), CliError> {
+    context.output.item(&context.ask(&Request::get(&["whoami"]))?, WHO)
+}
+
+fn name_of(who: &Value) -> &str {
+    let name = |key: &str| who.pointer(key).and_then(Value::as_str);
+    name("/actor/email").or_else(|| name("/actor/name")).or_else(|| name("/actor/id")).unwrap_or("?")
+}

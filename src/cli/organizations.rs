@@ -1,0 +1,89 @@
+//! `holdfast organizations`.
+
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use super::args::{LimitArg, body};
+use super::client::Request;
+use super::confirm::{SevereArgs, severe};
+use super::context::Context;
+use super::error::CliError;
+use super::output::Column;
+use super::tokens::show_token;
+
+/// Manage organizations.
+#[derive(Debug, Subcommand)]
+pub enum OrganizationsCommand {
+    /// Create an organization (instance operators); its first token is shown once
+    Create(CreateArgs),
+    /// List the organizations this token sees
+    #[command(visible_alias = "ls")]
+    List(LimitArg),
+    /// Show an organization
+    Show {
+        /// The organization
+        slug: String,
+    },
+    /// Change an organization's display name
+    Update {
+        /// The organization
+        slug: String,
+        /// Its display name
+        #[arg(long)]
+        name: String,
+    },
+    /// Delete an organization with everything in it; 30 days are left to restore it
+    Delete {
+        /// The organization
+        slug: String,
+        /// How it is confirmed.
+        #[command(flatten)]
+        severe: SevereArgs,
+    },
+}
+
+/// A new organization.
+#[derive(Debug, Args)]
+pub struct CreateArgs {
+    /// Its slug: a-z, 0-9 and single hyphens, at most 32; it never changes
+    slug: String,
+    /// Its display name
+    #[arg(long)]
+    name: Option<String>,
+}
+
+const COLUMNS: &[Column] = &[("slug", "/slug"), ("name", "/name"), ("created", "/created_at"), ("id", "/id")];
+
+/// Runs the command.
+///
+/// # Errors
+/// What the server refuses.
+pub fn run(context: &Context, command: OrganizationsCommand) -> Result<(), CliError> {
+    let output = &context.output;
+    match command {
+        OrganizationsCommand::Create(CreateArgs { slug, name }) => {
+            let fields = body(json!({"slug": slug, "name": name}));
+            let answer = context.ask(&Request::post(&["organizations"]).body(&fields))?;
+            output.say(&format!("created organization {slug}; its token belongs to it alone"));
+            show_token(context, &answer)
+        }
+        OrganizationsCommand::List(limit) => {
+            let answer = context.ask_list(|| Request::get(&["organizations"]), limit.items())?;
+            output.list(&answer, COLUMNS)
+        }
+        OrganizationsCommand::Show { slug } => {
+            output.item(&context.ask(&Request::get(&["organizations", &slug]))?, COLUMNS)
+        }
+        OrganizationsCommand::Update { slug, name } => {
+            let request = Request::patch(&["organizations", &slug]).body(&json!({ "name": name }));
+            output.item(&context.ask(&request)?, COLUMNS)
+        }
+        OrganizationsCommand::Delete { slug, severe: args } => {
+            let request = || Request::delete(&["organizations", &slug]);
+            match severe(context, &args, "delete the organization", &slug, request)? {
+                Some(deleted) => output.answer(&deleted),
+                None => Ok(()),
+            }
+        }
+    }
+}

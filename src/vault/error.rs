@@ -1,0 +1,256 @@
+//! What can go wrong with a secret.
+
+use super::format::FormatError;
+use super::reference::TemplateError;
+use super::resolve::{BrokenReference, ResolveError};
+use crate::db::DbError;
+use crate::keys::KeyError;
+use crate::ledger::LedgerError;
+use crate::op::OpError;
+use crate::orgs::OrgError;
+use crate::types::{Class, Failure, ParseError, Problem};
+
+/// Most problems one answer lists.
+const PROBLEMS_MAX: usize = 200;
+
+/// Somebody who depends on a name.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Dependent {
+    /// `shop/staging:/api/DB_URL`.
+    pub place: String,
+}
+
+/// A failure of an operation on secrets.
+#[derive(Debug, thiserror::Error)]
+pub enum VaultError {
+    /// There is none, or none that is visible.
+    #[error("there is no {what} `{name}` here")]
+    NotFound {
+        /// The kind in words.
+        what: &'static str,
+        /// What was asked for.
+        name: String,
+    },
+    /// Its value is never shown to a person.
+    #[error("{name} is restricted: it is injected, never shown")]
+    Restricted {
+        /// The name.
+        name: String,
+    },
+    /// Some variables are restricted and whoever asks may not have them.
+    #[error("{} of the variables are restricted: {}", .names.len(), shown(.names))]
+    Withheld {
+        /// Their names.
+        names: Vec<String>,
+    },
+    /// References that lead nowhere.
+    #[error("{}", broken_words(.0))]
+    Broken(Vec<BrokenReference>),
+    /// Others refer to what would be deleted.
+    #[error("{name} is used by {} others", .dependents.len() + .hidden)]
+    HasDependents {
+        /// The name.
+        name: String,
+        /// Those whoever asks may see.
+        dependents: Vec<Dependent>,
+        /// How many more there are.
+        hidden: usize,
+    },
+    /// The version named is not the current one.
+    #[error("{name} was changed meanwhile: it has version {current} now")]
+    Stale {
+        /// The name.
+        name: String,
+        /// Its version now; 0 when it does not exist.
+        current: u32,
+    },
+    /// A reference in the value cannot be read.
+    #[error("{name}: {error}")]
+    Template {
+        /// The name it was to be stored under.
+        name: String,
+        /// What is wrong.
+        error: TemplateError,
+    },
+    /// A value too long.
+    #[error("{name} is {len} bytes; a value has at most {max}", max = super::secret::VALUE_MAX)]
+    TooLong {
+        /// The name.
+        name: String,
+        /// Its length.
+        len: usize,
+    },
+    /// Too many items in one write.
+    #[error("{len} items; one write has at most {max}", max = super::secret::BATCH_MAX)]
+    TooMany {
+        /// How many.
+        len: usize,
+    },
+    /// The same name twice in one write.
+    #[error("{name} is there twice")]
+    Twice {
+        /// The name.
+        name: String,
+    },
+    /// Everything together is more than one answer may hold.
+    #[error("the values together are more than one answer may hold")]
+    TooMuch,
+    /// An import or export failed.
+    #[error(transparent)]
+    Format(#[from] FormatError),
+    /// A name or folder is none.
+    #[error(transparent)]
+    Parse(#[from] ParseError),
+    /// The tree or its rights said no.
+    #[error(transparent)]
+    Org(#[from] OrgError),
+}
+
+impl VaultError {
+    /// Nothing of this kind answers to this name.
+    pub fn not_found(what: &'static str, name: impl Into<String>) -> Self {
+        let name: String = name.into();
+        Self::NotFound { what, name: name.chars().filter(|c| !c.is_control()).take(300).collect() }
+    }
+}
+
+fn shown(names: &[String]) -> String {
+    let first: Vec<_> = names.iter().take(10).map(String::as_str).collect();
+    let more = if names.len() > first.len() { ", …" } else { "" };
+    format!("{}{more}", first.join(", "))
+}
+
+fn broken_words(broken: &[BrokenReference]) -> String {
+    match broken {
+        [] => "a reference leads nowhere".into(),
+        [one] => one.to_string(),
+        [first, rest @ ..] => format!("{first} (and {} more)", rest.len()),
+    }
+}
+
+impl From<OpError> for VaultError {
+    fn from(error: OpError) -> Self {
+        Self::Org(error.into())
+    }
+}
+
+impl From<DbError> for VaultError {
+    fn from(error: DbError) -> Self {
+        Self::Org(error.into())
+    }
+}
+
+impl From<KeyError> for VaultError {
+    fn from(error: KeyError) -> Self {
+        Self::Org(error.into())
+    }
+}
+
+impl From<LedgerError> for VaultError {
+    fn from(error: LedgerError) -> Self {
+        Self::Org(error.into())
+    }
+}
+
+impl From<ResolveError<Self>> for VaultError {
+    fn from(error: ResolveError<Self>) -> Self {
+        match error {
+            ResolveError::Source(error) => error,
+            ResolveError::UnknownEnvironment(id) => Self::not_found("environment", id.to_string()),
+            ResolveError::TreeTooDeep(_) => Self::Org(OrgError::TooDeep),
+            ResolveError::Broken(broken) => Self::Broken(broken),
+            ResolveError::TooMuch => Self::TooMuch,
+        }
+    }
+}
+
+impl Failure for VaultError {
+    fn class(&self) -> Class {
+        match self {
+            Self::NotFound { .. } => Class::NotFound,
+            Self::Restricted { .. } | Self::Withheld { .. } => Class::Forbidden,
+            Self::Broken(_) | Self::TooMuch => Class::Unprocessable,
+            Self::HasDependents { .. } => Class::Conflict,
+            Self::Stale { .. } => Class::Stale,
+            Self::Template { .. } | Self::Twice { .. } => Class::Invalid,
+            Self::TooLong { .. } | Self::TooMany { .. } => Class::TooLarge,
+            Self::Format(e) => e.class(),
+            Self::Parse(e) => e.class(),
+            Self::Org(e) => e.class(),
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::NotFound { what: "secret", .. } => "secret_not_found",
+            Self::NotFound { what: "environment", .. } => "environment_not_found",
+            Self::NotFound { .. } => "not_found",
+            Self::Restricted { .. } => "secret_restricted",
+            Self::Withheld { .. } => "variables_withheld",
+            Self::Broken(_) => "reference_broken",
+            Self::HasDependents { .. } => "secret_has_dependents",
+            Self::Stale { .. } => "version_mismatch",
+            Self::Template { .. } => "reference_syntax",
+            Self::TooLong { .. } => "value_too_long",
+            Self::TooMany { .. } => "batch_too_large",
+            Self::Twice { .. } => "duplicate_name",
+            Self::TooMuch => "variables_too_large",
+            Self::Format(e) => Failure::code(e),
+            Self::Parse(e) => e.code(),
+            Self::Org(e) => e.code(),
+        }
+    }
+
+    fn hint(&self) -> String {
+        match self {
+            Self::NotFound { .. } => "see what is there with: holdfast secrets list".into(),
+            Self::Restricted { .. } => "set it anew if it is lost; nobody can read it back".into(),
+            Self::Withheld { .. } => "leave them out with ?withheld=omit or --omit-withheld".into(),
+            Self::Broken(broken) => broken.first().map(|b| b.reason.hint().to_owned()).unwrap_or_default(),
+            Self::HasDependents { .. } => {
+                "change them first, or delete it all the same with ?force=true or --force".into()
+            }
+            Self::Stale { .. } => "read it again, then repeat the change".into(),
+            Self::Template { error, .. } => error.hint().to_owned(),
+            Self::TooLong { .. } => "keep a file elsewhere and store where it is".into(),
+            Self::TooMany { .. } => "split the write".into(),
+            Self::Twice { .. } => "keep one of the two".into(),
+            Self::TooMuch => "ask for one folder at a time".into(),
+            Self::Format(e) => Failure::hint(e),
+            Self::Parse(e) => e.hint(),
+            Self::Org(e) => e.hint(),
+        }
+    }
+
+    fn problems(&self) -> Vec<Problem> {
+        let problem = |field: String, code: &str, detail: String| Problem { field, code: code.into(), detail };
+        match self {
+            Self::Broken(broken) => broken
+                .iter()
+                .take(PROBLEMS_MAX)
+                .map(|b| {
+                    let name = b.trail.first().map(|p| p.name.to_string()).unwrap_or_default();
+                    problem(name, "reference_broken", b.to_string())
+                })
+                .collect(),
+            Self::Withheld { names } => names
+                .iter()
+                .take(PROBLEMS_MAX)
+                .map(|n| problem(n.clone(), "variables_withheld", format!("{n} is restricted")))
+                .collect(),
+            Self::HasDependents { dependents, hidden, .. } => {
+                let mut all: Vec<_> = dependents
+                    .iter()
+                    .take(PROBLEMS_MAX)
+                    .map(|d| problem(d.place.clone(), "depends", format!("{} refers to it", d.place)))
+                    .collect();
+                if *hidden > 0 {
+                    all.push(problem(String::new(), "depends_hidden", format!("{hidden} more you may not see")));
+                }
+                all
+            }
+            Self::Org(e) => e.problems(),
+            _ => Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! Secrets of one environment: writing, reading, listing, and what one write may hold.
+
+mod browse;
+mod dependents;
+mod history;
+mod plan;
+mod read;
+mod write;
+
+pub use browse::{SearchHit, secret_list, secret_search};
+pub use history::{SecretVersionView, secret_history, secret_rollback, secret_undelete};
+pub use plan::{Item, PlannedAction, Wish};
+pub use read::{ReadSecret, SecretRead, secret_get};
+pub(in crate::vault) use write::apply;
+pub use write::{BatchOutcome, BatchRequest, ItemOutcome, secret_batch};
+
+use super::model::{FolderPath, Origin, SecretName, Visibility};
+use super::store::VersionState;
+use crate::types::{Id, Timestamp, kinds};
+
+/// Longest value, in bytes.
+pub const VALUE_MAX: usize = 64 * 1024;
+/// Most items of one write.
+pub const BATCH_MAX: usize = 10_000;
+/// Longest comment, in characters.
+pub const COMMENT_MAX: usize = 2_000;
+/// Most tags of a secret.
+pub const TAGS_MAX: usize = 32;
+
+/// An environment a secret comes from, as answers name it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EnvironmentName {
+    /// Its id.
+    pub id: Id<kinds::Environment>,
+    /// `shop/staging`.
+    pub path: String,
+}
+
+/// Where an environment has a name from, with the other environment's name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedOrigin {
+    /// The kind and the id.
+    pub origin: Origin,
+    /// How the other environment is called; none for own, or when whoever asks may not see it.
+    pub environment: Option<EnvironmentName>,
+}
+
+/// What is told of a secret without its value.
+#[derive(Debug, Clone)]
+pub struct SecretView {
+    /// Its id.
+    pub id: Id<kinds::SecretRow>,
+    /// Its folder.
+    pub path: FolderPath,
+    /// Its name.
+    pub name: SecretName,
+    /// The version told of.
+    pub version: u32,
+    /// Where the environment has it from.
+    pub origin: NamedOrigin,
+    /// Set, unset or deleted.
+    pub state: VersionState,
+    /// Who may see it.
+    pub visibility: Visibility,
+    /// Whether `${` begins a reference in it.
+    pub interpolate: bool,
+    /// What its writer said.
+    pub comment: String,
+    /// Its tags.
+    pub tags: Vec<String>,
+    /// When the secret was first written.
+    pub created_at: Timestamp,
+    /// When this version was.
+    pub updated_at: Timestamp,
+    /// By whom.
+    pub updated_by: String,
+    /// Who had the value last, and when; to the minute.
+    pub last_accessed: Option<(Timestamp, String)>,
+}

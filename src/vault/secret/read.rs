@@ -1,0 +1,249 @@
+//! Reading one secret: what is told of it, and its value for whoever may have it.
+
+use super::plan::parse_name;
+use super::{EnvironmentName, NamedOrigin, SecretView};
+use crate::db::Reader;
+use crate::ledger::{Details, Target};
+use crate::op::{Op, Released};
+use crate::orgs::access;
+use crate::orgs::environment::Placed;
+use crate::policy::Action;
+use crate::types::{Id, SecretBytes, kinds};
+use crate::vault::VaultError;
+use crate::vault::model::{FolderPath, Origin, SecretName, Visibility};
+use crate::vault::resolve::{Found, ListedSecret, Options, locate, resolve_one};
+use crate::vault::source::StoreSource;
+use crate::vault::store::{self, SecretVersion, VersionState};
+use crate::vault::uses::Uses;
+
+/// What is asked of one secret.
+#[derive(Debug, Clone, Default)]
+pub struct ReadSecret {
+    /// The project, by id or slug.
+    pub project: String,
+    /// The environment, by id or slug.
+    pub environment: String,
+    /// The folder.
+    pub path: String,
+    /// The name.
+    pub name: String,
+    /// Whether the value is wanted.
+    pub reveal: bool,
+    /// Whether the value with its references applied is wanted too.
+    pub resolve: bool,
+    /// The version; the newest when none. Only of a secret this environment stores itself.
+    pub version: Option<u32>,
+}
+
+/// A secret, and what of its value was asked for.
+pub struct SecretRead {
+    /// What is told of it.
+    pub view: SecretView,
+    /// The value as it is stored.
+    pub value: Option<SecretBytes>,
+    /// The value as a program gets it.
+    pub resolved: Option<SecretBytes>,
+}
+
+/// One secret of an environment, its own or inherited; with `reveal` its value, after the event is on disk.
+///
+/// # Errors
+/// Unknown or not visible; not allowed; restricted; no such version; with `resolve`, a broken reference.
+pub async fn secret_get(op: &Op, uses: &Uses, ask: &ReadSecret) -> Result<SecretRead, VaultError> {
+    if !ask.reveal && !ask.resolve {
+        return op.read(|reader| tell(op, reader, ask)).await;
+    }
+    op.read_value(|reader| release(op, reader, uses, ask)).await
+}
+
+/// The secret and where it stands, for whoever may list it.
+struct Stood {
+    placed: Placed,
+    listed: ListedSecret,
+    version: std::rc::Rc<SecretVersion>,
+}
+
+fn stand(
+    op: &Op,
+    reader: &Reader<'_>,
+    source: &StoreSource<'_>,
+    placed: Placed,
+    ask: &ReadSecret,
+) -> Result<Stood, VaultError> {
+    let path = FolderPath::parse(if ask.path.is_empty() { "/" } else { &ask.path })?;
+    let name = parse_name(&placed.environment, &ask.name)?;
+    let missing = || VaultError::not_found("secret", ask.name.clone());
+    let listed = locate(source, placed.environment.id, &path, &name)?;
+    let Some(listed) = listed else {
+        // A deleted secret still has its old versions for whoever asks for one.
+        let own = store::secret_get(reader, placed.environment.id, &path, &name)?.ok_or_else(missing)?;
+        let Some(number) = ask.version else { return Err(missing()) };
+        return gone(reader, placed, own, number);
+    };
+    let version = match ask.version {
+        None => source.version(listed.facts.id, listed.facts.version)?,
+        Some(_) if listed.stored_in != placed.environment.id => return Err(missing()),
+        Some(number) => source.version(listed.facts.id, number)?,
+    };
+    let _ = op;
+    Ok(Stood { placed, listed, version })
+}
+
+fn gone(reader: &Reader<'_>, placed: Placed, own: SecretVersion, number: u32) -> Result<Stood, VaultError> {
+    let missing = || VaultError::not_found("version", number.to_string());
+    let version = store::secret_version_get(reader, own.id, number)?.ok_or_else(missing)?;
+    let listed = ListedSecret {
+        path: own.path.clone(),
+        name: own.name.clone(),
+        facts: crate::vault::source::facts(&own),
+        stored_in: own.environment,
+        origin: Origin::Own,
+        blocked_by: None,
+    };
+    Ok(Stood { placed, listed, version: std::rc::Rc::new(version) })
+}
+
+fn tell(op: &Op, reader: &Reader<'_>, ask: &ReadSecret) -> Result<SecretRead, VaultError> {
+    let placed = access::environment(op, reader, &ask.project, &ask.environment)?;
+    if !op.permits(reader, Action::SecretList, &placed.resource())? {
+        op.authorize(reader, Action::SecretList, &placed.resource())?;
+    }
+    let source = StoreSource::new(reader, op.keyring().organization(reader, placed.environment.organization)?);
+    let stood = stand(op, reader, &source, placed, ask)?;
+    let view = view(op, reader, &stood.placed, &stood.listed, &stood.version)?;
+    Ok(SecretRead { view, value: None, resolved: None })
+}
+
+fn release(op: &Op, reader: &Reader<'_>, uses: &Uses, ask: &ReadSecret) -> Result<Released<SecretRead>, VaultError> {
+    let placed = access::environment(op, reader, &ask.project, &ask.environment)?;
+    let action = if op.is_machine() { Action::SecretUse } else { Action::SecretReveal };
+    let event = op.authorize(reader, action, &placed.resource())?;
+    if placed.protected {
+        op.require_step_up()?;
+    }
+    let source = StoreSource::new(reader, op.keyring().organization(reader, placed.environment.organization)?);
+    let stood = stand(op, reader, &source, placed, ask)?;
+    require_showable(op, reader, &source, &stood)?;
+    let has_value = stood.version.state == VersionState::Set;
+    let value = if has_value { Some(source.open(&stood.version)?) } else { None };
+    let resolved = if ask.resolve && has_value { resolved(op, reader, &source, &stood)? } else { None };
+    let view = view(op, reader, &stood.placed, &stood.listed, &stood.version)?;
+    let details = Details::new().with("version", view.version).with("name", view.name.as_str());
+    let event = event.target(Target::new("secret", view.id)).details(details.with("path", view.path.as_str()));
+    let note = uses.note(vec![view.id], op);
+    Ok(Released { value: SecretRead { view, value, resolved }, event: Some(event), note })
+}
+
+/// Restricted values, and what is built from them, are shown to nobody; machines that hold the right receive them.
+/// An old version is at least as strict as the newest.
+fn require_showable(op: &Op, reader: &Reader<'_>, source: &StoreSource<'_>, stood: &Stood) -> Result<(), VaultError> {
+    let mut strictest = stood.version.visibility.max(stood.listed.facts.visibility);
+    if stood.version.interpolate && strictest != Visibility::Restricted && builds_on_restricted(source, stood)? {
+        strictest = Visibility::Restricted;
+    }
+    if strictest != Visibility::Restricted {
+        return blocked(stood);
+    }
+    if !op.is_machine() {
+        return Err(VaultError::Restricted { name: stood.listed.name.to_string() });
+    }
+    op.authorize(reader, Action::SecretUseRestricted, &stood.placed.resource())?;
+    blocked(stood)
+}
+
+/// A value whose flow does not come here is not shown here either.
+fn blocked(stood: &Stood) -> Result<(), VaultError> {
+    match stood.listed.blocked_by {
+        None => Ok(()),
+        Some(_) => Err(VaultError::not_found("secret", stood.listed.name.to_string())),
+    }
+}
+
+/// Whether something restricted goes into it. A broken reference shows nothing, so the text may be seen and mended.
+fn builds_on_restricted(source: &StoreSource<'_>, stood: &Stood) -> Result<bool, VaultError> {
+    let listed = &stood.listed;
+    let options = Options { may_use_restricted: false };
+    match resolve_one(source, stood.placed.environment.id, &listed.path, &listed.name, options) {
+        Ok(found) => Ok(matches!(found, Found::Withheld)),
+        Err(error) => match VaultError::from(error) {
+            VaultError::Broken(_) => Ok(false),
+            other => Err(other),
+        },
+    }
+}
+
+fn resolved(
+    op: &Op,
+    reader: &Reader<'_>,
+    source: &StoreSource<'_>,
+    stood: &Stood,
+) -> Result<Option<SecretBytes>, VaultError> {
+    let listed = &stood.listed;
+    let may_use_restricted =
+        op.is_machine() && op.permits(reader, Action::SecretUseRestricted, &stood.placed.resource())?;
+    let options = Options { may_use_restricted };
+    match resolve_one(source, stood.placed.environment.id, &listed.path, &listed.name, options)? {
+        Found::Value(entry) => Ok(Some(SecretBytes::new(entry.value.expose().clone()))),
+        Found::Withheld => Err(VaultError::Restricted { name: listed.name.to_string() }),
+        Found::Absent => Ok(None),
+    }
+}
+
+/// What is told of a secret.
+pub(super) fn view(
+    op: &Op,
+    reader: &Reader<'_>,
+    placed: &Placed,
+    listed: &ListedSecret,
+    version: &SecretVersion,
+) -> Result<SecretView, VaultError> {
+    Ok(SecretView {
+        id: version.id,
+        path: version.path.clone(),
+        name: version.name.clone(),
+        version: version.version,
+        origin: named_origin(op, reader, placed, listed.origin)?,
+        state: version.state,
+        visibility: version.visibility.max(listed.facts.visibility),
+        interpolate: version.interpolate,
+        comment: version.comment.clone(),
+        tags: version.tags.clone(),
+        created_at: version.created_at,
+        updated_at: version.written_at,
+        updated_by: version.written_by.clone(),
+        last_accessed: store::use_get(reader, version.id)?,
+    })
+}
+
+/// An origin with the other environment's name, for who may see that environment.
+pub(super) fn named_origin(
+    op: &Op,
+    reader: &Reader<'_>,
+    placed: &Placed,
+    origin: Origin,
+) -> Result<NamedOrigin, VaultError> {
+    let other = match origin {
+        Origin::Own => return Ok(NamedOrigin { origin, environment: None }),
+        Origin::Inherited { from } => from,
+        Origin::Overrides { what } => what,
+    };
+    let environment = name_of(op, reader, placed.environment.organization, other)?;
+    Ok(NamedOrigin { origin, environment })
+}
+
+fn name_of(
+    op: &Op,
+    reader: &Reader<'_>,
+    organization: Id<kinds::Organization>,
+    id: Id<kinds::Environment>,
+) -> Result<Option<EnvironmentName>, VaultError> {
+    let Some(placed) = access::placed(reader, organization, id)? else { return Ok(None) };
+    let visible = op.permits(reader, Action::EnvironmentRead, &placed.resource())?;
+    Ok(visible.then(|| EnvironmentName { id, path: placed.path() }))
+}
+
+/// A name as it is written in this environment, for operations that look one up.
+pub(super) fn place_of(placed: &Placed, path: &str, name: &str) -> Result<(FolderPath, SecretName), VaultError> {
+    let path = FolderPath::parse(if path.is_empty() { "/" } else { path })?;
+    Ok((path, parse_name(&placed.environment, name)?))
+}

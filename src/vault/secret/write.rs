@@ -1,0 +1,426 @@
+//! Writing: one way for a single value, ten thousand, an unset, a delete, a rollback and an import.
+//!
+//! authorize → plan → check what it breaks → seal and store → record, all in one transaction. What is refused
+//! changes nothing; a dry run goes the same way and keeps nothing.
+
+use std::rc::Rc;
+
+use super::dependents;
+use super::plan::{Item, Planned, PlannedAction, Rules, plan};
+use crate::db::WriteTx;
+use crate::keys::MacPurpose;
+use crate::ledger::{Details, Event, Target};
+use crate::op::{Op, OpError};
+use crate::orgs::access;
+use crate::orgs::environment::{self, Placed};
+use crate::policy::Action;
+use crate::types::{Failure, Id, Problem, SecretBytes, kinds};
+use crate::vault::VaultError;
+use crate::vault::model::{FolderPath, SecretName};
+use crate::vault::reference::{Reference, Scope};
+use crate::vault::resolve::check::{Change, Names, NewSecret, Proposed, newly_broken};
+use crate::vault::resolve::{BrokenReference, EnvironmentLabel, Place, Reason, SecretFacts, Source as _, State};
+use crate::vault::source::{StoreSource, aad};
+use crate::vault::store::{self, SecretVersion, StoredReference, VersionState};
+
+/// Most environments beneath the one written that are looked at for warnings.
+const WARNED_ENVIRONMENTS: usize = 200;
+/// Most warnings of one write.
+const WARNINGS_MAX: usize = 200;
+
+/// A write to one environment.
+pub struct BatchRequest {
+    /// The project, by id or slug.
+    pub project: String,
+    /// The environment, by id or slug.
+    pub environment: String,
+    /// What is wished.
+    pub items: Vec<Item>,
+    /// Whether the same value with the same marks makes no new version.
+    pub skip_same: bool,
+    /// Whether to delete what others refer to.
+    pub force: bool,
+    /// Whether only to say what it would do.
+    pub dry_run: bool,
+}
+
+/// What became, or would become, of one item.
+#[derive(Debug, Clone)]
+pub struct ItemOutcome {
+    /// The secret; none for a new one in a dry run.
+    pub id: Option<Id<kinds::SecretRow>>,
+    /// Its name.
+    pub name: SecretName,
+    /// Its folder.
+    pub path: FolderPath,
+    /// What is done.
+    pub action: PlannedAction,
+    /// The version it has afterwards.
+    pub version: u32,
+}
+
+/// What became, or would become, of a write.
+#[derive(Debug, Clone)]
+pub struct BatchOutcome {
+    /// The environment written.
+    pub placed: Placed,
+    /// One for each item, in their order.
+    pub items: Vec<ItemOutcome>,
+    /// What the write breaks or changes elsewhere.
+    pub warnings: Vec<Problem>,
+    /// Whether it was done.
+    pub applied: bool,
+}
+
+/// Writes to one environment, all or nothing.
+///
+/// # Errors
+/// Unknown or not allowed; locked; a name, value or reference that is none; changed meanwhile; a reference to where
+/// the writer may use nothing; the environment itself would break; others refer to what is deleted.
+pub async fn secret_batch(op: &Op, request: BatchRequest) -> Result<BatchOutcome, VaultError> {
+    op.write(move |op, tx| {
+        let placed = access::environment(op, tx, &request.project, &request.environment)?;
+        apply(op, tx, &placed, request)
+    })
+    .await
+}
+
+/// The write itself, for operations that found the environment already.
+pub(in crate::vault) fn apply(
+    op: &Op,
+    tx: &mut WriteTx<'_>,
+    placed: &Placed,
+    request: BatchRequest,
+) -> Result<BatchOutcome, VaultError> {
+    let events = authorize(op, tx, placed, &request.items)?;
+    access::require_unlocked(placed)?;
+    let keys = op.keyring().organization(tx, placed.environment.organization)?;
+    let tag = |value: &[u8]| *keys.mac(MacPurpose::ValueTag, &[value]).as_bytes();
+    let rules = Rules { skip_same: request.skip_same };
+    let planned = plan(tx, &placed.environment, request.items, rules, tag)?;
+    require_reference_rights(op, tx, placed, &planned)?;
+    let mut warnings = require_no_dependents(op, tx, placed, &planned, request.force)?;
+    warnings.extend(require_whole(op, tx, placed, &planned, request.force)?);
+    warnings.truncate(WARNINGS_MAX);
+    let mut items = Vec::with_capacity(planned.len());
+    if request.dry_run {
+        items.extend(planned.iter().map(|p| outcome(p, p.before.as_ref().map(|b| b.id))));
+        return Ok(BatchOutcome { placed: placed.clone(), items, warnings, applied: false });
+    }
+    let source = StoreSource::new(tx, keys);
+    for one in &planned {
+        let id = match one.action {
+            PlannedAction::Same => one.before.as_ref().map(|b| b.id),
+            _ => Some(write_one(op, tx, &source, placed, one)?),
+        };
+        items.push(outcome(one, id));
+    }
+    drop(source);
+    if items.iter().any(|i| i.action != PlannedAction::Same) {
+        store::content_version_raise(tx, placed.environment.organization)?;
+    }
+    for event in events {
+        record(op, tx, event, &items)?;
+    }
+    Ok(BatchOutcome { placed: placed.clone(), items, warnings, applied: true })
+}
+
+fn outcome(p: &Planned, id: Option<Id<kinds::SecretRow>>) -> ItemOutcome {
+    let version = match (p.action, &p.before) {
+        (PlannedAction::Same, Some(before)) => before.newest,
+        _ => p.version(),
+    };
+    ItemOutcome { id, name: p.name.clone(), path: p.path.clone(), action: p.action, version }
+}
+
+fn authorize(op: &Op, tx: &WriteTx<'_>, placed: &Placed, items: &[Item]) -> Result<Vec<Event>, OpError> {
+    let resource = placed.resource();
+    let deletes = items.iter().any(|i| matches!(i.wish, super::Wish::Delete));
+    let writes = items.is_empty() || items.iter().any(|i| !matches!(i.wish, super::Wish::Delete));
+    let mut events = Vec::with_capacity(2);
+    if writes {
+        events.push(op.authorize(tx, Action::SecretWrite, &resource)?);
+    }
+    if deletes {
+        events.push(op.authorize(tx, Action::SecretDelete, &resource)?);
+    }
+    Ok(events)
+}
+
+/// A qualified reference asks for `secret.use` where it points: else a writer would draw out what they may not have.
+fn require_reference_rights(op: &Op, tx: &WriteTx<'_>, placed: &Placed, planned: &[Planned]) -> Result<(), VaultError> {
+    let keys = op.keyring().organization(tx, placed.environment.organization)?;
+    let source = StoreSource::new(tx, keys);
+    let mut asked: Vec<Scope> = Vec::new();
+    for one in planned {
+        for reference in one.references.iter().filter(|r| r.is_qualified()) {
+            if asked.contains(&reference.scope) {
+                continue;
+            }
+            asked.push(reference.scope.clone());
+            let target = match find(&source, placed, reference)? {
+                Some(id) => access::placed(tx, placed.environment.organization, id)?,
+                None => None,
+            };
+            let visible = match &target {
+                Some(target) => op.permits(tx, Action::EnvironmentRead, &target.resource())?,
+                None => false,
+            };
+            match target {
+                Some(target) if visible => drop(op.authorize(tx, Action::SecretUse, &target.resource())?),
+                _ => return Err(VaultError::Broken(vec![unreachable_reference(placed, one)])),
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What is answered for an environment that is not there or not visible: the same.
+fn unreachable_reference(placed: &Placed, one: &Planned) -> BrokenReference {
+    let asked = EnvironmentLabel {
+        project: placed.environment.project_slug.clone(),
+        environment: placed.environment.slug.clone(),
+    };
+    let place = Place {
+        project: asked.project.clone(),
+        environment: asked.environment.clone(),
+        path: one.path.clone(),
+        name: one.name.clone(),
+    };
+    BrokenReference { trail: vec![place], reason: Reason::Unreachable { asked } }
+}
+
+fn find(
+    source: &StoreSource<'_>,
+    placed: &Placed,
+    reference: &Reference,
+) -> Result<Option<Id<kinds::Environment>>, VaultError> {
+    let own = placed.environment.id;
+    match &reference.scope {
+        Scope::Late => Ok(Some(own)),
+        Scope::Environment(slug) => source.find_environment(own, None, slug),
+        Scope::Project(project, slug) => source.find_environment(own, Some(project), slug),
+    }
+}
+
+/// A name others refer to is deleted only when that is meant; then they are warned of.
+fn require_no_dependents(
+    op: &Op,
+    tx: &WriteTx<'_>,
+    placed: &Placed,
+    planned: &[Planned],
+    force: bool,
+) -> Result<Vec<Problem>, VaultError> {
+    let mut warnings = Vec::new();
+    for one in planned.iter().filter(|p| p.action == PlannedAction::Delete) {
+        let found = dependents::find(op, tx, placed, &one.path, &one.name)?;
+        // What goes in the same write depends on nothing any more.
+        let goes_too =
+            |place: &str| planned.iter().any(|p| p.action == PlannedAction::Delete && place == shown(placed, p));
+        let dependents: Vec<_> = found.visible.into_iter().filter(|d| !goes_too(&d.place)).collect();
+        if dependents.is_empty() && found.hidden == 0 {
+            continue;
+        }
+        let error = VaultError::HasDependents { name: one.shown(), dependents, hidden: found.hidden };
+        if !force {
+            return Err(error);
+        }
+        warnings.extend(error.problems());
+    }
+    Ok(warnings)
+}
+
+fn shown(placed: &Placed, p: &Planned) -> String {
+    let folder = if p.path.is_root() { "" } else { p.path.as_str() };
+    format!("{}:{folder}/{}", placed.path(), p.name)
+}
+
+/// What the write would break: in the environment written it is refused, beneath it it is a warning.
+fn require_whole(
+    op: &Op,
+    tx: &WriteTx<'_>,
+    placed: &Placed,
+    planned: &[Planned],
+    force: bool,
+) -> Result<Vec<Problem>, VaultError> {
+    // A plain value in place of another, or of none, cannot break what was whole.
+    let may_break = |p: &Planned| match p.action {
+        PlannedAction::Same => false,
+        PlannedAction::Delete | PlannedAction::Unset => true,
+        PlannedAction::Add | PlannedAction::Change => !p.references.is_empty(),
+    };
+    let risky: Vec<_> = planned.iter().filter(|p| may_break(p)).collect();
+    if risky.is_empty() {
+        return Ok(Vec::new());
+    }
+    let organization = placed.environment.organization;
+    let source = StoreSource::new(tx, op.keyring().organization(tx, organization)?);
+    let proposed =
+        Proposed::new(&source, planned.iter().filter(|p| p.action != PlannedAction::Same).map(|p| change(placed, p)));
+    let mut looked_at: Vec<(FolderPath, SecretName)> = risky.iter().map(|p| (p.path.clone(), p.name.clone())).collect();
+    let mut elsewhere: Vec<Id<kinds::Environment>> = Vec::new();
+    for one in &risky {
+        for referrer in store::referrers(tx, organization, &one.path, &one.name, 1_000)? {
+            looked_at.push((referrer.path, referrer.name));
+            elsewhere.push(referrer.environment);
+        }
+    }
+    looked_at.sort();
+    looked_at.dedup();
+    let own = placed.environment.id;
+    let broken = newly_broken(&proposed, own, Names::These(&looked_at))?;
+    if !broken.is_empty() && !(force && planned.iter().all(|p| p.action == PlannedAction::Delete)) {
+        return Err(VaultError::Broken(broken));
+    }
+    elsewhere.extend(environment::store::environment_subtree(tx, own)?);
+    elsewhere.sort_unstable();
+    elsewhere.dedup();
+    elsewhere.retain(|id| *id != own);
+    elsewhere.truncate(WARNED_ENVIRONMENTS);
+    warn(op, tx, organization, &proposed, &elsewhere, &looked_at)
+}
+
+fn warn(
+    op: &Op,
+    tx: &WriteTx<'_>,
+    organization: Id<kinds::Organization>,
+    proposed: &Proposed<'_, StoreSource<'_>>,
+    elsewhere: &[Id<kinds::Environment>],
+    names: &[(FolderPath, SecretName)],
+) -> Result<Vec<Problem>, VaultError> {
+    let mut warnings = Vec::new();
+    let mut hidden = 0;
+    for id in elsewhere {
+        let Some(other) = access::placed(tx, organization, *id)? else { continue };
+        let broken = newly_broken(proposed, *id, Names::These(names))?;
+        if broken.is_empty() {
+            continue;
+        }
+        if op.permits(tx, Action::SecretList, &other.resource())? {
+            let words = |b: &BrokenReference| Problem {
+                field: b.trail.first().map(|p| p.name.to_string()).unwrap_or_default(),
+                code: "breaks_descendant".into(),
+                detail: b.to_string(),
+            };
+            warnings.extend(broken.iter().map(words));
+        } else {
+            hidden += broken.len();
+        }
+    }
+    if hidden > 0 {
+        let detail = format!("{hidden} names break in environments you may not see");
+        warnings.push(Problem { field: String::new(), code: "breaks_hidden".into(), detail });
+    }
+    Ok(warnings)
+}
+
+fn change(placed: &Placed, p: &Planned) -> Change {
+    let state = match p.state {
+        VersionState::Set => Some(State::Value),
+        VersionState::Unset => Some(State::Unset),
+        VersionState::Deleted => None,
+    };
+    let becomes = state.map(|state| NewSecret {
+        facts: SecretFacts {
+            // An id no stored row has: the check must not read the value that is stored now.
+            id: Id::from_bytes(provisional(p)),
+            version: p.version(),
+            visibility: p.visibility,
+            interpolate: p.interpolate,
+            state,
+        },
+        value: Rc::new(SecretBytes::new(p.value.expose().clone())),
+    });
+    Change { environment: placed.environment.id, path: p.path.clone(), name: p.name.clone(), becomes }
+}
+
+/// An id for the check: the tag of the value, which no UUIDv7 has, with the place mixed in.
+fn provisional(p: &Planned) -> [u8; 16] {
+    let mut bytes = [0xff_u8; 16];
+    for (index, byte) in p.path.as_str().bytes().chain([0]).chain(p.name.as_str().bytes()).enumerate() {
+        let slot = &mut bytes[8 + index % 8];
+        *slot = slot.rotate_left(3).wrapping_mul(31).wrapping_add(byte);
+    }
+    bytes
+}
+
+/// Seals and stores one version.
+fn write_one(
+    op: &Op,
+    tx: &WriteTx<'_>,
+    source: &StoreSource<'_>,
+    placed: &Placed,
+    p: &Planned,
+) -> Result<Id<kinds::SecretRow>, VaultError> {
+    let now = op.now();
+    let mut version = SecretVersion {
+        id: p.before.as_ref().map_or_else(|| Id::new(now), |b| b.id),
+        environment: placed.environment.id,
+        path: p.path.clone(),
+        name: p.name.clone(),
+        newest: p.version(),
+        created_at: p.before.as_ref().map_or(now, |b| b.created_at),
+        version: p.version(),
+        state: p.state,
+        visibility: p.visibility,
+        interpolate: p.interpolate,
+        ciphertext: Vec::new(),
+        value_tag: p.tag.to_vec(),
+        comment: p.comment.clone(),
+        tags: p.tags.clone(),
+        written_at: now,
+        written_by: op.author(),
+    };
+    version.ciphertext = source.cipher(version.environment)?.seal(&aad(&version), p.value.expose())?.into_bytes();
+    if p.before.is_none() {
+        store::secret_insert(tx, placed.environment.organization, &version)?;
+        store::folder_insert(tx, placed.environment.id, &p.path, now)?;
+    }
+    store::secret_version_insert(tx, &version)?;
+    if p.before.is_some() || !p.references.is_empty() {
+        let references = stored_references(source, placed, p)?;
+        store::references_set(tx, version.id, &references)?;
+    }
+    Ok(version.id)
+}
+
+fn stored_references(
+    source: &StoreSource<'_>,
+    placed: &Placed,
+    p: &Planned,
+) -> Result<Vec<StoredReference>, VaultError> {
+    let mut stored = Vec::with_capacity(p.references.len());
+    for reference in &p.references {
+        if let Some(environment) = find(source, placed, reference)? {
+            stored.push(StoredReference {
+                environment,
+                late: !reference.is_qualified(),
+                path: reference.folder_seen_from(&p.path),
+                name: reference.name.clone(),
+            });
+        }
+    }
+    Ok(stored)
+}
+
+/// One event for the write: a single secret by its target, many by a list of ids and versions.
+fn record(op: &Op, tx: &mut WriteTx<'_>, event: Event, items: &[ItemOutcome]) -> Result<(), VaultError> {
+    let deletes = event.action().as_str() == Action::SecretDelete.as_str();
+    let mine: Vec<_> = items
+        .iter()
+        .filter(|i| (i.action == PlannedAction::Delete) == deletes && i.action != PlannedAction::Same)
+        .collect();
+    let event = match mine.as_slice() {
+        [one] => {
+            let target = Target::new("secret", one.id.map_or_else(String::new, |id| id.to_string()));
+            let details = Details::new().with("name", one.name.as_str()).with("path", one.path.as_str());
+            event.target(target).details(details.with("version", one.version).with("action", one.action.as_str()))
+        }
+        many => {
+            let ids: Vec<_> = many.iter().filter_map(|i| i.id.map(|id| (id, i.version))).collect();
+            event.details(Details::large().with("count", ids.len()).with("secrets", ids))
+        }
+    };
+    op.record(tx, event)?;
+    Ok(())
+}
