@@ -116,7 +116,8 @@ def bench(options: argparse.Namespace, folder: Path) -> int:
     lab = Lab(options.binary.resolve(), options.openbao.resolve(), folder, plan)
     results = measure(lab, wanted)
     print(table(wanted, results))
-    print(f"\nfdatasync of this disk: {lab.sync:.0f} us (p50)" + ("; a quick run: no numbers to keep" if options.quick else ""))
+    remark = "; a quick run: no numbers to keep" if options.quick else ""
+    print(f"\nfdatasync of this disk: {lab.sync:.0f} us (p50){remark}")
     options.json.write_text(json.dumps(document(lab, wanted, results, options.quick), indent=2) + "\n")
     print(f"written to {options.json}")
     failures = [f"{key}: {result}" for key, result in results.items() if isinstance(result, str)]

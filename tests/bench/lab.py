@@ -159,7 +159,7 @@ class Lab:
         """The median over the rounds of one field of a subject's loads."""
         if name in self.broken:
             raise BenchError(self.broken[name])
-        return statistics.median(getattr(load, field) for load in self.samples[name])
+        return statistics.median(float(getattr(load, field)) for load in self.samples[name])
 
     @property
     def sync(self) -> float:
@@ -211,7 +211,7 @@ class Lab:
         """Events that `audit verify` checks in a second of the server's CPU."""
         self.read_more(self.small, max(0, self.plan.reads - self.small.ledger_size()))
         say("verifying the ledger")
-        rates = []
+        rates: list[float] = []
         for _ in range(self.plan.rounds):
             before = self.small.cpu()
             report = self.small.owner.call("POST", "/api/v1/audit/verify", {})
@@ -289,7 +289,9 @@ def check_resolved(variables: dict[str, str]) -> None:
 def wall_ms(command: list[str], env: dict[str, str], folder: Path) -> float:
     """Milliseconds of one command that has to succeed."""
     begin = time.perf_counter()
-    run = subprocess.run(command, env=env, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False)
+    run = subprocess.run(
+        command, env=env, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False
+    )
     took = (time.perf_counter() - begin) * 1e3
     if run.returncode != 0:
         raise BenchError(f"{' '.join(command)} exited {run.returncode}: {run.stderr.decode(errors='replace')[:300]}")

@@ -60,7 +60,7 @@ def wrk(pid: int, url: str, headers: dict[str, str], connections: int, seconds: 
 
 
 def fdatasync_p50(folder: Path, count: int = 300) -> float:
-    """Microseconds for a 4 KiB write and fdatasync in the middle of a file that is there already: what a commit waits for."""
+    """Microseconds for a 4 KiB write and fdatasync within a file that is there already: what a commit waits for."""
     page, pages = os.urandom(4096), 256
     path = folder / "fdatasync"
     handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
