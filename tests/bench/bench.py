@@ -14,7 +14,7 @@ from types import FrameType
 from typing import Any
 
 from lab import FULL, QUICK, Lab, Plan, say
-from measure import BenchError
+from measure import BenchError, reason
 from process import end_all
 from rows import Result, Row, rows
 
@@ -55,7 +55,7 @@ def measure(lab: Lab, wanted: list[Row]) -> dict[str, Result | str]:
         try:
             results[row.key] = row.measure(lab)
         except (BenchError, OSError, KeyError) as error:
-            results[row.key] = f"{type(error).__name__}: {error}"
+            results[row.key] = reason(error)
     return results
 
 

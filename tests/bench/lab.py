@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from holdfast import PROJECT, Holdfast
-from measure import BenchError, Load, fdatasync_p50, percentile
+from measure import BenchError, Load, fdatasync_p50, percentile, reason
 from openbao import OpenBao
 from process import Api, Server
 
@@ -111,7 +111,7 @@ class Lab:
         try:
             return self._subjects[name]()
         except (BenchError, OSError, KeyError) as error:
-            self.broken[name] = f"{type(error).__name__}: {error}"
+            self.broken[name] = reason(error)
             return None
 
     @functools.cached_property
@@ -153,7 +153,7 @@ class Lab:
             server.load(*how, 1)
             self.samples.setdefault(name, []).append(server.load(*how, self.plan.seconds))
         except (BenchError, OSError) as error:
-            self.broken[name] = str(error)
+            self.broken[name] = reason(error)
 
     def median(self, name: str, field: str) -> float:
         """The median over the rounds of one field of a subject's loads."""

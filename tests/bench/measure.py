@@ -18,6 +18,11 @@ class BenchError(Exception):
     """Something could not be measured; the text says what."""
 
 
+def reason(error: Exception) -> str:
+    """What went wrong, in one line."""
+    return str(error) if isinstance(error, BenchError) else f"{type(error).__name__}: {error}"
+
+
 @dataclass(frozen=True)
 class Load:
     """One run of wrk against one address. Times in microseconds."""
