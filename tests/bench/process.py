@@ -16,6 +16,7 @@ from measure import BenchError, Load, cpu_seconds, rss_bytes, wrk
 
 HOST = "127.0.0.1"
 STOP_SECONDS = 15.0
+IDLE_SECONDS = 2.0
 
 
 def free_port() -> int:
@@ -31,6 +32,7 @@ class Api:
     def __init__(self, port: int, headers: dict[str, str] | None = None, timeout: float = 120.0) -> None:
         self.headers = headers or {}
         self._connection = http.client.HTTPConnection(HOST, port, timeout=timeout)
+        self._used = time.monotonic()
 
     def ask(self, method: str, path: str, body: Any = None) -> tuple[int, Any, http.client.HTTPMessage]:
         """Status, body (parsed where it is JSON) and headers."""
@@ -39,13 +41,16 @@ class Api:
         if body is not None:
             payload = json.dumps(body)
             headers["Content-Type"] = "application/json"
+        if time.monotonic() - self._used > IDLE_SECONDS:
+            self.close()  # the server may have closed an idle connection at any moment
         try:
             self._connection.request(method, path, payload, headers)
             answer = self._connection.getresponse()
             raw = answer.read()
         except (OSError, http.client.HTTPException):
-            self._connection.close()
+            self.close()
             raise
+        self._used = time.monotonic()
         text = raw.decode() if raw else "null"
         parsed = json.loads(text) if "json" in answer.headers.get("Content-Type", "") else text
         return answer.status, parsed, answer.headers
