@@ -3,5 +3,9 @@
 mod architecture;
 mod cli_help;
 mod dotenv_differential;
+mod faults;
+mod main_job;
+mod migrations;
 mod policy_matrix;
 mod shell_export;
+mod support;
