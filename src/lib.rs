@@ -5,10 +5,13 @@
 //! Imports go downwards only; ARCHITECTURE.md has the table and `tests/it/architecture.rs` holds it.
 #![forbid(unsafe_code)]
 
+pub mod app;
 pub mod auth;
 pub mod cli;
 pub mod config;
 pub mod db;
+pub mod http;
+pub mod jobs;
 pub mod keys;
 pub mod ledger;
 pub mod op;

@@ -32,7 +32,7 @@ pub(super) fn run(conn: &mut Connection) -> Result<(), DbError> {
 }
 
 /// The version the file has; 0 for a new one.
-fn applied(conn: &Connection) -> Result<u32, DbError> {
+pub(super) fn applied(conn: &Connection) -> Result<u32, DbError> {
     let known: bool = conn.query_row(
         "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'refinery_schema_history')",
         [],

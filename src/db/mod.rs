@@ -133,5 +133,23 @@ pub fn read_offline<T, E: From<DbError>>(path: &Path, f: impl FnOnce(&Reader<'_>
     reader::offline(path, f)
 }
 
+/// The schema version a file has; 0 for a new one.
+///
+/// # Errors
+/// The database failed.
+pub fn applied_version(reader: &Reader<'_>) -> Result<u32, DbError> {
+    migrate::applied(reader.sql())
+}
+
+/// What SQLite finds wrong with the file itself, at most `most` lines; nothing when it is sound. Reads all of it.
+///
+/// # Errors
+/// The database failed.
+pub fn quick_check(reader: &Reader<'_>, most: u32) -> Result<Vec<String>, DbError> {
+    let mut statement = reader.sql().prepare(&format!("PRAGMA quick_check({most})"))?;
+    let lines = statement.query_map([], |row| row.get(0))?.collect::<Result<Vec<String>, _>>()?;
+    Ok(lines.into_iter().filter(|line| line != "ok").collect())
+}
+
 #[cfg(test)]
 mod tests;

@@ -252,8 +252,17 @@ impl Loop {
                 self.commit(&mut batch);
             }
             if closing {
+                self.fold_log();
                 return;
             }
+        }
+    }
+
+    /// Moves the write-ahead log into the file, so that the next start has nothing to recover. A reader that is still
+    /// there only makes it incomplete: the log stays and loses nothing.
+    fn fold_log(&self) {
+        if let Err(error) = self.conn.execute_batch("PRAGMA busy_timeout=500; PRAGMA wal_checkpoint(TRUNCATE);") {
+            tracing::warn!(%error, "the write-ahead log was not folded in; the next start does it");
         }
     }
 

@@ -35,6 +35,16 @@ pub trait Sign {
     fn public_key(&self) -> [u8; 32];
 }
 
+impl Sign for crate::keys::LedgerSigner {
+    fn sign(&self, message: &[u8]) -> [u8; 64] {
+        Self::sign(self, message)
+    }
+
+    fn public_key(&self) -> [u8; 32] {
+        Self::public_key(self)
+    }
+}
+
 /// The most bytes of a note.
 const NOTE_MAX: usize = 4_096;
 /// The most signature lines of a note: a witness may add its own.

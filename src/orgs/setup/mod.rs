@@ -154,6 +154,23 @@ fn check(reader: &Reader<'_>, keyring: &Keyring, token: &SecretString, now: Time
     if right { Ok(()) } else { Err(OrgError::SetupToken) }
 }
 
+/// Whether this setup token would be taken now.
+///
+/// # Errors
+/// The database failed.
+pub fn token_stands(
+    reader: &Reader<'_>,
+    keyring: &Keyring,
+    token: &SecretString,
+    now: Timestamp,
+) -> Result<bool, OrgError> {
+    match check(reader, keyring, token, now) {
+        Ok(()) => Ok(true),
+        Err(OrgError::SetupToken | OrgError::SetUpAlready) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
 /// Gives an owner a new password and token, from a shell on the machine with the server stopped.
 ///
 /// # Errors

@@ -36,7 +36,7 @@ pub(crate) const RULES: &[Rule] = &[
     },
     Rule {
         words: &["rustls", "tokio_rustls"],
-        only_in: &["http/", "app.rs", "main.rs"],
+        only_in: &["http/", "app/", "main.rs"],
         instead: "TLS is set up where listeners and the process start",
     },
     Rule { words: &["kube", "k8s_openapi"], only_in: &["cluster/"], instead: "speak to clusters through cluster/" },
@@ -53,7 +53,7 @@ pub(crate) const RULES: &[Rule] = &[
     },
     Rule {
         words: &["anyhow"],
-        only_in: &["cli/", "app.rs", "jobs/", "main.rs"],
+        only_in: &["cli/", "app/", "jobs/", "main.rs"],
         instead: "a feature has one thiserror enum with code() and hint()",
     },
     Rule {

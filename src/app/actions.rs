@@ -1,0 +1,23 @@
+//! Everything that can stand in the ledger, joined from the features and frozen.
+
+use crate::ledger::{ActionName, LedgerError, Registry};
+use crate::orgs::{deletion, setup};
+use crate::policy::{Action, InstancePermission};
+
+/// A recovery kit was made on the machine; the kits before it are void.
+pub(super) const KIT_MADE: ActionName = ActionName::new("instance.recovery_kit_made");
+
+/// The actions of this binary: every permission that can be asked for, and what happens without one.
+///
+/// # Errors
+/// Two features claim one name.
+pub fn registry() -> Result<Registry, LedgerError> {
+    let asked: Vec<ActionName> = Action::ALL
+        .iter()
+        .map(|action| action.as_str())
+        .chain(InstancePermission::ALL.iter().map(|permission| permission.as_str()))
+        .map(ActionName::new)
+        .collect();
+    let own = [setup::TOKEN_CREATED, setup::REDEEMED, setup::RESCUED, deletion::PURGED, KIT_MADE];
+    Registry::freeze(&[&asked, &own])
+}

@@ -1,0 +1,182 @@
+//! The recurring work of this binary.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+
+use super::{Opened, setup_token};
+use crate::auth::store::credential_expire;
+use crate::config::LedgerConfig;
+use crate::db::{DbError, Reader};
+use crate::jobs::{Cron, Job, Run, Schedule};
+use crate::ledger;
+use crate::op::{Core, Op, Origin, Who};
+use crate::orgs::deletion;
+use crate::types::Id;
+
+mod store;
+
+/// Rows one commit of a job touches at most: other writers wait for it.
+const AT_ONCE: u32 = 500;
+/// Deletions purged in one commit: each is a tree of its own.
+const PURGED_AT_ONCE: u32 = 4;
+/// Commits of one run at most; what is left waits for the next one.
+const COMMITS_MAX: usize = 1_000;
+/// How long the answer to an `Idempotency-Key` is kept.
+const IDEMPOTENCY_LIFE: Duration = Duration::from_secs(24 * 3_600);
+
+/// All jobs of this appliance.
+pub(super) fn all(opened: &Opened) -> Vec<Arc<dyn Job>> {
+    let core = || Arc::clone(&opened.core);
+    let dir = opened.settings.data.dir.clone();
+    vec![
+        Arc::new(ExpireTokens(core())),
+        Arc::new(PurgeDeleted(core())),
+        Arc::new(Checkpoint { core: core(), config: opened.settings.ledger.clone() }),
+        Arc::new(Tidy { core: core(), dir }),
+    ]
+}
+
+/// Five fields that were checked by a test.
+fn cron(text: &str) -> Schedule {
+    Schedule::At(Cron::parse(text).expect("the schedules of this file are read by a test"))
+}
+
+fn op(core: &Arc<Core>, name: &'static str, run: Run) -> Op {
+    Op::new(Arc::clone(core), Who::Job(name), Origin::default(), Id::new(run.at))
+}
+
+/// Voids tokens whose time is over. They are refused from that moment anyway; this takes them off the lists.
+struct ExpireTokens(Arc<Core>);
+
+impl Job for ExpireTokens {
+    fn name(&self) -> &'static str {
+        "expire_tokens"
+    }
+
+    fn schedule(&self) -> Schedule {
+        cron("* * * * *")
+    }
+
+    fn run(&self, run: Run) -> BoxFuture<'_, anyhow::Result<String>> {
+        async move {
+            let mut all = 0;
+            for _ in 0..COMMITS_MAX {
+                let expired = self.0.db.write(move |tx| credential_expire(tx, run.at, AT_ONCE)).await?;
+                all += expired;
+                if expired < AT_ONCE as usize {
+                    break;
+                }
+            }
+            Ok(format!("{all} expired"))
+        }
+        .boxed()
+    }
+}
+
+/// Removes for good what was deleted and is past its date.
+struct PurgeDeleted(Arc<Core>);
+
+impl Job for PurgeDeleted {
+    fn name(&self) -> &'static str {
+        "purge_deleted"
+    }
+
+    fn schedule(&self) -> Schedule {
+        cron("7 * * * *")
+    }
+
+    fn run(&self, run: Run) -> BoxFuture<'_, anyhow::Result<String>> {
+        async move {
+            let op = op(&self.0, self.name(), run);
+            let mut all = 0;
+            for _ in 0..COMMITS_MAX {
+                let purged = deletion::deletion_purge(&op, PURGED_AT_ONCE).await?;
+                all += purged;
+                if purged == 0 {
+                    break;
+                }
+            }
+            Ok(format!("{all} purged"))
+        }
+        .boxed()
+    }
+}
+
+/// Signs the ledger's head: after so many events, or so long after an event.
+struct Checkpoint {
+    core: Arc<Core>,
+    config: LedgerConfig,
+}
+
+impl Job for Checkpoint {
+    fn name(&self) -> &'static str {
+        "checkpoint"
+    }
+
+    fn schedule(&self) -> Schedule {
+        Schedule::Every(self.config.checkpoint_every)
+    }
+
+    fn is_wanted(&self, reader: &Reader<'_>, due: bool) -> Result<bool, DbError> {
+        Ok(due || events_unsigned(reader)? >= self.config.checkpoint_every_events)
+    }
+
+    fn run(&self, _run: Run) -> BoxFuture<'_, anyhow::Result<String>> {
+        async move {
+            let size = checkpoint(&self.core).await.context("no checkpoint was made")?;
+            Ok(format!("the newest is of {size} events"))
+        }
+        .boxed()
+    }
+}
+
+/// Events behind the newest checkpoint.
+fn events_unsigned(reader: &Reader<'_>) -> Result<u64, DbError> {
+    let signed = ledger::checkpoint_newest(reader)?.map_or(0, |(checkpoint, _)| checkpoint.size);
+    Ok(ledger::size(reader)?.saturating_sub(signed))
+}
+
+/// Signs the ledger as it is; answers its size.
+pub(super) async fn checkpoint(core: &Core) -> Result<u64, ledger::LedgerError> {
+    let (signer, now) = (Arc::clone(core.keyring.instance().ledger_signer()), core.clock.now());
+    let made = core.db.write(move |tx| ledger::checkpoint_make(tx, &*signer, now)).await?;
+    Ok(made.size)
+}
+
+/// Takes out what is of no use any more: answers of old writes, the file of a setup token that was redeemed.
+struct Tidy {
+    core: Arc<Core>,
+    dir: PathBuf,
+}
+
+impl Job for Tidy {
+    fn name(&self) -> &'static str {
+        "tidy"
+    }
+
+    fn schedule(&self) -> Schedule {
+        cron("37 * * * *")
+    }
+
+    fn run(&self, run: Run) -> BoxFuture<'_, anyhow::Result<String>> {
+        async move {
+            setup_token::forget_when_used(&self.core, &self.dir)?;
+            let before = run.at.minus(IDEMPOTENCY_LIFE);
+            let mut all = 0;
+            for _ in 0..COMMITS_MAX {
+                let gone = self.core.db.write(move |tx| store::idempotency_purge(tx, before, AT_ONCE)).await?;
+                all += gone;
+                if gone < AT_ONCE as usize {
+                    break;
+                }
+            }
+            Ok(format!("{all} answers forgotten"))
+        }
+        .boxed()
+    }
+}

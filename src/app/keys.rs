@@ -1,0 +1,112 @@
+//! The root key and the ledger's key, from the machine itself: which ones they are, and getting one back.
+
+use std::future::Future;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::actions::KIT_MADE;
+use super::open::{Known, source, suite};
+use super::{AppError, Opened, Place, database_path, open_existing};
+use crate::config::{Env, Settings};
+use crate::db;
+use crate::keys::recovery::{self, RecoveryKit};
+use crate::keys::{self, Keyring, PassphraseParameters, RootKey};
+use crate::ledger::{self, Outcome};
+use crate::op::{Op, OpError, Origin, Who};
+use crate::types::{Id, SecretString, SystemClock};
+
+/// Which keys these are; nothing of them can be told from it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Fingerprints {
+    /// Of the root key the database wants.
+    pub root_key_wanted: String,
+    /// Of the root key that is given now; none when there is none.
+    pub root_key: Option<String>,
+    /// The ledger's public key, as it is pinned; none when the root key does not open the database.
+    pub ledger_public_key: Option<String>,
+    /// The instance.
+    pub instance: Option<String>,
+}
+
+/// The fingerprints of the keys of this data, with or without a running server.
+///
+/// # Errors
+/// There is no database; the root key cannot be read.
+pub fn fingerprints(place: &Place) -> Result<Fingerprints, AppError> {
+    fingerprints_of(&place.load(&Env::from_process())?.settings)
+}
+
+pub(super) fn fingerprints_of(settings: &Settings) -> Result<Fingerprints, AppError> {
+    let path = existing(&settings.data.dir)?;
+    db::read_offline(&path, |reader| {
+        let known = Known { wanted: keys::wanted(reader)?, passphrase: PassphraseParameters::stored(reader)? };
+        let wanted = known.wanted.ok_or_else(|| AppError::NoData(settings.data.dir.clone()))?;
+        let given = keys::root::load(&source(&settings.keys.source), known.passphrase.as_ref())?;
+        let root_key = given.as_ref().map(|key| key.fingerprint().to_string());
+        let opened = given.and_then(|root| Keyring::unlock(reader, root, suite(settings)).ok());
+        let instance = opened.as_ref().map(|keyring| keyring.instance());
+        Ok(Fingerprints {
+            root_key_wanted: wanted.to_string(),
+            root_key,
+            ledger_public_key: instance.map(|i| ledger::public_key_text(i.id(), &i.ledger_signer().public_key())),
+            instance: instance.map(|i| i.id().to_string()),
+        })
+    })
+}
+
+fn existing(dir: &Path) -> Result<PathBuf, AppError> {
+    let path = database_path(dir);
+    if path.is_file() { Ok(path) } else { Err(AppError::NoData(dir.to_owned())) }
+}
+
+/// Gets the root key back with the private key of a recovery kit, and writes it to a new file, mode 0400. Works on
+/// data whose root key is lost, or on a copy of it.
+///
+/// # Errors
+/// The kit is mistyped, of another database or void; the file exists.
+pub fn recover(place: &Place, private_key: &SecretString, to: &Path) -> Result<String, AppError> {
+    recover_in(&place.load(&Env::from_process())?.settings.data.dir, private_key, to)
+}
+
+pub(super) fn recover_in(dir: &Path, private_key: &SecretString, to: &Path) -> Result<String, AppError> {
+    let root: RootKey = db::read_offline(&existing(dir)?, |reader| {
+        let root = recovery::recover(private_key, &recovery::sealed(reader)?)?;
+        let given = root.fingerprint();
+        match keys::wanted(reader)? {
+            Some(wanted) if wanted != given => {
+                Err(AppError::KitOutdated { given: given.to_string(), wanted: wanted.to_string() })
+            }
+            _ => Ok(root),
+        }
+    })?;
+    keys::root::save(to, &root)?;
+    Ok(root.fingerprint().to_string())
+}
+
+/// Makes a recovery kit with the server stopped; the kits before it are void.
+///
+/// # Errors
+/// A server has the data; the root key is wrong.
+pub fn recovery_kit(place: &Place) -> Result<RecoveryKit, AppError> {
+    let settings = place.load(&Env::from_process())?.settings;
+    recovery_kit_in(&open_existing(Arc::new(settings), Arc::new(SystemClock))?)
+}
+
+pub(super) fn recovery_kit_in(opened: &Opened) -> Result<RecoveryKit, AppError> {
+    let op = Op::new(Arc::clone(&opened.core), Who::Local, Origin::default(), Id::new(opened.core.clock.now()));
+    let kit = opened.core.db.write_blocking(move |tx| {
+        let kit = recovery::kit_create(tx, op.keyring(), None, op.now())?;
+        op.record(tx, op.event(KIT_MADE, Outcome::Allowed))?;
+        Ok::<_, OpError>(kit)
+    })?;
+    opened.core.db.close();
+    Ok(kit)
+}
+
+/// Runs one operation of a tool.
+pub(super) fn block_on<F: Future>(opened: &Opened, operation: F) -> Result<F::Output, AppError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().build();
+    Ok(runtime.map_err(AppError::io("start threads for", &opened.settings.data.dir))?.block_on(operation))
+}

@@ -1,0 +1,221 @@
+//! Secrets: writing, reading, listing one environment's names.
+
+pub(crate) mod batch;
+mod form;
+pub(crate) mod history;
+
+pub(crate) use form::{SecretAnswer, SecretWritten, Warning, folder};
+
+use actix_web::HttpResponse;
+use actix_web::http::header::{CACHE_CONTROL, ETAG};
+use actix_web::web::Data;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::{Answer, List, ok};
+use crate::http::error::ProblemBody;
+use crate::http::extract::{IfMatch, Json, Known, Names, Query, page_of};
+use crate::http::state::State;
+use crate::types::SecretString;
+use crate::vault::model::Visibility;
+use crate::vault::secret::{self, BatchRequest, Item, PlannedAction, ReadSecret, Wish};
+use form::{Encoding, StateWish, written};
+
+/// The folder of a secret.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct PathQuery {
+    /// The folder; `/` when none.
+    #[serde(default)]
+    #[param(required = false, default = "/", pattern = "^/", max_length = 1024)]
+    pub(crate) path: String,
+}
+
+/// Which secrets to list.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct SecretListQuery {
+    /// The folder; `/` when none.
+    #[serde(default)]
+    #[param(required = false, default = "/", pattern = "^/", max_length = 1024)]
+    path: String,
+    /// Folders beneath it too.
+    #[serde(default)]
+    #[param(required = false)]
+    recursive: bool,
+    /// How many items at most.
+    #[param(minimum = 1, maximum = 500, default = 50)]
+    limit: Option<u32>,
+    /// Where the page begins: `next_cursor` of the page before.
+    cursor: Option<String>,
+}
+
+/// What is wanted of one secret.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct SecretGetQuery {
+    /// The folder; `/` when none.
+    #[serde(default)]
+    #[param(required = false, default = "/", pattern = "^/", max_length = 1024)]
+    path: String,
+    /// The value, as it is stored.
+    #[serde(default)]
+    #[param(required = false)]
+    reveal: bool,
+    /// The value as a program gets it, references applied.
+    #[serde(default)]
+    #[param(required = false)]
+    resolve: bool,
+    /// A version; the newest when none.
+    #[param(minimum = 1)]
+    version: Option<u32>,
+}
+
+/// How to delete.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct SecretDeleteQuery {
+    /// The folder; `/` when none.
+    #[serde(default)]
+    #[param(required = false, default = "/", pattern = "^/", max_length = 1024)]
+    pub(crate) path: String,
+    /// Only tell what it would do, and who depends on it.
+    #[serde(default)]
+    #[param(required = false)]
+    pub(crate) dry_run: bool,
+    /// Delete although others refer to it.
+    #[serde(default)]
+    #[param(required = false)]
+    pub(crate) force: bool,
+}
+
+/// A value for a name.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SecretPut {
+    /// The value: text, or base64 with `encoding`. None with state `unset`.
+    #[schema(value_type = Option<String>, write_only)]
+    value: Option<SecretString>,
+    /// How `value` is written.
+    encoding: Option<Encoding>,
+    /// Whether `${` begins a reference; true unless `encoding` is given.
+    interpolate: Option<bool>,
+    /// What you say about it; as before when none.
+    #[schema(max_length = 2000)]
+    comment: Option<String>,
+    /// Its tags; as before when none.
+    #[schema(max_items = 32, value_type = Option<Vec<form::Tag>>)]
+    tags: Option<Vec<String>>,
+    /// Who may see it; as before when none, masked for a new name.
+    visibility: Option<Visibility>,
+    /// `set`, or `unset` to hide what would be inherited.
+    state: Option<StateWish>,
+    /// The version the change was made for; 0: the name must be new.
+    base_version: Option<u32>,
+}
+
+/// A deleted secret, or the plan.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct SecretDeleted {
+    /// Whether nothing was changed.
+    dry_run: bool,
+    /// Its name.
+    name: String,
+    /// Its folder.
+    path: String,
+    /// The version that says it is gone.
+    version: u32,
+    /// Who depends on it, and what breaks.
+    warnings: Vec<Warning>,
+}
+
+/// The names of a folder, own and inherited; never values.
+#[utoipa::path(get, path = "/projects/{project}/environments/{environment}/secrets", operation_id = "secret_list",
+    params(SecretListQuery), responses((status = 200, description = "A page of secrets.", body = List<SecretAnswer>)))]
+pub(crate) async fn list(
+    Known(op, _): Known,
+    Names([project, environment]): Names<2>,
+    Query(query): Query<SecretListQuery>,
+) -> Answer {
+    let (limit, cursor) = page_of(query.limit, query.cursor.as_deref())?;
+    let page = secret::secret_list(&op, &project, &environment, &query.path, query.recursive, limit, cursor).await?;
+    ok(&List::of(page, SecretAnswer::of))
+}
+
+/// One secret; with `reveal` or `resolve` its value, after the ledger has it.
+#[utoipa::path(get, path = "/projects/{project}/environments/{environment}/secrets/{name}",
+    operation_id = "secret_get", params(SecretGetQuery), responses(
+        (status = 200, description = "The secret.", body = SecretAnswer),
+        (status = 422, description = "A reference leads nowhere.", body = ProblemBody,
+            content_type = "application/problem+json")))]
+pub(crate) async fn get(
+    state: Data<State>,
+    Known(op, _): Known,
+    Names([project, environment, name]): Names<3>,
+    Query(query): Query<SecretGetQuery>,
+) -> Answer {
+    let SecretGetQuery { path, reveal, resolve, version } = query;
+    let ask = ReadSecret { project, environment, path, name, reveal, resolve, version };
+    let read = secret::secret_get(&op, &state.uses, &ask).await?;
+    let mut builder = HttpResponse::Ok();
+    builder.insert_header((CACHE_CONTROL, "no-store"));
+    if form::is_own(&read.view) {
+        builder.insert_header((ETAG, format!("\"{}\"", read.view.version)));
+    }
+    Ok(builder.json(SecretAnswer::with_value(read)))
+}
+
+/// Writes a value, a new version each time.
+#[utoipa::path(put, path = "/projects/{project}/environments/{environment}/secrets/{name}",
+    operation_id = "secret_put", params(PathQuery), request_body = SecretPut, responses(
+        (status = 201, description = "A new secret.", body = SecretWritten),
+        (status = 200, description = "A new version.", body = SecretWritten)))]
+pub(crate) async fn put(
+    state: Data<State>,
+    Known(op, _): Known,
+    Names([project, environment, name]): Names<3>,
+    Query(query): Query<PathQuery>,
+    IfMatch(if_version): IfMatch,
+    Json(body): Json<SecretPut>,
+) -> Answer {
+    let wish = form::wish(body.state, body.value, body.encoding, body.interpolate, body.visibility)?;
+    let base_version = body.base_version.or(if_version);
+    let item = Item { name, path: folder(query.path), wish, comment: body.comment, tags: body.tags, base_version };
+    let request =
+        BatchRequest { project, environment, items: vec![item], skip_same: false, force: false, dry_run: false };
+    let outcome = secret::secret_batch(&op, request).await?;
+    let is_new = outcome.items.first().is_some_and(|i| i.version == 1 || i.action == PlannedAction::Add);
+    let body = written(&op, &state, outcome).await?;
+    let mut builder = if is_new { HttpResponse::Created() } else { HttpResponse::Ok() };
+    Ok(builder.json(body))
+}
+
+/// Deletes a name; it can be undeleted. Says who depends on it first.
+#[utoipa::path(delete, path = "/projects/{project}/environments/{environment}/secrets/{name}",
+    operation_id = "secret_delete", params(SecretDeleteQuery),
+    responses((status = 200, description = "What was deleted, or the plan.", body = SecretDeleted)))]
+pub(crate) async fn delete(
+    Known(op, _): Known,
+    Names([project, environment, name]): Names<3>,
+    Query(query): Query<SecretDeleteQuery>,
+) -> Answer {
+    let dry_run = query.dry_run;
+    let item =
+        Item { name, path: folder(query.path), wish: Wish::Delete, comment: None, tags: None, base_version: None };
+    // A plan tells who depends on it instead of refusing.
+    let force = query.force || dry_run;
+    let items = vec![item];
+    let request = BatchRequest { project, environment, items, skip_same: false, force, dry_run };
+    let outcome = secret::secret_batch(&op, request).await?;
+    let warnings = outcome.warnings.into_iter().map(Warning::from).collect();
+    let (name, path, version) = outcome
+        .items
+        .into_iter()
+        .next()
+        .map_or_else(Default::default, |i| (i.name.to_string(), i.path.to_string(), i.version));
+    ok(&SecretDeleted { dry_run, name, path, version, warnings })
+}

@@ -1,0 +1,112 @@
+//! The HTTP door: JSON in, an operation, JSON out. The only place that knows actix-web, bodies and headers.
+//!
+//! Invariants, and what each one stops:
+//! - No rule is here: a handler reads the request, calls one operation and writes its answer. What may be done is
+//!   decided where every door passes.
+//! - Every request passes one layer ([`middleware`]) that finds out who asks, counts it, and completes the answer:
+//!   no route can forget a header, a limit or the setup gate.
+//! - Every failure has one form (RFC 9457) with a stable code; what failed inside goes to the log only.
+//! - What is read is read strictly: unknown fields and parameters are errors, bodies are bounded, and no message
+//!   repeats what was sent.
+//! - An answer with a value is not to be stored by anybody on the way.
+//! - SQLite runs in the worker that asks; nothing hops to a blocking pool.
+//!
+//! It deliberately does not serve pages, cookies or other protocols yet; `Host` is not looked at, because a bearer
+//! token cannot be sent by a page of somebody else.
+
+mod api;
+mod error;
+mod extract;
+mod idempotency;
+mod middleware;
+mod openapi;
+mod routes;
+mod schema;
+pub mod server;
+mod state;
+
+pub use error::Problem;
+pub use openapi::document;
+pub use server::{Running, ServerError, start};
+pub use state::ServerParts;
+
+use actix_web::web::ServiceConfig;
+
+use actix_web::guard;
+use api::secret::{batch, history};
+use api::{deletion, environment, folder, health, organization, project, secret, setup, variables, whoami};
+use routes::{at, not_found, under};
+
+/// Every route, top to bottom. The first that matches answers: what is asked most is first.
+fn routes(app: &mut ServiceConfig) {
+    app.service(at("/healthz").get(health::healthz).done());
+    app.service(under("/api/v1", |v1| {
+        // A secret may be called `batch` where any names are allowed: only POST is the batch.
+        v1.service(
+            at("/projects/{project}/environments/{environment}/secrets/batch").post(batch::batch).only(guard::Post()),
+        );
+        v1.service(
+            at("/projects/{project}/environments/{environment}/secrets/{name}")
+                .get(secret::get)
+                .put(secret::put)
+                .delete(secret::delete)
+                .done(),
+        );
+        v1.service(at("/projects/{project}/environments/{environment}/variables").get(variables::get).done());
+        v1.service(at("/projects/{project}/environments/{environment}/secrets").get(secret::list).done());
+        v1.service(
+            at("/projects/{project}/environments/{environment}/secrets/{name}/history").get(history::history).done(),
+        );
+        v1.service(
+            at("/projects/{project}/environments/{environment}/secrets/{name}/rollback").post(history::rollback).done(),
+        );
+        v1.service(
+            at("/projects/{project}/environments/{environment}/secrets/{name}/undelete").post(history::undelete).done(),
+        );
+        v1.service(at("/projects/{project}/environments/{environment}/import").post(batch::import).done());
+        v1.service(
+            at("/projects/{project}/environments/{environment}/folders")
+                .get(folder::list)
+                .post(folder::create)
+                .delete(folder::delete)
+                .done(),
+        );
+        v1.service(at("/projects/{project}/search").get(folder::search).done());
+
+        v1.service(at("/setup").post(setup::setup).done());
+        v1.service(at("/whoami").get(whoami::whoami).done());
+        v1.service(at("/openapi.json").get(openapi::serve).done());
+
+        v1.service(at("/organizations").get(organization::list).post(organization::create).done());
+        v1.service(
+            at("/organizations/{organization}")
+                .get(organization::get)
+                .patch(organization::update)
+                .delete(organization::delete)
+                .done(),
+        );
+        v1.service(at("/organizations/{organization}/restore").post(organization::restore).done());
+
+        v1.service(at("/projects").get(project::list).post(project::create).done());
+        v1.service(at("/projects/{project}").get(project::get).patch(project::update).delete(project::delete).done());
+        v1.service(at("/projects/{project}/restore").post(project::restore).done());
+
+        v1.service(at("/projects/{project}/environments").get(environment::list).post(environment::create).done());
+        v1.service(
+            at("/projects/{project}/environments/{environment}")
+                .get(environment::get)
+                .patch(environment::update)
+                .delete(environment::delete)
+                .done(),
+        );
+        v1.service(at("/projects/{project}/environments/{environment}/lock").post(environment::lock).done());
+        v1.service(at("/projects/{project}/environments/{environment}/unlock").post(environment::unlock).done());
+        v1.service(at("/projects/{project}/environments/{environment}/move").post(environment::relocate).done());
+        v1.service(at("/projects/{project}/environments/{environment}/restore").post(environment::restore).done());
+
+        v1.service(at("/deletions").get(deletion::list).done());
+        v1.service(at("/deletions/{deletion}/restore").post(deletion::restore).done());
+    }));
+    app.service(at("/readyz").get(health::readyz).done());
+    app.default_service(not_found());
+}

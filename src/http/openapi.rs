@@ -1,0 +1,236 @@
+//! The OpenAPI 3.1 document: handlers say what is theirs, this file adds what is everybody's.
+//!
+//! Each operation gets its path parameters, the failures its method can answer, the headers writes accept and the
+//! token it needs, so that no handler can forget one.
+
+use std::sync::OnceLock;
+
+use actix_web::HttpResponse;
+use serde_json::{Map, Value, json};
+use utoipa::OpenApi;
+
+use super::api::secret::{batch, history};
+use super::api::{deletion, environment, folder, health, organization, project, secret, setup, variables, whoami};
+use super::error::{PROBLEM_JSON, ProblemBody};
+
+const PREFIX: &str = "/api/v1";
+/// Operations that need no token.
+const PUBLIC: &[&str] = &["setup", "openapi", "healthz", "readyz"];
+
+#[derive(OpenApi)]
+#[openapi(
+    paths(
+        health::healthz,
+        health::readyz,
+        serve,
+        setup::setup,
+        whoami::whoami,
+        organization::list,
+        organization::create,
+        organization::get,
+        organization::update,
+        organization::delete,
+        organization::restore,
+        project::list,
+        project::create,
+        project::get,
+        project::update,
+        project::delete,
+        project::restore,
+        environment::list,
+        environment::create,
+        environment::get,
+        environment::update,
+        environment::delete,
+        environment::lock,
+        environment::unlock,
+        environment::relocate,
+        environment::restore,
+        deletion::list,
+        deletion::restore,
+        secret::list,
+        secret::get,
+        secret::put,
+        secret::delete,
+        batch::batch,
+        batch::import,
+        history::history,
+        history::rollback,
+        history::undelete,
+        variables::get,
+        folder::list,
+        folder::create,
+        folder::delete,
+        folder::search,
+    ),
+    components(schemas(ProblemBody))
+)]
+struct Described;
+
+/// The document, as it is served.
+#[expect(clippy::missing_panics_doc, reason = "the document is made of strings and maps")]
+pub fn document() -> &'static str {
+    static TEXT: OnceLock<String> = OnceLock::new();
+    TEXT.get_or_init(|| {
+        let mut document = serde_json::to_value(Described::openapi()).expect("the document is JSON");
+        complete(&mut document);
+        serde_json::to_string(&document).expect("the document is JSON")
+    })
+}
+
+/// This document.
+#[utoipa::path(get, path = "/openapi.json", operation_id = "openapi",
+    responses((status = 200, description = "OpenAPI 3.1.", body = serde_json::Value)))]
+pub(crate) async fn serve() -> HttpResponse {
+    HttpResponse::Ok().content_type("application/json").body(document())
+}
+
+fn complete(document: &mut Value) {
+    document["info"] = json!({
+        "title": "Holdfast",
+        "version": "v1",
+        "description": "Secrets in a tree of environments. Failures are problem+json (RFC 9457) with stable codes.",
+        "license": { "name": "Apache-2.0", "identifier": "Apache-2.0" },
+    });
+    document["servers"] = json!([{ "url": "/" }]);
+    document["components"]["securitySchemes"] = json!({ "token": { "type": "http", "scheme": "bearer" } });
+    document["components"]["headers"] = headers();
+    let Some(Value::Object(paths)) = document.get_mut("paths").map(Value::take) else { return };
+    let mut completed = Map::new();
+    for (path, mut item) in paths {
+        let is_probe = path == "/healthz" || path == "/readyz";
+        let path = if is_probe { path } else { format!("{PREFIX}{path}") };
+        if let Value::Object(operations) = &mut item {
+            for (method, operation) in operations.iter_mut() {
+                operation_complete(&path, method, operation, is_probe);
+            }
+        }
+        completed.insert(path, item);
+    }
+    document["paths"] = Value::Object(completed);
+}
+
+fn operation_complete(path: &str, method: &str, operation: &mut Value, is_probe: bool) {
+    let id = operation["operationId"].as_str().unwrap_or_default().to_owned();
+    let is_public = PUBLIC.contains(&id.as_str());
+    let writes = method != "get";
+    operation["tags"] = json!([tag(path)]);
+    if !is_public {
+        operation["security"] = json!([{ "token": [] }]);
+    }
+    let mut parameters = path_parameters(path);
+    if let Some(Value::Array(own)) = operation.get("parameters") {
+        parameters.extend(own.iter().filter(|p| p["in"] != "path").cloned().map(plain));
+    }
+    if writes && !is_public {
+        parameters.push(json!({
+            "name": "Idempotency-Key", "in": "header", "required": false,
+            "description": "Makes a repetition of this request harmless for 24 hours.",
+            "schema": { "type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$" },
+        }));
+    }
+    if method == "patch" || id == "secret_put" {
+        parameters.push(json!({
+            "name": "If-Match", "in": "header", "required": false,
+            "description": "The ETag the change was made for, or `*`.",
+            "schema": { "type": "string", "pattern": "^(\\*|\"[1-9][0-9]{0,8}(-[0-9a-f]+)?\")$" },
+        }));
+    }
+    operation["parameters"] = Value::Array(parameters);
+    if !is_probe {
+        let statuses = failures(method, is_public);
+        for (status, words) in statuses {
+            let response = &mut operation["responses"][status];
+            if response.is_null() {
+                *response = failure(words);
+            }
+        }
+    }
+    if let Value::Object(responses) = &mut operation["responses"] {
+        for response in responses.values_mut() {
+            response["headers"]["X-Request-Id"] = json!({ "$ref": "#/components/headers/X-Request-Id" });
+        }
+    }
+}
+
+/// The failures a method can answer; not all of them on every path.
+fn failures(method: &str, is_public: bool) -> Vec<(&'static str, &'static str)> {
+    let mut all = vec![
+        ("400", "The request cannot be read."),
+        ("404", "It is not there, or not visible to you."),
+        ("429", "Too often; see Retry-After."),
+        ("500", "A failure inside; the log has it under the request id."),
+        ("503", "Not now: not set up yet, stopping, or rights are changing."),
+    ];
+    all.extend([("401", "No token, or one that is not valid."), ("403", "Not allowed.")]);
+    if method != "get" {
+        all.extend([
+            ("409", "It does not fit what is there now."),
+            ("413", "The body is larger than its limit."),
+            ("415", "The body is not JSON."),
+            ("422", "It can be read and cannot be done."),
+            ("507", "The disk is full."),
+        ]);
+        if !is_public {
+            all.push(("412", "The version named is not the current one."));
+        }
+    }
+    all
+}
+
+fn failure(words: &str) -> Value {
+    json!({
+        "description": words,
+        "content": { PROBLEM_JSON: { "schema": { "$ref": "#/components/schemas/Problem" } } },
+    })
+}
+
+fn headers() -> Value {
+    json!({
+        "X-Request-Id": { "description": "The request, as the log knows it.", "schema": { "type": "string" } },
+    })
+}
+
+/// Parameters are absent, never null.
+fn plain(mut parameter: Value) -> Value {
+    if let Some(Value::Array(types)) = parameter["schema"].get("type").cloned() {
+        let left: Vec<_> = types.into_iter().filter(|t| t != "null").collect();
+        if let [only] = left.as_slice() {
+            parameter["schema"]["type"] = only.clone();
+        }
+    }
+    if let Some(Value::Array(choices)) = parameter["schema"].get("oneOf").cloned() {
+        let left: Vec<_> = choices.into_iter().filter(|c| c["type"] != "null").collect();
+        if let [only] = left.as_slice() {
+            parameter["schema"] = only.clone();
+        }
+    }
+    parameter
+}
+
+fn path_parameters(path: &str) -> Vec<Value> {
+    path.split('/')
+        .filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
+        .map(|name| {
+            let (words, schema) = match name {
+                "organization" | "project" | "environment" => {
+                    ("Its id or slug.", json!({ "type": "string", "minLength": 1, "pattern": "^[a-z][a-z0-9_-]*$" }))
+                }
+                "name" => (
+                    "The name of the secret; an environment may allow more than this.",
+                    json!({ "type": "string", "maxLength": 255, "pattern": "^[A-Z_][A-Z0-9_]*$" }),
+                ),
+                _ => ("Its id.", json!({ "type": "string", "minLength": 1, "pattern": "^[0-9A-Za-z_]+$" })),
+            };
+            json!({ "name": name, "in": "path", "required": true, "description": words, "schema": schema })
+        })
+        .collect()
+}
+
+/// The chapter of an operation: the last word of its path that is no parameter and no verb.
+fn tag(path: &str) -> &str {
+    let words: Vec<_> = path.trim_start_matches(PREFIX).split('/').filter(|p| !p.is_empty()).collect();
+    let verbs = ["restore", "lock", "unlock", "move", "rollback", "undelete", "history", "batch", "import", "accesses"];
+    let nouns = words.iter().filter(|w| !w.starts_with('{') && !verbs.contains(w));
+    nouns.last().copied().unwrap_or("instance")
+}

@@ -1,0 +1,81 @@
+//! What every request shares.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::middleware::limits::Limits;
+use crate::auth::password::Passwords;
+use crate::config::{BaseUrl, Settings};
+use crate::db::DbError;
+use crate::op::Core;
+use crate::orgs::access::Sessions;
+use crate::orgs::setup;
+use crate::telemetry::Metrics;
+use crate::vault::uses::Uses;
+use crate::vault::variables::Etags;
+
+/// What the server is started with.
+#[derive(Clone)]
+pub struct ServerParts {
+    /// The appliance.
+    pub core: Arc<Core>,
+    /// Checks bearer tokens.
+    pub sessions: Arc<Sessions>,
+    /// Computes password hashes, two at a time.
+    pub passwords: Arc<Passwords>,
+    /// The settings.
+    pub settings: Arc<Settings>,
+    /// The numbers at `/metrics`.
+    pub metrics: Arc<Metrics>,
+}
+
+/// What every worker sees.
+pub(crate) struct State {
+    /// What the server was started with.
+    pub(crate) parts: ServerParts,
+    /// How often an actor may ask.
+    pub(crate) limits: Limits,
+    /// The URL people and machines reach this server by.
+    pub(crate) public_url: BaseUrl,
+    /// What was noted of last uses lately.
+    pub(crate) uses: Uses,
+    /// Tags of answers.
+    pub(crate) etags: Etags,
+    /// Once true it stays: the first owner is never unmade.
+    set_up: AtomicBool,
+    stopping: AtomicBool,
+}
+
+impl State {
+    pub(crate) fn new(parts: ServerParts, public_url: BaseUrl) -> Self {
+        let limits = Limits::new(&parts.settings.rate_limits);
+        Self {
+            parts,
+            limits,
+            public_url,
+            uses: Uses::default(),
+            etags: Etags::default(),
+            set_up: AtomicBool::new(false),
+            stopping: AtomicBool::new(false),
+        }
+    }
+
+    /// Whether the first owner is there; asked of the database only until it is.
+    pub(crate) fn is_set_up(&self) -> Result<bool, DbError> {
+        if self.set_up.load(Ordering::Relaxed) {
+            return Ok(true);
+        }
+        let now = self.parts.core.db.read(|reader| setup::is_set_up(reader))?;
+        self.set_up.store(now, Ordering::Relaxed);
+        Ok(now)
+    }
+
+    /// Requests that run are finished, and the load balancer is told to send no more.
+    pub(crate) fn begin_stop(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
+}
