@@ -66,11 +66,15 @@ pub fn load(reader: &Reader<'_>, keyring: &Keyring, claimed: &Claimed<'_>) -> Re
 pub fn check(proven: &Proven, claimed: &Claimed<'_>, address: Option<IpAddr>, now: Timestamp) -> Result<(), AuthError> {
     let credential = &proven.credential;
     let kind = claimed.parsed.kind().as_str() == credential.kind.as_str();
-    if !claimed.parsed.hash(proven.keys.mac_key()).verify(&proven.hash) || !kind || credential.revoked_at.is_some() {
+    if !claimed.parsed.hash(proven.keys.mac_key()).verify(&proven.hash) || !kind {
         return Err(AuthError::Invalid);
     }
+    // First: the job that voids what is over must not turn "expired" into "not valid" for its owner.
     if credential.expires_at.is_some_and(|at| at <= now) {
         return Err(AuthError::Expired);
+    }
+    if credential.revoked_at.is_some() {
+        return Err(AuthError::Invalid);
     }
     let admitted = credential.cidrs.is_anywhere() || address.is_some_and(|a| credential.cidrs.admit(a));
     if admitted { Ok(()) } else { Err(AuthError::Address) }

@@ -96,6 +96,11 @@ impl Cidrs {
         self.0.is_empty() || self.0.iter().any(|net| net.contains(&address.to_canonical()))
     }
 
+    /// Whether every address of these is one of `other`.
+    pub fn are_within(&self, other: &Self) -> bool {
+        other.is_anywhere() || (!self.is_anywhere() && self.0.iter().all(|net| other.0.iter().any(|o| o.contains(net))))
+    }
+
     /// Whether nothing is excluded.
     pub fn is_anywhere(&self) -> bool {
         self.0.is_empty()
@@ -172,6 +177,15 @@ mod tests {
         fn any_text_is_a_network_or_an_error(text in ".{0,40}") {
             let _ = Cidrs::parse(&[text]);
         }
+    }
+
+    #[test]
+    fn anywhere_is_within_nothing_narrower() {
+        let parse = |texts: &[&str]| Cidrs::parse(texts).unwrap();
+        assert!(parse(&["10.1.0.0/16"]).are_within(&parse(&["192.0.2.0/24", "10.0.0.0/8"])));
+        assert!(!parse(&["10.0.0.0/8"]).are_within(&parse(&["10.1.0.0/16"])));
+        assert!(!parse(&[]).are_within(&parse(&["10.0.0.0/8"])));
+        assert!(parse(&[]).are_within(&parse(&[])) && parse(&["::1"]).are_within(&parse(&[])));
     }
 
     #[test]

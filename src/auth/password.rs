@@ -1,7 +1,7 @@
 //! Passwords: Argon2id (RFC 9106) with OWASP's second profile: 19 MiB, two passes.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use orion::pwhash;
 use tokio::sync::Semaphore;
@@ -37,6 +37,7 @@ impl PasswordHash {
 pub struct Passwords {
     turns: Arc<Semaphore>,
     waiting: AtomicUsize,
+    computed: AtomicU64,
     /// A hash nobody has the password of: checked when there is no user, so that both take the same time.
     decoy: PasswordHash,
 }
@@ -48,7 +49,12 @@ impl Passwords {
     /// The system gives no randomness.
     pub fn new() -> Result<Self, AuthError> {
         let decoy = hash_now(&Secret::new("no user has this password".to_owned()))?;
-        Ok(Self { turns: Arc::new(Semaphore::new(AT_ONCE)), waiting: AtomicUsize::new(0), decoy })
+        Ok(Self {
+            turns: Arc::new(Semaphore::new(AT_ONCE)),
+            waiting: AtomicUsize::new(0),
+            computed: AtomicU64::new(0),
+            decoy,
+        })
     }
 
     /// Hashes a new password.
@@ -71,6 +77,11 @@ impl Passwords {
         Ok(known && right)
     }
 
+    /// Computations since the start: what a sign-in costs is counted, so that it can be shown to be the same for all.
+    pub fn computed(&self) -> u64 {
+        self.computed.load(Ordering::Relaxed)
+    }
+
     async fn turn<T: Send + 'static>(
         &self,
         f: impl FnOnce() -> Result<T, AuthError> + Send + 'static,
@@ -82,6 +93,7 @@ impl Passwords {
         let turn = Arc::clone(&self.turns).acquire_owned().await;
         self.waiting.fetch_sub(1, Ordering::Relaxed);
         let turn = turn.map_err(|_| AuthError::Busy)?;
+        self.computed.fetch_add(1, Ordering::Relaxed);
         tokio::task::spawn_blocking(move || {
             let result = f();
             drop(turn);

@@ -56,14 +56,6 @@ pub(crate) fn password_hash(reader: &Reader<'_>, id: Id<kinds::User>) -> Result<
     Ok(statement.query_row([id], |row| row.get(0)).optional()?.flatten())
 }
 
-/// Replaces a person's password.
-pub(crate) fn password_set(tx: &WriteTx<'_>, id: Id<kinds::User>, hash: &str) -> Result<(), DbError> {
-    let mut statement =
-        tx.sql().prepare_cached("UPDATE users SET password_hash = ?2, disabled_at = NULL WHERE id = ?1")?;
-    statement.execute(params![id, hash])?;
-    Ok(())
-}
-
 const CREDENTIAL: &str = "SELECT id, public_id, organization_id, kind, owner_kind, owner_id, name, created_at,
     expires_at, revoked_at, cidrs, stepped_up_until, hash FROM credentials";
 
@@ -161,6 +153,31 @@ pub(crate) fn credential_list(
         Ok((credential(row)?, used.zip(address)))
     })?;
     Ok(found.collect::<Result<_, _>>()?)
+}
+
+/// How many credentials of a principal in an organization are not void.
+pub(crate) fn credential_count(
+    reader: &Reader<'_>,
+    organization: Id<kinds::Organization>,
+    owner: &PrincipalId,
+) -> Result<usize, DbError> {
+    let (kind, id) = principal_columns(owner);
+    let mut statement = reader.sql().prepare_cached(
+        "SELECT count(*) FROM credentials
+         WHERE organization_id = ?1 AND owner_kind = ?2 AND owner_id = ?3 AND revoked_at IS NULL",
+    )?;
+    let count: i64 = statement.query_row(params![organization, kind, id], |row| row.get(0))?;
+    Ok(usize::try_from(count).unwrap_or_default())
+}
+
+/// When and from where a credential was last used.
+pub(crate) fn credential_use(
+    reader: &Reader<'_>,
+    id: Id<kinds::Credential>,
+) -> Result<Option<(Timestamp, String)>, DbError> {
+    let mut statement =
+        reader.sql().prepare_cached("SELECT used_at, address FROM credential_uses WHERE credential_id = ?1")?;
+    Ok(statement.query_row([id], |row| Ok((row.get(0)?, row.get(1)?))).optional()?)
 }
 
 /// Voids a credential; false when it was void already.

@@ -233,7 +233,9 @@ impl Loop {
         let mut batch = Vec::with_capacity(BATCH_MAX);
         loop {
             let mut closing = false;
-            let mut next = waiting.blocking_recv();
+            // None: all senders are gone.
+            let Some(first) = waiting.blocking_recv() else { return };
+            let mut next = Some(first);
             while let Some(message) = next.take() {
                 match message {
                     Message::Run(job) => batch.push(job),
@@ -243,10 +245,6 @@ impl Loop {
                 if batch.len() < BATCH_MAX && !closing {
                     next = waiting.try_recv().ok();
                 }
-            }
-            if batch.is_empty() && !closing {
-                // All senders are gone.
-                return;
             }
             if !batch.is_empty() {
                 self.commit(&mut batch);

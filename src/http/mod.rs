@@ -34,7 +34,10 @@ use actix_web::web::ServiceConfig;
 
 use actix_web::guard;
 use api::secret::{batch, history};
-use api::{deletion, environment, folder, health, organization, project, secret, setup, variables, whoami};
+use api::{
+    deletion, environment, folder, grant, health, member, organization, policy, project, secret, service_account,
+    session, setup, token, variables, whoami,
+};
 use routes::{at, not_found, under};
 
 /// Every route, top to bottom. The first that matches answers: what is asked most is first.
@@ -75,6 +78,10 @@ fn routes(app: &mut ServiceConfig) {
 
         v1.service(at("/setup").post(setup::setup).done());
         v1.service(at("/whoami").get(whoami::whoami).done());
+        v1.service(at("/sessions").post(session::create).done());
+        v1.service(at("/sessions/current").delete(session::delete).done());
+        v1.service(at("/tokens").get(token::list).post(token::create).done());
+        v1.service(at("/tokens/{token}").delete(token::delete).done());
         v1.service(at("/openapi.json").get(openapi::serve).done());
 
         v1.service(at("/organizations").get(organization::list).post(organization::create).done());
@@ -103,6 +110,28 @@ fn routes(app: &mut ServiceConfig) {
         v1.service(at("/projects/{project}/environments/{environment}/unlock").post(environment::unlock).done());
         v1.service(at("/projects/{project}/environments/{environment}/move").post(environment::relocate).done());
         v1.service(at("/projects/{project}/environments/{environment}/restore").post(environment::restore).done());
+
+        v1.service(at("/members").get(member::list).post(member::create).done());
+        v1.service(at("/members/{user}").delete(member::delete).done());
+        v1.service(at("/service-accounts").get(service_account::list).post(service_account::create).done());
+        v1.service(
+            at("/service-accounts/{service_account}")
+                .get(service_account::get)
+                .patch(service_account::update)
+                .delete(service_account::delete)
+                .done(),
+        );
+        v1.service(
+            at("/service-accounts/{service_account}/keys")
+                .get(service_account::key_list)
+                .post(service_account::key_create)
+                .done(),
+        );
+        v1.service(at("/service-accounts/{service_account}/keys/{key}").delete(service_account::key_delete).done());
+        v1.service(at("/grants").get(grant::list).post(grant::create).done());
+        v1.service(at("/grants/{grant}").delete(grant::delete).done());
+        v1.service(at("/policy/evaluate").post(policy::evaluate).done());
+        v1.service(at("/access/matrix").get(policy::matrix).done());
 
         v1.service(at("/deletions").get(deletion::list).done());
         v1.service(at("/deletions/{deletion}/restore").post(deletion::restore).done());

@@ -15,7 +15,7 @@ use super::error::{PROBLEM_JSON, ProblemBody};
 
 const PREFIX: &str = "/api/v1";
 /// Operations that need no token.
-const PUBLIC: &[&str] = &["setup", "openapi", "healthz", "readyz"];
+const PUBLIC: &[&str] = &["setup", "session_create", "openapi", "healthz", "readyz"];
 
 #[derive(OpenApi)]
 #[openapi(

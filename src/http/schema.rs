@@ -16,6 +16,7 @@ pub(crate) type ProjectId = Id<kinds::Project>;
 pub(crate) type EnvironmentId = Id<kinds::Environment>;
 pub(crate) type DeletionId = Id<kinds::Deletion>;
 pub(crate) type GrantId = Id<kinds::Grant>;
+pub(crate) type ServiceAccountId = Id<kinds::ServiceAccount>;
 pub(crate) type FolderId = Id<kinds::Folder>;
 pub(crate) type SecretId = Id<kinds::SecretRow>;
 

@@ -306,6 +306,12 @@ impl Op {
         loaded.map(|p| (now, Arc::new(p))).ok_or(OpError::CredentialGone)
     }
 
+    /// Keeps `event`, allowed so far, as a denial: for a rule beyond permissions that refuses. It is recorded when
+    /// the operation fails, like the denials of [`Op::authorize`].
+    pub fn refuse(&self, event: &Event, code: &'static str) {
+        self.keep_denied(event.clone().with_outcome(Outcome::Denied).code(code));
+    }
+
     fn keep_denied(&self, event: Event) {
         *self.0.denied.lock().unwrap_or_else(PoisonError::into_inner) = Some(event);
     }

@@ -172,6 +172,8 @@ fn require_parent(op: &Op, tx: &WriteTx<'_>, deletion: &Deletion) -> Result<(), 
 
 /// The job's action: deletions whose date is over.
 pub const PURGED: ActionName = ActionName::new("job.purge_deleted");
+/// What deletions record that no permission is behind.
+pub const ACTIONS: &[ActionName] = &[PURGED];
 
 /// Removes for good what was deleted and is past its date, a few at a time; how many deletions it were.
 ///

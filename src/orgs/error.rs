@@ -78,6 +78,20 @@ pub enum OrgError {
     /// The organization would be without an owner.
     #[error("this is the last owner; an organization keeps one")]
     LastOwner,
+    /// It would be one too many.
+    #[error("there are {max} {what}s already: that is the limit")]
+    TooMany {
+        /// The kind in words.
+        what: &'static str,
+        /// How many there may be.
+        max: usize,
+    },
+    /// Only people have it; the caller is a service account.
+    #[error("service accounts have no {what}")]
+    PeopleOnly {
+        /// What they do not have, in words.
+        what: &'static str,
+    },
     /// The restore window is over, or the parent is gone.
     #[error("{name} cannot be restored: {why}")]
     NotRestorable {
@@ -141,9 +155,9 @@ impl Failure for OrgError {
             | Self::LastOwner
             | Self::NotRestorable { .. }
             | Self::SetUpAlready => Class::Conflict,
-            Self::TooDeep => Class::Unprocessable,
+            Self::TooDeep | Self::TooMany { .. } => Class::Unprocessable,
             Self::Stale { .. } => Class::Stale,
-            Self::CannotGrantMore { .. } => Class::Forbidden,
+            Self::CannotGrantMore { .. } | Self::PeopleOnly { .. } => Class::Forbidden,
             Self::SetupToken => Class::Unauthenticated,
             Self::Parse(e) => e.class(),
             Self::Auth(e) => e.class(),
@@ -166,6 +180,8 @@ impl Failure for OrgError {
             Self::Stale { .. } => "version_mismatch",
             Self::CannotGrantMore { .. } => "cannot_grant_more",
             Self::LastOwner => "last_owner",
+            Self::TooMany { .. } => "limit_reached",
+            Self::PeopleOnly { .. } => "people_only",
             Self::NotRestorable { .. } => "not_restorable",
             Self::SetUpAlready => "already_set_up",
             Self::SetupToken => "setup_token_invalid",
@@ -177,7 +193,9 @@ impl Failure for OrgError {
 
     fn hint(&self) -> String {
         match self {
-            Self::NotFound { what, .. } => format!("list what you may see with: holdfast {what}s list"),
+            Self::NotFound { what, .. } => {
+                format!("list what you may see with: holdfast {}s list", what.replace(' ', "-"))
+            }
             Self::Taken { .. } => "choose another name".into(),
             Self::Reserved { .. } => "choose another slug, or restore it: holdfast deletions list".into(),
             Self::ParentClosed { .. } => "its maintainers can open it: holdfast environments update --flow tree".into(),
@@ -187,6 +205,8 @@ impl Failure for OrgError {
             Self::Stale { .. } => "read it again, then repeat the change".into(),
             Self::CannotGrantMore { .. } => "ask somebody who holds it, or give a smaller role".into(),
             Self::LastOwner => "make somebody else an owner first".into(),
+            Self::TooMany { .. } => "remove what is not needed any more".into(),
+            Self::PeopleOnly { .. } => "sign in as a person with: holdfast login".into(),
             Self::NotRestorable { .. } => "see what can be restored with: holdfast deletions list".into(),
             Self::SetUpAlready => "sign in with: holdfast login".into(),
             Self::SetupToken => "make a new one on the server with: holdfast setup-token --new".into(),

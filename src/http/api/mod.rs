@@ -4,11 +4,18 @@
 pub(crate) mod deletion;
 pub(crate) mod environment;
 pub(crate) mod folder;
+pub(crate) mod grant;
 pub(crate) mod health;
+pub(crate) mod member;
 pub(crate) mod organization;
+pub(crate) mod place;
+pub(crate) mod policy;
 pub(crate) mod project;
 pub(crate) mod secret;
+pub(crate) mod service_account;
+pub(crate) mod session;
 pub(crate) mod setup;
+pub(crate) mod token;
 pub(crate) mod variables;
 pub(crate) mod whoami;
 

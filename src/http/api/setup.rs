@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{Answer, created};
+use crate::auth::Credential;
 use crate::http::extract::{Anonymous, Json};
 use crate::http::schema::{CredentialId, OrganizationId, UserId};
 use crate::http::state::State;
@@ -30,17 +31,17 @@ pub(crate) struct SetupRequest {
     password: SecretString,
 }
 
-/// What the first owner gets.
+/// A token, and who and where it is of.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct SetupAnswer {
-    /// The owner's token; shown this once.
-    token: String,
+    /// The token; shown this once.
+    pub(crate) token: String,
     /// The organization.
-    organization: OrganizationName,
-    /// The owner.
-    user: UserName,
+    pub(crate) organization: OrganizationName,
+    /// Whose it is.
+    pub(crate) user: UserName,
     /// The token's record.
-    credential: CredentialName,
+    pub(crate) credential: CredentialName,
 }
 
 /// An organization, in short.
@@ -74,6 +75,12 @@ pub(crate) struct CredentialName {
     pub(crate) stepped_up_until: Option<Timestamp>,
 }
 
+impl From<Credential> for CredentialName {
+    fn from(c: Credential) -> Self {
+        Self { id: c.id, expires_at: c.expires_at, stepped_up_until: c.stepped_up_until }
+    }
+}
+
 /// Redeems the setup token: the first owner and the first organization.
 #[utoipa::path(post, path = "/setup", operation_id = "setup", request_body = SetupRequest,
     responses((status = 201, description = "The owner and their token.", body = SetupAnswer)))]
@@ -86,7 +93,6 @@ pub(crate) async fn setup(state: Data<State>, Anonymous(op): Anonymous, Json(bod
         password: body.password,
     };
     let done = setup::redeem(&op, &state.parts.passwords, wish).await?;
-    let credential = done.minted.credential;
     created(&SetupAnswer {
         token: done.minted.token.expose().clone(),
         organization: OrganizationName {
@@ -95,10 +101,6 @@ pub(crate) async fn setup(state: Data<State>, Anonymous(op): Anonymous, Json(bod
             name: done.organization.name,
         },
         user: UserName { id: done.user.id, email: done.user.email },
-        credential: CredentialName {
-            id: credential.id,
-            expires_at: credential.expires_at,
-            stepped_up_until: credential.stepped_up_until,
-        },
+        credential: CredentialName::from(done.minted.credential),
     })
 }

@@ -1,8 +1,9 @@
 //! Before the handler: is the appliance set up, who asks, and not too often?
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
-use actix_web::HttpMessage as _;
+use actix_web::{HttpMessage as _, rt};
 use actix_web::dev::ServiceRequest;
 use actix_web::http::{Method, StatusCode, header};
 
@@ -13,6 +14,7 @@ use crate::http::error::Problem;
 use crate::http::extract::Caller;
 use crate::http::state::State;
 use crate::op::{Op, Origin, Who};
+use crate::orgs::access::{Session, Sessions};
 use crate::types::{Failure as _, Secret};
 
 /// Longest name of a client that is recorded, in bytes.
@@ -75,7 +77,7 @@ fn identify(state: &State, req: &ServiceRequest, seen: &mut Seen, address: Optio
     let core = &state.parts.core;
     let user_agent = req.headers().get(header::USER_AGENT).and_then(|v| v.to_str().ok());
     let origin = Origin { address, user_agent: user_agent.map(|a| cut(a).to_owned()) };
-    let op = |who, origin| Op::new(std::sync::Arc::clone(core), who, origin, seen.id.inner);
+    let op = |who, origin| Op::new(Arc::clone(core), who, origin, seen.id.inner);
     let Some(given) = req.headers().get(header::AUTHORIZATION) else {
         return Caller::Anonymous(op(Who::Anonymous, origin));
     };
@@ -85,6 +87,9 @@ fn identify(state: &State, req: &ServiceRequest, seen: &mut Seen, address: Optio
     let token = Secret::new(token.to_owned());
     match state.parts.sessions.check(&core.db, &core.keyring, &token, address, core.clock.now()) {
         Ok(session) => {
+            if let (true, Some(address)) = (session.note, address) {
+                note_use(state, session.clone(), address);
+            }
             let actor = session.identity.principal.id;
             let op = op(Who::Known(session.identity), origin);
             seen.actor = Some(actor);
@@ -92,6 +97,16 @@ fn identify(state: &State, req: &ServiceRequest, seen: &mut Seen, address: Optio
         }
         Err(error) => refused(state, error),
     }
+}
+
+/// Notes a use, at most once a minute for each credential, without keeping the request waiting for the disk.
+fn note_use(state: &State, session: Session, address: IpAddr) {
+    let core = Arc::clone(&state.parts.core);
+    rt::spawn(async move {
+        if let Err(error) = Sessions::note_use(&core.db, &session, address, core.clock.now()).await {
+            tracing::warn!(%error, "the last use of a credential was not noted");
+        }
+    });
 }
 
 fn refused(state: &State, error: AuthError) -> Caller {

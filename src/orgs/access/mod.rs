@@ -1,18 +1,29 @@
 //! Finding the node a request names, for whoever asks: what is not visible is not there.
 
 use crate::db::{DbError, Reader};
-use crate::op::{self, Op};
+use crate::op::Op;
 use crate::orgs::environment::{self, Placed};
 use crate::orgs::grant;
 use crate::orgs::organization;
 use crate::orgs::project::{self, Project};
 use crate::orgs::{OrgError, service_account};
-use crate::policy::{Action, BuiltinRole, GrantFact, Node, Principal, PrincipalId, Resource};
+use crate::policy::{Action, GrantFact, Node, Principal, PrincipalId, Resource};
 use crate::types::{Id, Timestamp, kinds};
 
+mod explain;
+mod matrix;
+mod people;
 mod principals;
+mod whoami;
 
+pub use explain::{Evaluation, Question, evaluate};
+pub use matrix::{AccessMatrix, matrix};
+pub use people::{Place, PrincipalName};
+pub(crate) use people::{
+    place_of, principal_label, principal_named, require_cover, require_fresh, resource_standing, service_account_named,
+};
 pub use principals::{Session, Sessions, TreePrincipals};
+pub use whoami::{ActorFacts, CredentialFacts, Whoami, whoami};
 
 /// The organization's own node.
 ///
@@ -195,37 +206,6 @@ pub fn require_unlocked(placed: &Placed) -> Result<(), OrgError> {
             reason: if lock.reason.is_empty() { String::new() } else { format!(": {}", lock.reason) },
         }),
     }
-}
-
-/// Whether the principal behind `op` may give `role` on `resource`: it holds `grant.manage` (or the action given),
-/// and every permission of the role, there.
-///
-/// # Errors
-/// [`OrgError::CannotGrantMore`].
-pub fn require_attenuation(
-    op: &Op,
-    reader: &Reader<'_>,
-    role: BuiltinRole,
-    resource: &Resource,
-) -> Result<(), OrgError> {
-    let (_, principal) = op.principal(reader)?;
-    let held = crate::policy::effective(&principal, resource);
-    crate::policy::may_grant(held, role.permissions()).map_err(|lacking| OrgError::CannotGrantMore {
-        missing: lacking.iter().map(|p| p.as_str().to_owned()).collect(),
-    })
-}
-
-/// The authorization epoch and the principal facts of anybody: for explanations.
-///
-/// # Errors
-/// The database failed.
-pub fn at_epoch(
-    reader: &Reader<'_>,
-    organization: Id<kinds::Organization>,
-    id: PrincipalId,
-) -> Result<Option<(u64, Principal)>, DbError> {
-    let epoch = op::epoch(reader)?;
-    Ok(principal_facts(reader, organization, id)?.map(|p| (epoch, p)))
 }
 
 /// Whether a credential of `organization` is asked for at `now`: its tenant still stands.

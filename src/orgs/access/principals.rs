@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use super::{organization_stands, principal_facts};
 use crate::auth::authenticate::{self, Proven};
@@ -15,6 +17,9 @@ use crate::types::{Id, SecretString, Timestamp, kinds};
 
 /// Tokens kept in memory; beyond that all are forgotten and loaded anew.
 const KEPT_MAX: usize = 16_384;
+
+/// A credential's use is noted at most this often: a note is a write, and most requests only read.
+const NOTED_EVERY: Duration = Duration::from_mins(1);
 
 /// The principal of a credential, from members, service accounts and grants.
 pub struct TreePrincipals;
@@ -41,10 +46,14 @@ pub struct Session {
     pub credential: Arc<Credential>,
     /// Who it is.
     pub identity: Identity,
+    /// Whether this use is worth a [`Sessions::note_use`].
+    pub note: bool,
 }
 
 struct Kept {
     epoch: u64,
+    /// When a use was last worth a note, in microseconds.
+    noted: AtomicI64,
     proven: Proven,
     principal: Arc<Principal>,
 }
@@ -81,7 +90,7 @@ impl Sessions {
             }
             let principal = principal_facts(reader, credential.organization, credential.owner)?;
             let principal = Arc::new(principal.ok_or(AuthError::Invalid)?);
-            let kept = Arc::new(Kept { epoch, proven, principal });
+            let kept = Arc::new(Kept { epoch, noted: AtomicI64::new(i64::MIN), proven, principal });
             self.put(parsed.public_id().to_owned(), Arc::clone(&kept));
             Ok::<_, AuthError>(kept)
         })?;
@@ -93,7 +102,17 @@ impl Sessions {
             credential: credential.id,
             stepped_up_until: credential.stepped_up_until,
         };
-        Ok(Session { credential, identity })
+        Ok(Session { credential, identity, note: kept.is_news(now) })
+    }
+
+    /// Notes that a credential was used; call it when [`Session::note`] says so. It is no part of the ledger and
+    /// changes no right.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn note_use(db: &Db, session: &Session, address: IpAddr, now: Timestamp) -> Result<(), DbError> {
+        let (id, address) = (session.credential.id, address.to_canonical().to_string());
+        db.write(move |tx| store::credential_used(tx, id, now, &address)).await
     }
 
     fn get(&self, public_id: &str, epoch: u64) -> Option<Arc<Kept>> {
@@ -107,5 +126,15 @@ impl Sessions {
             kept.clear();
         }
         kept.insert(public_id, entry);
+    }
+}
+
+impl Kept {
+    fn is_news(&self, now: Timestamp) -> bool {
+        let (last, now) = (self.noted.load(Ordering::Relaxed), now.as_micros());
+        let passed = now.saturating_sub(last).unsigned_abs();
+        // One of several requests at once is enough.
+        u128::from(passed) >= NOTED_EVERY.as_micros()
+            && self.noted.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 }

@@ -8,7 +8,7 @@ use crate::ledger::{Details, Event};
 use crate::op::{Op, epoch_raise};
 use crate::orgs::organization::{description, display_name};
 use crate::orgs::{OrgError, access};
-use crate::policy::{Action, Tier};
+use crate::policy::{Action, BuiltinRole, Tier};
 use crate::types::ParseError;
 
 /// Longest reason of a lock, in characters.
@@ -88,10 +88,12 @@ fn authorize(op: &Op, tx: &WriteTx<'_>, before: &Placed, change: &EnvironmentUpd
         events.push(op.authorize(tx, Action::EnvironmentUpdate, &resource)?);
     }
     if change.protected.is_some_and(|p| p != before.environment.protected) {
-        events.push(op.authorize(tx, Action::EnvironmentProtect, &resource)?);
+        let event = op.authorize(tx, Action::EnvironmentProtect, &resource)?;
         if change.protected == Some(false) {
-            require_no_gain(op, tx, before)?;
+            // It gives developers what they lack there: only who holds all of it, protected, gives it.
+            access::require_cover(op, tx, &event, BuiltinRole::Developer, &resource)?;
         }
+        events.push(event);
     }
     if change.flow.is_some() {
         events.push(op.authorize(tx, Action::EnvironmentFlow, &resource)?);
@@ -100,12 +102,6 @@ fn authorize(op: &Op, tx: &WriteTx<'_>, before: &Placed, change: &EnvironmentUpd
         events.push(op.authorize(tx, Action::EnvironmentUpdate, &resource)?);
     }
     Ok(events)
-}
-
-/// Unprotecting gives developers what they lack there: it is given only by who holds all of it, protected.
-fn require_no_gain(op: &Op, tx: &WriteTx<'_>, before: &Placed) -> Result<(), OrgError> {
-    let role = crate::policy::BuiltinRole::Developer;
-    access::require_attenuation(op, tx, role, &before.resource())
 }
 
 fn apply(op: &Op, tx: &WriteTx<'_>, before: &Placed, change: EnvironmentUpdate) -> Result<Environment, OrgError> {

@@ -2,8 +2,16 @@
 
 pub(crate) mod store;
 
-use crate::policy::{BuiltinRole, Node, PrincipalId};
-use crate::types::{Id, Timestamp, kinds};
+use super::{OrgError, access, service_account};
+use crate::db::{Reader, WriteTx};
+use crate::ledger::{Details, Event, Target};
+use crate::op::{Op, epoch_raise};
+use crate::orgs::access::{Place, PrincipalName};
+use crate::policy::{Action, BuiltinRole, GrantFact, Node, PrincipalId, Resource};
+use crate::types::{Cursor, Id, Limit, Page, ParseError, Timestamp, kinds};
+
+/// Most grants one principal has in an organization.
+pub const GRANTS_MAX: usize = 256;
 
 /// A role given on a node.
 #[derive(Debug, Clone)]
@@ -22,4 +30,229 @@ pub struct Grant {
     pub created_at: Timestamp,
     /// By whom.
     pub created_by: String,
+}
+
+/// A grant with its names.
+#[derive(Debug, Clone)]
+pub struct GrantView {
+    /// The grant.
+    pub grant: Grant,
+    /// Where it is given.
+    pub place: Place,
+    /// How whoever has it is called: an e-mail address or a service account's name.
+    pub holder: String,
+}
+
+/// A role and where it shall be given.
+#[derive(Debug, Clone)]
+pub struct GrantWish {
+    /// The role.
+    pub role: BuiltinRole,
+    /// The project, by id or slug.
+    pub project: Option<String>,
+    /// The environment of it, by id or slug.
+    pub environment: Option<String>,
+}
+
+/// Which grants a list is of. What is not set matches all.
+#[derive(Debug, Clone, Default)]
+pub struct GrantFilter {
+    /// To whom.
+    pub principal: Option<PrincipalName>,
+    /// On this project itself, or on the environment of it.
+    pub project: Option<String>,
+    /// On this environment itself.
+    pub environment: Option<String>,
+}
+
+/// The names of a grant.
+///
+/// # Errors
+/// The database failed.
+pub(crate) fn view(reader: &Reader<'_>, grant: Grant) -> Result<GrantView, OrgError> {
+    let place = access::place_of(reader, grant.node)?;
+    let holder = access::principal_label(reader, grant.principal)?.unwrap_or_default();
+    Ok(GrantView { grant, place, holder })
+}
+
+fn target(principal: PrincipalId) -> Target {
+    match principal {
+        PrincipalId::User(id) => Target::new("user", id),
+        PrincipalId::ServiceAccount(id) => Target::new("service_account", id),
+    }
+}
+
+/// Gives a role: decides, stores and records. Raising the epoch is the caller's, after the last of them.
+///
+/// # Errors
+/// Not allowed there, more than is held, no role for this level or this kind of principal, given already.
+pub(crate) fn give(
+    op: &Op,
+    tx: &mut WriteTx<'_>,
+    principal: PrincipalId,
+    role: BuiltinRole,
+    resource: &Resource,
+) -> Result<Grant, OrgError> {
+    GrantFact::new(role, resource.node())?;
+    if role == BuiltinRole::Owner && matches!(principal, PrincipalId::ServiceAccount(_)) {
+        // A machine is never asked to sign in again, which is what guards ownership.
+        return Err(ParseError::new("role", "`owner` is given to people only").into());
+    }
+    let event = op.authorize(tx, role.grant_action(), resource)?.target(target(principal));
+    if role == BuiltinRole::Owner {
+        access::require_fresh(op, &event)?;
+    }
+    access::require_cover(op, tx, &event, role, resource)?;
+    let organization = op.organization()?;
+    let there = store::grant_of_principal(tx, organization, &principal)?;
+    if there.iter().any(|g| g.role == role && g.node == resource.node()) {
+        return Err(OrgError::Taken { what: "grant", name: role.to_string() });
+    }
+    if there.len() >= GRANTS_MAX {
+        return Err(OrgError::TooMany { what: "grant", max: GRANTS_MAX });
+    }
+    let grant = Grant {
+        id: Id::new(op.now()),
+        organization,
+        principal,
+        role,
+        node: resource.node(),
+        created_at: op.now(),
+        created_by: op.author(),
+    };
+    store::grant_insert(tx, &grant)?;
+    op.record(tx, event.details(Details::new().with("given", grant.id).with("role", role)))?;
+    Ok(grant)
+}
+
+/// Gives a role to a member or a service account of the organization.
+///
+/// # Errors
+/// Nobody answers to the name; the node is not visible; not allowed; more than is held; given already. To a service
+/// account: not manageable, or outside its own node.
+pub async fn grant_create(op: &Op, to: PrincipalName, wish: GrantWish) -> Result<GrantView, OrgError> {
+    op.write(move |op, tx| {
+        let resource = access::node(op, tx, wish.project.as_deref(), wish.environment.as_deref())?;
+        let principal = match &to {
+            PrincipalName::ServiceAccount(name) => {
+                let account = service_account::managed(op, tx, name)?.0;
+                service_account::require_within(&account, &resource)?;
+                PrincipalId::ServiceAccount(account.id)
+            }
+            _ => access::principal_named(op, tx, &to)?,
+        };
+        let grant = give(op, tx, principal, wish.role, &resource)?;
+        epoch_raise(tx)?;
+        view(tx, grant)
+    })
+    .await
+}
+
+/// Whether whoever asks may know of a grant: their own, or they give or explain rights where it is.
+fn visible(op: &Op, reader: &Reader<'_>, grant: &Grant) -> Result<bool, OrgError> {
+    if op.identity()?.principal.id == grant.principal {
+        return Ok(true);
+    }
+    let resource = access::resource_standing(reader, grant.organization, grant.node)?;
+    Ok(op.permits(reader, Action::GrantManage, &resource)? || op.permits(reader, Action::AccessExplain, &resource)?)
+}
+
+/// The visible ones of a principal's grants.
+///
+/// # Errors
+/// The credential is gone; the database failed.
+pub(crate) fn visible_of(op: &Op, reader: &Reader<'_>, principal: PrincipalId) -> Result<Vec<GrantView>, OrgError> {
+    let mut shown = Vec::new();
+    for grant in store::grant_of_principal(reader, op.organization()?, &principal)? {
+        if visible(op, reader, &grant)? {
+            shown.push(view(reader, grant)?);
+        }
+    }
+    Ok(shown)
+}
+
+/// A page of the organization's grants that whoever asks may know of; a page may be short and still name a next one.
+///
+/// # Errors
+/// Somebody or a node that is named is not there.
+pub async fn grant_list(
+    op: &Op,
+    filter: GrantFilter,
+    limit: Limit,
+    cursor: Option<Cursor>,
+) -> Result<Page<GrantView>, OrgError> {
+    op.read(|reader| {
+        op.principal(reader)?;
+        let after = cursor.map(|c| Id::parse(c.key())).transpose()?;
+        let principal = filter.principal.as_ref().map(|p| access::principal_named(op, reader, p)).transpose()?;
+        let node = match (&filter.project, &filter.environment) {
+            (None, None) => None,
+            (project, environment) => {
+                Some(access::node(op, reader, project.as_deref(), environment.as_deref())?.node())
+            }
+        };
+        let organization = op.organization()?;
+        let rows = store::grant_list(reader, organization, principal.as_ref(), node.as_ref(), after, limit.rows() + 1)?;
+        let page = Page::cut(rows, limit, |g| g.id.to_string());
+        let mut items = Vec::with_capacity(page.items.len());
+        for grant in page.items {
+            if visible(op, reader, &grant)? {
+                items.push(view(reader, grant)?);
+            }
+        }
+        Ok(Page { items, next: page.next })
+    })
+    .await
+}
+
+/// Whether whoever asks may take this grant away: the right to give it, and all of it held.
+///
+/// # Errors
+/// Not allowed; more than is held; an owner's without a fresh sign-in.
+pub(crate) fn require_taking(op: &Op, reader: &Reader<'_>, grant: &Grant) -> Result<Event, OrgError> {
+    let resource = access::resource_standing(reader, grant.organization, grant.node)?;
+    let event = op.authorize(reader, grant.role.grant_action(), &resource)?.target(target(grant.principal));
+    if grant.role == BuiltinRole::Owner {
+        access::require_fresh(op, &event)?;
+    }
+    access::require_cover(op, reader, &event, grant.role, &resource)?;
+    Ok(event.details(Details::new().with("taken", grant.id).with("role", grant.role)))
+}
+
+/// Whether the organization keeps an owner who can sign in when `principal` is none any more.
+///
+/// # Errors
+/// [`OrgError::LastOwner`].
+pub(crate) fn require_other_owner(
+    reader: &Reader<'_>,
+    organization: Id<kinds::Organization>,
+    principal: &PrincipalId,
+) -> Result<(), OrgError> {
+    if store::owner_count_without(reader, organization, principal)? == 0 { Err(OrgError::LastOwner) } else { Ok(()) }
+}
+
+/// Takes a grant away; with `dry_run` only says which one it would be.
+///
+/// # Errors
+/// Unknown or not visible; not allowed; more than is held; it makes the last owner.
+pub async fn grant_delete(op: &Op, id: Id<kinds::Grant>, dry_run: bool) -> Result<GrantView, OrgError> {
+    op.write(move |op, tx| {
+        let missing = || OrgError::not_found("grant", id.to_string());
+        let grant = store::grant_get(tx, op.organization()?, id)?.ok_or_else(missing)?;
+        if !visible(op, tx, &grant)? {
+            return Err(missing());
+        }
+        let event = require_taking(op, tx, &grant)?;
+        let shown = view(tx, grant)?;
+        if shown.grant.role == BuiltinRole::Owner {
+            require_other_owner(tx, shown.grant.organization, &shown.grant.principal)?;
+        }
+        if !dry_run {
+            store::grant_delete(tx, id)?;
+            epoch_raise(tx)?;
+            op.record(tx, event)?;
+        }
+        Ok(shown)
+    })
+    .await
 }

@@ -101,18 +101,34 @@ pub(crate) fn grant_on_node(reader: &Reader<'_>, on: &Node) -> Result<Vec<Grant>
     Ok(statement.query_map(params![kind, id], grant)?.collect::<Result<_, _>>()?)
 }
 
-/// Grants of an organization by id, after `after`.
+/// Grants of an organization by id, after `after`; only those to `principal` and on `on`, when named.
 pub(crate) fn grant_list(
     reader: &Reader<'_>,
     organization: Id<kinds::Organization>,
+    principal: Option<&PrincipalId>,
+    on: Option<&Node>,
     after: Option<Id<kinds::Grant>>,
     rows: usize,
 ) -> Result<Vec<Grant>, DbError> {
     let mut statement = reader.sql().prepare_cached(&format!(
-        "{GRANT} WHERE organization_id = ?1 AND (?2 IS NULL OR id > ?2) ORDER BY id LIMIT ?3"
+        "{GRANT} WHERE organization_id = ?1 AND (?2 IS NULL OR (principal_kind = ?2 AND principal_id = ?3))
+         AND (?4 IS NULL OR (node_kind = ?4 AND node_id = ?5)) AND (?6 IS NULL OR id > ?6) ORDER BY id LIMIT ?7"
     ))?;
     let rows = i64::try_from(rows).unwrap_or(i64::MAX);
-    Ok(statement.query_map(params![organization, after, rows], grant)?.collect::<Result<_, _>>()?)
+    let (principal, on) = (principal.map(principal_columns), on.map(node_columns));
+    let found = statement.query_map(
+        params![
+            organization,
+            principal.map(|p| p.0),
+            principal.map(|p| p.1),
+            on.map(|n| n.0),
+            on.map(|n| n.1),
+            after,
+            rows
+        ],
+        grant,
+    )?;
+    Ok(found.collect::<Result<_, _>>()?)
 }
 
 /// Takes a grant away.
@@ -141,11 +157,16 @@ pub(crate) fn grant_delete_on(tx: &WriteTx<'_>, on: &Node) -> Result<usize, DbEr
     Ok(statement.execute(params![kind, id])?)
 }
 
-/// How many owners an organization has who can sign in.
-pub(crate) fn owner_count(reader: &Reader<'_>, organization: Id<kinds::Organization>) -> Result<u32, DbError> {
+/// How many owners besides this principal an organization has who can sign in.
+pub(crate) fn owner_count_without(
+    reader: &Reader<'_>,
+    organization: Id<kinds::Organization>,
+    principal: &PrincipalId,
+) -> Result<u32, DbError> {
     let mut statement = reader.sql().prepare_cached(
         "SELECT count(DISTINCT g.principal_id) FROM grants g JOIN users u ON u.id = g.principal_id
-         WHERE g.organization_id = ?1 AND g.role = 'owner' AND g.principal_kind = 'user' AND u.disabled_at IS NULL",
+         WHERE g.organization_id = ?1 AND g.role = 'owner' AND g.principal_kind = 'user' AND u.disabled_at IS NULL
+           AND g.principal_id <> ?2",
     )?;
-    Ok(statement.query_row([organization], |row| row.get(0))?)
+    Ok(statement.query_row(params![organization, principal_columns(principal).1], |row| row.get(0))?)
 }

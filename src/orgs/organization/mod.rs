@@ -185,7 +185,7 @@ pub async fn organization_delete(op: &Op, name: String, dry_run: bool) -> Result
     op.write(move |op, tx| {
         let found = find(op, tx, &name)?;
         let event = op.authorize(tx, Action::OrgDelete, &access::own_organization(op)?)?;
-        op.require_step_up()?;
+        access::require_fresh(op, &event)?;
         let deletion =
             Deletion::new(op, found.id, DeletionKind::Organization, *found.id.as_bytes(), found.slug.as_str());
         if !dry_run {

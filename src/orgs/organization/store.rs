@@ -94,13 +94,41 @@ pub(crate) fn member_since(
     Ok(statement.query_row(params![organization, user], |row| row.get(0)).optional()?)
 }
 
-/// The organizations a user is a member of that are not deleted, by slug.
-pub(crate) fn organization_of_user(reader: &Reader<'_>, user: Id<kinds::User>) -> Result<Vec<Organization>, DbError> {
-    let mut statement = reader.sql().prepare_cached(&format!(
-        "{ORGANIZATION} WHERE deletion_id IS NULL
-         AND id IN (SELECT organization_id FROM members WHERE user_id = ?1) ORDER BY slug LIMIT 500"
-    ))?;
-    Ok(statement.query_map([user], organization)?.collect::<Result<_, _>>()?)
+/// The organization that is not deleted a user joined first.
+pub(crate) fn organization_joined_first(
+    reader: &Reader<'_>,
+    user: Id<kinds::User>,
+) -> Result<Option<Organization>, DbError> {
+    let mut statement = reader.sql().prepare_cached(
+        "SELECT o.id, o.slug, o.name, o.created_at, o.updated_at, o.deletion_id FROM organizations o
+         JOIN members m ON m.organization_id = o.id
+         WHERE m.user_id = ?1 AND o.deletion_id IS NULL ORDER BY m.joined_at, o.id LIMIT 1",
+    )?;
+    Ok(statement.query_row([user], organization).optional()?)
+}
+
+/// Sets the password that opens this organization for a member who has none of their own.
+pub(crate) fn member_password_set(
+    tx: &WriteTx<'_>,
+    organization: Id<kinds::Organization>,
+    user: Id<kinds::User>,
+    hash: &str,
+) -> Result<(), DbError> {
+    tx.sql()
+        .prepare_cached("UPDATE members SET password_hash = ?3 WHERE organization_id = ?1 AND user_id = ?2")?
+        .execute(params![organization, user, hash])?;
+    Ok(())
+}
+
+/// The stored hash of the password that opens this organization for a member who has none of their own.
+pub(crate) fn member_password(
+    reader: &Reader<'_>,
+    organization: Id<kinds::Organization>,
+    user: Id<kinds::User>,
+) -> Result<Option<String>, DbError> {
+    let mut statement =
+        reader.sql().prepare_cached("SELECT password_hash FROM members WHERE organization_id = ?1 AND user_id = ?2")?;
+    Ok(statement.query_row(params![organization, user], |row| row.get(0)).optional()?.flatten())
 }
 
 /// Members of an organization by id, after `after`: user and since when.

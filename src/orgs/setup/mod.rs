@@ -27,6 +27,8 @@ pub const TOKEN_CREATED: ActionName = ActionName::new("setup.token_created");
 pub const REDEEMED: ActionName = ActionName::new("setup.redeemed");
 /// An owner was rescued from the machine.
 pub const RESCUED: ActionName = ActionName::new("setup.owner_rescued");
+/// What the set-up records that no permission is behind.
+pub const ACTIONS: &[ActionName] = &[TOKEN_CREATED, REDEEMED, RESCUED];
 
 /// Makes the instance's row, at the first start.
 ///
@@ -154,6 +156,7 @@ fn check(reader: &Reader<'_>, keyring: &Keyring, token: &SecretString, now: Time
     if right { Ok(()) } else { Err(OrgError::SetupToken) }
 }
 
+<<<<<<< HEAD
 /// Whether this setup token would be taken now.
 ///
 /// # Errors
@@ -172,6 +175,9 @@ pub fn token_stands(
 }
 
 /// Gives an owner a new password and token, from a shell on the machine with the server stopped.
+=======
+/// Gives an owner a new token, from a shell on the machine with the server stopped.
+>>>>>>> http
 ///
 /// # Errors
 /// Nobody with this address owns an organization.

@@ -2,7 +2,7 @@
 //! to speak to it.
 
 pub(crate) mod api;
-pub(crate) mod appliance;
+pub(crate) mod app;
 pub(crate) mod cli;
 pub(crate) mod data;
 pub(crate) mod http;

@@ -1,0 +1,93 @@
+//! May they, and why: what `policy explain` answers.
+
+use std::sync::Arc;
+
+use super::PrincipalName;
+use crate::op::{Op, epoch};
+use crate::orgs::{OrgError, access};
+use crate::policy::{Action, BuiltinRole, Decision, InstancePermission, Permission};
+use crate::types::ParseError;
+
+/// What is asked.
+#[derive(Debug, Clone)]
+pub struct Question {
+    /// About whom.
+    pub actor: PrincipalName,
+    /// May they do this: the name of an action, `secret.use`, or of an instance permission, `org.create`.
+    pub action: String,
+    /// In this project, by id or slug; none: at the organization itself.
+    pub project: Option<String>,
+    /// In this environment of it, by id or slug.
+    pub environment: Option<String>,
+}
+
+/// The answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Evaluation {
+    /// Whether they may.
+    pub allow: bool,
+    /// The policies that decided.
+    pub policies: Arc<[String]>,
+    /// Why, in sentences. Never empty.
+    pub reasons: Vec<String>,
+    /// The permission that no role of theirs gives there.
+    pub missing: Option<Permission>,
+    /// The built-in roles that hold it, least first.
+    pub held_by: Vec<BuiltinRole>,
+}
+
+impl From<&Decision> for Evaluation {
+    fn from(decision: &Decision) -> Self {
+        Self {
+            allow: decision.allow,
+            policies: Arc::clone(&decision.policies),
+            reasons: decision.reasons.clone(),
+            missing: decision.missing,
+            held_by: decision.held_by.clone(),
+        }
+    }
+}
+
+enum Asked {
+    Action(Action),
+    Instance(InstancePermission),
+}
+
+fn asked(name: &str) -> Result<Asked, ParseError> {
+    match InstancePermission::parse(name) {
+        Ok(permission) => Ok(Asked::Instance(permission)),
+        Err(_) => Action::parse(name).map(Asked::Action),
+    }
+}
+
+/// Decides without acting. About oneself it needs only to see the node; about others, `access.explain` there.
+///
+/// # Errors
+/// Nobody answers to the name; the node is not visible; the action does not exist; not allowed to ask.
+pub async fn evaluate(op: &Op, question: Question) -> Result<Evaluation, OrgError> {
+    let action = asked(&question.action)?;
+    op.read(|reader| {
+        let (epoch_now, own) = op.principal(reader)?;
+        let resource = access::node(op, reader, question.project.as_deref(), question.environment.as_deref())?;
+        let own_text = |text: &String| matches!(&question.actor, PrincipalName::User(t) if t == text);
+        let is_own = question.actor == PrincipalName::Own || own_text(&own.id.to_string());
+        let about = if is_own { own.id } else { access::principal_named(op, reader, &question.actor)? };
+        let principal = if about == own.id {
+            Some((epoch_now, (*own).clone()))
+        } else {
+            op.authorize(reader, Action::AccessExplain, &resource)?;
+            let facts = access::principal_facts(reader, own.organization, about)?;
+            facts.map(|p| Ok::<_, OrgError>((epoch(reader)?, p))).transpose()?
+        };
+        let Some((epoch_seen, principal)) = principal else {
+            let reasons = vec!["they are disabled: none of their credentials work".to_owned()];
+            let policies = Arc::from(Vec::new());
+            return Ok(Evaluation { allow: false, policies, reasons, missing: None, held_by: Vec::new() });
+        };
+        Ok(match action {
+            Asked::Action(action) => Evaluation::from(&*op.decide_for(epoch_seen, &principal, action, &resource)?),
+            Asked::Instance(permission) => Evaluation::from(&op.core().policy.decide_instance(&principal, permission)),
+        })
+    })
+    .await
+}

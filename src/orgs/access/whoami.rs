@@ -1,0 +1,83 @@
+//! Who a credential is, and what it may do.
+
+use crate::auth::{self, Credential, User};
+use crate::op::{Op, OpError};
+use crate::orgs::OrgError;
+use crate::orgs::grant::{self, GrantView};
+use crate::orgs::organization::{self, Organization};
+use crate::orgs::service_account::{self, ServiceAccount};
+use crate::policy::{Permission, PrincipalId, Resource, effective};
+use crate::types::Timestamp;
+
+/// Who acts.
+#[derive(Debug, Clone)]
+pub enum ActorFacts {
+    /// A person.
+    User(User),
+    /// A machine.
+    ServiceAccount(ServiceAccount),
+}
+
+/// The credential, and when and from where it was last used.
+#[derive(Debug, Clone)]
+pub struct CredentialFacts {
+    /// The credential.
+    pub credential: Credential,
+    /// Its last use, noted at most once a minute.
+    pub last_use: Option<(Timestamp, String)>,
+}
+
+/// Everything `GET /whoami` says.
+#[derive(Debug, Clone)]
+pub struct Whoami {
+    /// Who.
+    pub actor: ActorFacts,
+    /// In which organization.
+    pub organization: Organization,
+    /// By which credential.
+    pub credential: CredentialFacts,
+    /// Whether they operate this instance.
+    pub instance_operator: bool,
+    /// What they hold at the organization itself.
+    pub permissions: Vec<Permission>,
+    /// Every grant of theirs in the organization.
+    pub grants: Vec<GrantView>,
+}
+
+/// Who asks, and what they may do. Needs no permission.
+///
+/// # Errors
+/// Nobody is known, or the credential is gone.
+pub async fn whoami(op: &Op) -> Result<Whoami, OrgError> {
+    op.read(|reader| {
+        let (_, principal) = op.principal(reader)?;
+        let gone = || OrgError::Op(OpError::CredentialGone);
+        let actor = match principal.id {
+            PrincipalId::User(id) => ActorFacts::User(auth::store::user_get(reader, id)?.ok_or_else(gone)?),
+            PrincipalId::ServiceAccount(id) => {
+                let found = service_account::store::service_account_get(reader, id)?;
+                ActorFacts::ServiceAccount(found.ok_or_else(gone)?)
+            }
+        };
+        let organization = principal.organization;
+        let id = op.identity()?.credential;
+        let credential = CredentialFacts {
+            credential: auth::store::credential_get(reader, id)?.ok_or_else(gone)?,
+            last_use: auth::store::credential_use(reader, id)?,
+        };
+        let held = effective(&principal, &Resource::organization(organization));
+        let mut grants = Vec::new();
+        for given in grant::store::grant_of_principal(reader, organization, &principal.id)? {
+            grants.push(grant::view(reader, given)?);
+        }
+        Ok(Whoami {
+            actor,
+            organization: organization::store::organization_get(reader, organization)?.ok_or_else(gone)?,
+            credential,
+            instance_operator: principal.instance_operator,
+            permissions: held.iter().collect(),
+            grants,
+        })
+    })
+    .await
+}

@@ -1,0 +1,7 @@
+//! The promises of the people side, through the operations and on a real database.
+
+mod access;
+mod grants;
+mod machines;
+mod members;
+mod tokens;

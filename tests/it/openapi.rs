@@ -1,0 +1,41 @@
+//! The OpenAPI document, as it is served: a change of the API shows here.
+
+use serde_json::Value;
+
+#[test]
+fn the_openapi_document_is_as_reviewed() {
+    let document: Value = serde_json::from_str(holdfast::http::document()).unwrap();
+    insta::assert_json_snapshot!("openapi", document);
+}
+
+#[test]
+fn every_operation_has_an_id_of_its_own_and_every_reference_leads_somewhere() {
+    let document: Value = serde_json::from_str(holdfast::http::document()).unwrap();
+    let mut ids = std::collections::BTreeSet::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let id = operation["operationId"].as_str().unwrap();
+            assert!(ids.insert(id.to_owned()), "{method} {path}: {id} twice");
+        }
+    }
+    let mut references = Vec::new();
+    collect(&document, &mut references);
+    assert!(!references.is_empty());
+    for reference in references {
+        let pointer = reference.strip_prefix('#').unwrap();
+        assert!(document.pointer(pointer).is_some(), "{reference}");
+    }
+}
+
+fn collect(value: &Value, found: &mut Vec<String>) {
+    match value {
+        Value::Object(fields) => {
+            if let Some(Value::String(reference)) = fields.get("$ref") {
+                found.push(reference.clone());
+            }
+            fields.values().for_each(|v| collect(v, found));
+        }
+        Value::Array(items) => items.iter().for_each(|v| collect(v, found)),
+        _ => {}
+    }
+}
