@@ -8,7 +8,7 @@ use crate::keys::{Keyring, PlainToken, TokenKind};
 use crate::types::{Id, ParseError, Secret, SecretString, Timestamp};
 
 /// Longest life of a credential that expires.
-pub const LIFE_MAX: Duration = Duration::from_secs(3650 * 86_400);
+pub const LIFE_MAX: Duration = Duration::from_hours(3650 * 24);
 /// Longest name of a credential, in characters.
 pub const NAME_MAX: usize = 100;
 
@@ -150,7 +150,7 @@ mod tests {
 
     #[test]
     fn lives() {
-        assert_eq!(parse_life("30d").unwrap(), Duration::from_secs(30 * 86_400));
+        assert_eq!(parse_life("30d").unwrap(), Duration::from_hours(30 * 24));
         assert_eq!(parse_life("90").unwrap(), Duration::from_secs(90));
         for bad in ["", "0", "-1", "1y", "d", "99999999999999999999", "11000d"] {
             assert!(parse_life(bad).is_err(), "{bad}");

@@ -2,6 +2,7 @@
 
 use rusqlite::{OptionalExtension, Row, params};
 
+use super::credential::Listed;
 use super::model::{Cidrs, Credential, CredentialKind, User};
 use crate::db::{DbError, Reader, WriteTx};
 use crate::policy::PrincipalId;
@@ -139,7 +140,7 @@ pub(crate) fn credential_list(
     owner: &PrincipalId,
     before: Option<Id<kinds::Credential>>,
     rows: usize,
-) -> Result<Vec<(Credential, Option<(Timestamp, String)>)>, DbError> {
+) -> Result<Vec<Listed>, DbError> {
     let (kind, id) = principal_columns(owner);
     let mut statement = reader.sql().prepare_cached(&format!(
         "SELECT c.*, u.used_at, u.address FROM ({CREDENTIAL}) c LEFT JOIN credential_uses u ON u.credential_id = c.id

@@ -102,6 +102,17 @@ impl TxState for Count {
 }
 
 #[test]
+fn a_state_handed_over_while_nothing_waits_does_not_end_the_writer() {
+    let (_dir, db) = fresh();
+    for _ in 0..500 {
+        db.attach(Box::new(Count::default())).unwrap();
+        std::thread::yield_now();
+    }
+    db.write_blocking(|tx| insert(tx, 1)).unwrap();
+    assert_eq!(values(&db), [1]);
+}
+
+#[test]
 fn state_follows_the_savepoint_back() {
     let (_dir, db) = fresh();
     db.attach(Box::new(Count::default())).unwrap();

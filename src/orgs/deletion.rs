@@ -138,7 +138,7 @@ pub async fn deletion_restore(op: &Op, id: Id<kinds::Deletion>) -> Result<Deleti
         match deletion.kind {
             DeletionKind::Organization => store::organization_mark_deleted(tx, deletion.organization, None, now)?,
             DeletionKind::Project => {
-                project::store::project_mark_deleted(tx, Id::from_bytes(deletion.target), None, now)?
+                project::store::project_mark_deleted(tx, Id::from_bytes(deletion.target), None, now)?;
             }
             DeletionKind::Environment => require_parent(op, tx, &deletion)?,
         }

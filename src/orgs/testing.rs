@@ -82,6 +82,12 @@ pub(crate) fn code<T, E: Failure>(result: Result<T, E>) -> &'static str {
     result.map_or_else(|e| e.code(), |_| "ok")
 }
 
+/// `NAME@example.com` to add, without password or role.
+pub(crate) fn newcomer(name: &str) -> MemberAdd {
+    let email = Email::parse(&format!("{name}@example.com")).unwrap();
+    MemberAdd { email, name: None, password: None, role: None, project: None, environment: None }
+}
+
 /// One for all tests: each costs an Argon2 computation to make.
 pub(crate) fn passwords() -> &'static Passwords {
     static ALL: OnceLock<Passwords> = OnceLock::new();
@@ -125,7 +131,7 @@ impl World {
             decisions: DecisionCache::default(),
             clock: clock.clone(),
             principals: Box::new(TreePrincipals),
-            restore_window: Duration::from_secs(30 * 86_400),
+            restore_window: Duration::from_hours(30 * 24),
         });
         let op = |who| Op::new(Arc::clone(&core), who, Origin::default(), Id::new(START));
         let token = setup::token_create(&op(Who::System)).await.unwrap();
@@ -218,11 +224,11 @@ impl World {
         self.environment("shop/production", None).await;
     }
 
-    /// A member `NAME@example.com` with roles on nodes written as ``, `shop` or `shop/staging`, and a token that is not freshly
-    /// signed in.
+    /// A member `NAME@example.com` with roles on nodes written as ``, `shop` or `shop/staging`, and a token that is
+    /// not freshly signed in.
     pub(crate) async fn person(&self, name: &str, roles: &[(BuiltinRole, &str)]) -> Person {
         let owner = self.owner();
-        let new = self.newcomer(name);
+        let new = newcomer(name);
         let email = new.email.to_string();
         let id = PrincipalId::User(member::member_add(&owner, passwords(), new).await.unwrap().user.id);
         for (role, node) in roles {
@@ -231,12 +237,6 @@ impl World {
         }
         let token = self.mint(id, |_| {}).await.token;
         Person { id, email, organization: self.organization.id, token }
-    }
-
-    /// Somebody to add, without password or role.
-    pub(crate) fn newcomer(&self, name: &str) -> MemberAdd {
-        let email = Email::parse(&format!("{name}@example.com")).unwrap();
-        MemberAdd { email, name: None, password: None, role: None, project: None, environment: None }
     }
 
     /// A service account of a node with a role on it, and a key.
@@ -276,7 +276,7 @@ impl World {
 
     /// The same person with a token that is freshly signed in for an hour.
     pub(crate) async fn fresh(&self, person: &Person) -> Person {
-        let until = self.clock.now().plus(Duration::from_secs(3_600));
+        let until = self.clock.now().plus(Duration::from_hours(1));
         let token = self.mint(person.id, |new| new.stepped_up_until = Some(until)).await.token;
         Person { id: person.id, email: person.email.clone(), organization: person.organization, token }
     }

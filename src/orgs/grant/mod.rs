@@ -238,7 +238,8 @@ pub(crate) fn require_other_owner(
 pub async fn grant_delete(op: &Op, id: Id<kinds::Grant>, dry_run: bool) -> Result<GrantView, OrgError> {
     op.write(move |op, tx| {
         let missing = || OrgError::not_found("grant", id.to_string());
-        let grant = store::grant_get(tx, op.organization()?, id)?.ok_or_else(missing)?;
+        let (_, own) = op.principal(tx)?;
+        let grant = store::grant_get(tx, own.organization, id)?.ok_or_else(missing)?;
         if !visible(op, tx, &grant)? {
             return Err(missing());
         }

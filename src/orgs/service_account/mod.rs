@@ -62,9 +62,9 @@ fn view(reader: &Reader<'_>, account: ServiceAccount) -> Result<ServiceAccountVi
 
 /// The account and its node, for whoever may see it: those who manage it, and itself.
 fn seen(op: &Op, reader: &Reader<'_>, name: &str) -> Result<(ServiceAccount, Resource), OrgError> {
-    let account = access::service_account_named(reader, op.organization()?, name)?;
-    let resource = access::resource_standing(reader, account.organization, account.node)?;
     let (_, own) = op.principal(reader)?;
+    let account = access::service_account_named(reader, own.organization, name)?;
+    let resource = access::resource_standing(reader, account.organization, account.node)?;
     let itself = own.id == PrincipalId::ServiceAccount(account.id);
     if itself || op.permits(reader, Action::ServiceaccountManage, &resource)? {
         Ok((account, resource))

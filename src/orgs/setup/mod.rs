@@ -17,9 +17,9 @@ use crate::policy::PrincipalId;
 use crate::types::{Email, Id, Secret, SecretString, Slug, Timestamp, kinds};
 
 /// How long a setup token works.
-pub const TOKEN_LIFE: Duration = Duration::from_secs(24 * 3_600);
+pub const TOKEN_LIFE: Duration = Duration::from_hours(24);
 /// How long what the setup minted counts as freshly signed in.
-const STEPPED_UP: Duration = Duration::from_secs(24 * 3_600);
+const STEPPED_UP: Duration = Duration::from_hours(24);
 
 /// A setup token was made.
 pub const TOKEN_CREATED: ActionName = ActionName::new("setup.token_created");

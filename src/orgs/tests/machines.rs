@@ -1,5 +1,7 @@
 //! Service accounts and their keys are never a way to more.
 
+use std::time::Duration;
+
 use crate::auth::credential::Wishes;
 use crate::ledger::Outcome;
 use crate::op::Op;
@@ -119,6 +121,7 @@ async fn who_does_not_manage_an_account_does_not_see_it() {
     let world = World::new().await;
     world.shop().await;
     let ci = world.machine("ci", Viewer, "shop").await;
+    world.clock.advance(Duration::from_secs(1));
     world.machine("other", Viewer, "").await;
     let dev = world.op_as(&world.person("dev", &[(Developer, "")]).await);
     let mia = world.op_as(&world.person("mia", &[(Maintainer, "shop")]).await);

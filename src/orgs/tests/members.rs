@@ -1,12 +1,14 @@
 //! Joining, leaving and being removed.
 
+use std::time::Duration;
+
 use crate::auth::password::Passwords;
 use crate::ledger::Outcome;
 use crate::op::{Op, Who};
 use crate::orgs::member::{MemberAdd, member_add, member_list, member_remove};
 use crate::orgs::project::{ProjectCreate, project_create};
 use crate::orgs::session::{SignIn, session_create};
-use crate::orgs::testing::{PASSWORD, World, code, passwords, secret, slug};
+use crate::orgs::testing::{PASSWORD, World, code, newcomer, passwords, secret, slug};
 use crate::policy::BuiltinRole::{Admin, Developer, Maintainer, Owner, Viewer};
 use crate::types::{Email, Limit};
 
@@ -29,9 +31,9 @@ async fn a_password_set_in_one_organization_opens_no_other() {
     let world = World::new().await;
     let other = world.elsewhere().await;
     let there = world.op_as(&other);
-    let theirs = with_password(world.newcomer("victim"), "set by a stranger");
+    let theirs = with_password(newcomer("victim"), "set by a stranger");
     let first = member_add(&there, passwords(), theirs).await.unwrap();
-    let ours = with_password(world.newcomer("victim"), PASSWORD);
+    let ours = with_password(newcomer("victim"), PASSWORD);
     let second = member_add(&world.owner(), passwords(), ours).await.unwrap();
     assert_eq!(first.user.id, second.user.id);
     assert_eq!((second.user.name.as_str(), second.user.instance_operator), ("victim", false));
@@ -45,7 +47,7 @@ async fn a_password_set_in_one_organization_opens_no_other() {
 #[tokio::test]
 async fn joining_again_changes_nothing_and_ones_own_password_stays() {
     let world = World::new().await;
-    let again = with_password(world.newcomer("ada"), "not hers at all");
+    let again = with_password(newcomer("ada"), "not hers at all");
     assert_eq!(code(member_add(&world.owner(), passwords(), again).await), "already_exists");
     assert_eq!(sign_in(&world, "ADA@example.com", PASSWORD, "acme").await, "ok");
     assert_eq!(sign_in(&world, "ada@example.com", "not hers at all", "acme").await, "credentials_wrong");
@@ -57,7 +59,7 @@ async fn who_may_not_add_anybody_costs_no_hash_and_is_recorded() {
     world.shop().await;
     let own = Passwords::new().unwrap();
     let dev = world.person("dev", &[(Developer, "shop")]).await;
-    let new = with_password(world.newcomer("eve"), PASSWORD);
+    let new = with_password(newcomer("eve"), PASSWORD);
     assert_eq!(code(member_add(&world.op_as(&dev), &own, new).await), "permission_denied");
     assert_eq!(own.computed(), 0);
     assert_eq!(world.events("member.invite", Outcome::Denied).len(), 1);
@@ -72,7 +74,7 @@ async fn a_first_role_is_given_with_the_membership_or_neither_is() {
     let at = |role, project: Option<&str>| MemberAdd {
         role: Some(role),
         project: project.map(str::to_owned),
-        ..world.newcomer("new")
+        ..newcomer("new")
     };
     assert_eq!(code(member_add(&op, passwords(), at(Viewer, None)).await), "permission_denied");
     assert_eq!(code(member_add(&op, passwords(), at(Admin, Some("shop"))).await), "invalid_value");
@@ -128,6 +130,7 @@ async fn everybody_may_leave_but_the_last_owner() {
 async fn members_of_another_organization_are_unknown() {
     let world = World::new().await;
     let other = world.elsewhere().await;
+    world.clock.advance(Duration::from_secs(1));
     let bob = world.person("bob", &[]).await;
     let there = world.op_as(&other);
     assert_eq!(code(member_remove(&there, bob.id.to_string(), false).await), "not_found");

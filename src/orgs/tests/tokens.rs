@@ -16,8 +16,8 @@ use crate::orgs::token::{credential_expire_due, token_create, token_list, token_
 use crate::policy::BuiltinRole::{Admin, Viewer};
 use crate::types::{Clock as _, Email, Limit};
 
-const HOUR: Duration = Duration::from_secs(3_600);
-const DAY: Duration = Duration::from_secs(86_400);
+const HOUR: Duration = Duration::from_hours(1);
+const DAY: Duration = Duration::from_hours(24);
 
 fn wishes(life: Option<Duration>, cidrs: &[&str]) -> Wishes {
     Wishes { name: "ci".into(), expires_at: life.map(|l| START.plus(l)), cidrs: Cidrs::parse(cidrs).unwrap() }
@@ -46,6 +46,7 @@ async fn project(op: &Op, name: &str) -> Result<(), OrgError> {
 #[tokio::test]
 async fn whatever_is_wrong_costs_one_computation_and_one_event_and_is_answered_alike() {
     let world = World::new().await;
+    world.clock.advance(HOUR);
     let other = world.elsewhere().await;
     world.person("bob", &[]).await;
     let own = Passwords::new().unwrap();
@@ -77,7 +78,7 @@ async fn signing_in_is_fresh_for_ten_minutes_and_lasts_thirty_days() {
     let token = signed.minted.token;
     let op = || world.op_with(&token, None);
     assert!(op().unwrap().require_step_up().is_ok());
-    world.clock.advance(Duration::from_secs(600));
+    world.clock.advance(Duration::from_mins(10));
     assert_eq!(code(op().unwrap().require_step_up()), "step_up_required");
     assert_eq!(world.events("session.created", Outcome::Allowed).len(), 1);
     world.clock.set(START.plus(DAY * 30).minus(Duration::from_micros(1)));
@@ -209,6 +210,6 @@ async fn a_use_is_news_once_a_minute() {
     Sessions::note_use(&world.core.db, &first, "::ffff:192.0.2.7".parse().unwrap(), START).await.unwrap();
     let own = token_list(&world.op_as(&bob), Limit::default(), None).await.unwrap().items;
     assert_eq!(own[0].1, Some((START, "192.0.2.7".to_owned())));
-    world.clock.advance(Duration::from_secs(60));
+    world.clock.advance(Duration::from_mins(1));
     assert!(check().note);
 }
