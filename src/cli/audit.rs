@@ -168,7 +168,7 @@ fn export(context: &Context, args: &ExportArgs) -> Result<(), CliError> {
     let progress = output.progress("exporting", None);
     let mut events = 0_usize;
     client.stream(&request, &mut |chunk| {
-        let more = chunk.iter().filter(|&&b| b == b'\n').count();
+        let more = chunk.split(|&b| b == b'\n').count() - 1;
         events += more;
         progress.advance(u64::try_from(more).unwrap_or(0));
         file.write_all(chunk).map_err(cannot)
@@ -181,19 +181,16 @@ fn export(context: &Context, args: &ExportArgs) -> Result<(), CliError> {
 
 fn verify(context: &Context, args: VerifyArgs) -> Result<(), CliError> {
     let checkpoint = args.checkpoint.as_deref().map(|p| context.input.document(p)).transpose()?;
-    let report = match args.data_dir {
-        Some(data_dir) => offline::audit_verify(&VerifyOptions { data_dir, key: args.key, checkpoint })?,
-        None => {
-            let fields = body(json!({ "checkpoint": checkpoint }));
-            context.ask(&Request::post(&["audit", "verify"]).body(&fields))?
-        }
+    let report = if let Some(data_dir) = args.data_dir {
+        offline::audit_verify(&VerifyOptions { data_dir, key: args.key, checkpoint })?
+    } else {
+        let fields = body(json!({ "checkpoint": checkpoint }));
+        context.ask(&Request::post(&["audit", "verify"]).body(&fields))?
     };
     context.output.answer(&report)?;
-    match report.get("ok").and_then(Value::as_bool) {
-        Some(true) => Ok(()),
-        _ => {
-            context.output.warn("the ledger does not verify");
-            Err(CliError::reported(Exit::Failed))
-        }
+    if report.get("ok").and_then(Value::as_bool) == Some(true) {
+        return Ok(());
     }
+    context.output.warn("the ledger does not verify");
+    Err(CliError::reported(Exit::Failed))
 }

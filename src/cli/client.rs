@@ -179,7 +179,7 @@ impl Client {
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
             .connect_timeout(Duration::from_secs(5))
-            .read_timeout(Duration::from_secs(60))
+            .read_timeout(Duration::from_mins(1))
             .user_agent(concat!("holdfast/", env!("CARGO_PKG_VERSION")));
         if base.scheme() == "http" {
             builder = builder.tls_certs_only(std::iter::empty());
@@ -270,6 +270,7 @@ impl Client {
             items.append(&mut more);
             cursor = answer.get("next_cursor").and_then(Value::as_str).map(str::to_owned);
             if ended || cursor.is_none() || items.len() >= limit {
+                items.truncate(limit);
                 return Ok(serde_json::json!({ "items": items, "next_cursor": cursor }));
             }
         }
@@ -395,5 +396,4 @@ fn root_cause(error: &dyn std::error::Error) -> String {
 }
 
 #[cfg(test)]
-#[path = "client_tests.rs"]
 mod tests;

@@ -32,7 +32,11 @@ pub fn run(context: &Context, command: ConfigCommand) -> Result<(), CliError> {
     match command {
         ConfigCommand::Check { file } => {
             let report = offline::config_check(file.as_deref())?;
-            if context.output.structured() { context.output.answer(&report) } else { Ok(context.output.say("ok")) }
+            if context.output.structured() {
+                return context.output.answer(&report);
+            }
+            context.output.say("ok");
+            Ok(())
         }
         ConfigCommand::Show { file } => context.output.answer(&offline::config_show(file.as_deref())?),
     }

@@ -33,17 +33,16 @@ pub fn run(context: &Context, args: DoctorArgs) -> Result<(), CliError> {
 }
 
 fn lines(report: &Value) -> String {
-    let mut text = String::new();
-    for check in report.get("checks").and_then(Value::as_array).into_iter().flatten() {
+    let checks = report.get("checks").and_then(Value::as_array).into_iter().flatten();
+    let lines = checks.map(|check| {
         let field = |key: &str| check.get(key).and_then(Value::as_str).unwrap_or("");
         let ok = check.get("ok").and_then(Value::as_bool) == Some(true);
         let mark = if ok { "ok     " } else { "problem" };
-        text.push_str(&format!("{mark}  {}: {}\n", field("name"), field("detail")));
-        if !ok && !field("fix").is_empty() {
-            text.push_str(&format!("         fix: {}\n", field("fix")));
-        }
-    }
-    text
+        let fix =
+            if ok || field("fix").is_empty() { String::new() } else { format!("         fix: {}\n", field("fix")) };
+        format!("{mark}  {}: {}\n{fix}", field("name"), field("detail"))
+    });
+    lines.collect()
 }
 
 #[cfg(test)]

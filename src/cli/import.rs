@@ -106,10 +106,10 @@ fn confirm(context: &Context, plan: &Value, deleted: u64) -> Result<(), CliError
             .hint("--dry-run shows which; --yes does it"));
     }
     context.output.show_plan(plan);
-    match context.input.yes(&format!("Delete {deleted}?"))? {
-        true => Ok(()),
-        false => Err(CliError::failed("nothing was imported")),
+    if context.input.yes(&format!("Delete {deleted}?"))? {
+        return Ok(());
     }
+    Err(CliError::failed("nothing was imported"))
 }
 
 fn show(context: &Context, answer: &Value) -> Result<(), CliError> {

@@ -40,7 +40,7 @@ impl Input {
             return read_file(path, MAX_VALUE).map(SecretBytes::new);
         }
         if self.interactive {
-            return self.password(&format!("Value of {name}:")).map(SecretString::into_bytes);
+            return password(&format!("Value of {name}:")).map(SecretString::into_bytes);
         }
         if std::io::stdin().is_terminal() {
             return Err(CliError::usage("--no-input leaves nowhere to take the value from")
@@ -61,7 +61,7 @@ impl Input {
     pub fn line(&self, file: Option<&Path>, prompt: &str, flag: &str) -> Result<SecretString, CliError> {
         let Some(path) = file else {
             if self.interactive {
-                return self.password(prompt);
+                return password(prompt);
             }
             return Err(CliError::usage(format!("{flag} FILE is needed when nobody can be asked")));
         };
@@ -90,7 +90,7 @@ impl Input {
             read_file(path, MAX_IMPORT)?
         };
         String::from_utf8(bytes).map_err(|e| {
-            let line = e.as_bytes()[..e.utf8_error().valid_up_to()].iter().filter(|&&b| b == b'\n').count() + 1;
+            let line = e.as_bytes()[..e.utf8_error().valid_up_to()].split(|&b| b == b'\n').count();
             CliError::failed(format!("{}, line {line}: not UTF-8", path.display()))
                 .hint("a value that is not text goes in alone: holdfast secrets set NAME --value-file FILE")
         })
@@ -119,18 +119,21 @@ impl Input {
         Err(CliError::usage(format!("{flag} is needed")))
     }
 
-    /// Yes or no, no being what Enter means.
+    /// Yes or no, no being what Enter means; no when nobody can be asked.
     ///
     /// # Errors
     /// The person left the question.
     pub fn yes(&self, question: &str) -> Result<bool, CliError> {
+        if !self.interactive {
+            return Ok(false);
+        }
         inquire::Confirm::new(question).with_default(false).prompt().map_err(prompt_error)
     }
+}
 
-    fn password(&self, prompt: &str) -> Result<SecretString, CliError> {
-        let prompt = inquire::Password::new(prompt).with_display_mode(inquire::PasswordDisplayMode::Hidden);
-        prompt.without_confirmation().prompt().map(SecretString::new).map_err(prompt_error)
-    }
+fn password(prompt: &str) -> Result<SecretString, CliError> {
+    let prompt = inquire::Password::new(prompt).with_display_mode(inquire::PasswordDisplayMode::Hidden);
+    prompt.without_confirmation().prompt().map(SecretString::new).map_err(prompt_error)
 }
 
 fn prompt_error(error: inquire::InquireError) -> CliError {

@@ -11,6 +11,7 @@ use super::confirm::{SevereArgs, severe};
 use super::context::Context;
 use super::error::CliError;
 use super::output::Column;
+use crate::types::Secret;
 
 /// Manage the people of the organization.
 #[derive(Debug, Subcommand)]
@@ -73,7 +74,7 @@ pub fn run(context: &Context, command: MembersCommand) -> Result<(), CliError> {
                 "email": args.email,
                 "name": args.name,
                 "role": args.role,
-                "password": password.as_ref().map(|p| p.expose()),
+                "password": password.as_ref().map(Secret::expose),
                 "project": context.flags.project,
                 "environment": context.flags.environment,
             }));

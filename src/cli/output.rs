@@ -25,6 +25,7 @@ pub type Column = (&'static str, &'static str);
 
 /// Where and how this run of the command writes.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "four independent facts about where the words go, not a state")]
 pub struct Output {
     format: Format,
     stdout_terminal: bool,
@@ -118,9 +119,18 @@ impl Output {
         let width = if self.stdout_terminal { lines.iter().map(|(t, _)| t.len()).max().unwrap_or(0) } else { 0 };
         let text: String = lines
             .iter()
-            .map(|(title, value)| match self.stdout_terminal {
-                true => format!("{title:width$}  {value}\n"),
-                false => format!("{title}\t{value}\n"),
+            .map(|(title, value)| {
+                if self.stdout_terminal {
+                    format!(
+                        "{title:width$}  {value}
+"
+                    )
+                } else {
+                    format!(
+                        "{title}	{value}
+"
+                    )
+                }
             })
             .collect();
         self.data(text.as_bytes())
@@ -144,26 +154,26 @@ impl Output {
 
     /// Shows a plan to a person before asking them: on stderr, because it is not the answer.
     pub fn show_plan(&self, plan: &Value) {
-        self.words(outline(plan).trim_end());
+        words(outline(plan).trim_end());
     }
 
     /// Says something on stderr.
     pub fn say(&self, text: &str) {
         if !self.quiet {
-            self.words(text);
+            words(text);
         }
     }
 
     /// Says what a person may do next; scripts do not need it.
     pub fn next(&self, command: &str) {
         if self.stderr_terminal && !self.quiet {
-            self.words(&format!("{} {command}", self.paint("next:", "2")));
+            words(&format!("{} {command}", self.paint("next:", "2")));
         }
     }
 
     /// Says what is odd but no error.
     pub fn warn(&self, text: &str) {
-        self.words(&format!("{} {}", self.paint("warning:", "33"), clean(text)));
+        words(&format!("{} {}", self.paint("warning:", "33"), clean(text)));
     }
 
     /// Says the warnings of an answer (`warnings: [{detail}]`).
@@ -178,9 +188,9 @@ impl Output {
         for line in error.lines() {
             let line = clean(&line);
             match line.split_once(": ") {
-                Some(("error", rest)) => self.words(&format!("{} {rest}", self.paint("error:", "1;31"))),
-                Some(("hint", rest)) => self.words(&format!("{} {rest}", self.paint("hint:", "36"))),
-                _ => self.words(&line),
+                Some(("error", rest)) => words(&format!("{} {rest}", self.paint("error:", "1;31"))),
+                Some(("hint", rest)) => words(&format!("{} {rest}", self.paint("hint:", "36"))),
+                _ => words(&line),
             }
         }
     }
@@ -199,14 +209,14 @@ impl Output {
         Progress(Some(bar))
     }
 
-    fn words(&self, text: &str) {
-        // Nobody is left to tell when stderr is gone.
-        drop(writeln!(std::io::stderr().lock(), "{text}"));
-    }
-
     fn paint(&self, text: &str, color: &str) -> String {
         if self.color { format!("\u{1b}[{color}m{text}\u{1b}[0m") } else { text.to_owned() }
     }
+}
+
+fn words(text: &str) {
+    // Nobody is left to tell when stderr is gone.
+    drop(writeln!(std::io::stderr().lock(), "{text}"));
 }
 
 /// Long work on a terminal; silent elsewhere.
@@ -235,6 +245,9 @@ fn yaml(value: &Value) -> Result<String, CliError> {
     Ok(if text.ends_with('\n') { text } else { text + "\n" })
 }
 
+/// Narrower terminals get lines that the terminal itself wraps, in characters.
+const NARROW: u16 = 60;
+
 fn render_table(heading: &[&str], rows: Vec<Vec<String>>, terminal: bool) -> String {
     if !terminal {
         return rows.iter().map(|row| row.join("\t") + "\n").collect();
@@ -244,7 +257,10 @@ fn render_table(heading: &[&str], rows: Vec<Vec<String>>, terminal: bool) -> Str
     }
     let mut table = comfy_table::Table::new();
     table.load_style(comfy_table::presets::NOTHING);
-    table.set_content_arrangement(comfy_table::ContentArrangement::Dynamic);
+    // A terminal that does not know its width says 0; broken into single letters nothing can be read.
+    if table.width().is_some_and(|width| width >= NARROW) {
+        table.set_content_arrangement(comfy_table::ContentArrangement::Dynamic);
+    }
     table.set_header(heading.iter().map(|title| title.to_uppercase()));
     table.add_rows(rows);
     table.trim_fmt() + "\n"
@@ -281,12 +297,16 @@ fn clean(text: &str) -> String {
 const OUTLINE_DEPTH: usize = 4;
 
 fn outline(value: &Value) -> String {
-    let mut text = String::new();
-    outline_into(value, 0, &mut text);
-    text
+    let mut lines = Vec::new();
+    outline_into(value, 0, &mut lines);
+    // An empty last line ends the one before it.
+    if !lines.is_empty() {
+        lines.push(String::new());
+    }
+    lines.join("\n")
 }
 
-fn outline_into(value: &Value, depth: usize, text: &mut String) {
+fn outline_into(value: &Value, depth: usize, lines: &mut Vec<String>) {
     let indent = "  ".repeat(depth);
     match value {
         Value::Object(fields) if depth < OUTLINE_DEPTH => {
@@ -295,26 +315,28 @@ fn outline_into(value: &Value, depth: usize, text: &mut String) {
                     Value::Null => {}
                     Value::Array(items) if items.is_empty() => {}
                     Value::Array(_) | Value::Object(_) => {
-                        text.push_str(&format!("{indent}{}:\n", clean(key)));
-                        outline_into(value, depth + 1, text);
+                        lines.push(format!("{indent}{}:", clean(key)));
+                        outline_into(value, depth + 1, lines);
                     }
-                    _ => text.push_str(&format!("{indent}{}: {}\n", clean(key), cell(Some(value)))),
+                    _ => lines.push(format!("{indent}{}: {}", clean(key), cell(Some(value)))),
                 }
             }
         }
         Value::Array(items) if depth < OUTLINE_DEPTH => {
-            for item in items {
-                match item {
-                    Value::Object(fields) => {
-                        let fields = fields.iter().filter(|(_, v)| !v.is_null());
-                        let line: Vec<_> = fields.map(|(k, v)| format!("{}={}", clean(k), cell(Some(v)))).collect();
-                        text.push_str(&format!("{indent}- {}\n", line.join("  ")));
-                    }
-                    _ => text.push_str(&format!("{indent}- {}\n", cell(Some(item)))),
-                }
-            }
+            lines.extend(items.iter().map(|item| format!("{indent}- {}", outline_item(item))));
         }
-        _ => text.push_str(&format!("{indent}{}\n", cell(Some(value)))),
+        _ => lines.push(format!("{indent}{}", cell(Some(value)))),
+    }
+}
+
+/// An item of an array on one line.
+fn outline_item(item: &Value) -> String {
+    match item {
+        Value::Object(fields) => {
+            let fields = fields.iter().filter(|(_, v)| !v.is_null());
+            fields.map(|(k, v)| format!("{}={}", clean(k), cell(Some(v)))).collect::<Vec<_>>().join("  ")
+        }
+        _ => cell(Some(item)),
     }
 }
 

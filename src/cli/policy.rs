@@ -46,9 +46,10 @@ const FIELDS: &[Column] = &[("decision", "/decision"), ("policies", "/policies")
 pub fn run(context: &Context, command: PolicyCommand) -> Result<(), CliError> {
     let PolicyCommand::Explain(args) = command;
     let config = context.config()?;
-    let (project, environment) = match args.on_organization {
-        true => (None, None),
-        false => (config.project.as_ref().map(|p| &p.value), config.environment.as_ref().map(|e| &e.value)),
+    let (project, environment) = if args.on_organization {
+        (None, None)
+    } else {
+        (config.project.as_ref().map(|p| &p.value), config.environment.as_ref().map(|e| &e.value))
     };
     let fields = json!({
         "actor": actor(&args.who),

@@ -58,7 +58,8 @@ pub struct RunArgs {
 /// The answer of `variables`.
 #[derive(Deserialize)]
 struct Variables {
-    variables: BTreeMap<String, Value>,
+    #[serde(rename = "variables")]
+    values: BTreeMap<String, Value>,
     #[serde(default)]
     encodings: BTreeMap<String, Value>,
     #[serde(default)]
@@ -98,15 +99,15 @@ pub fn run(context: &Context, args: &RunArgs) -> Result<(), CliError> {
 /// # Errors
 /// A name in `only` that does not exist, a name or value that no process environment can hold.
 fn injected(answer: Variables, only: &[String], exclude: &[String]) -> Result<Vec<(String, OsString)>, CliError> {
-    if let Some(missing) = only.iter().find(|name| !answer.variables.contains_key(*name)) {
+    if let Some(missing) = only.iter().find(|name| !answer.values.contains_key(*name)) {
         return Err(CliError::new(Exit::NotFound, format!("there is no variable {missing} here"))
             .hint("holdfast secrets list shows the names"));
     }
     let only: BTreeSet<_> = only.iter().collect();
     let exclude: BTreeSet<_> = exclude.iter().collect();
     let wanted = |name: &String| (only.is_empty() || only.contains(name)) && !exclude.contains(name);
-    let mut variables = Vec::with_capacity(answer.variables.len());
-    for (name, value) in answer.variables.into_iter().filter(|(name, _)| wanted(name)) {
+    let mut variables = Vec::with_capacity(answer.values.len());
+    for (name, value) in answer.values.into_iter().filter(|(name, _)| wanted(name)) {
         if name.is_empty() || name.contains(['=', '\0']) {
             return Err(CliError::failed(format!("the name {name:?} cannot stand in a program's environment"))
                 .hint(format!("--exclude {name:?} leaves it out")));

@@ -2,6 +2,7 @@
 
 mod architecture;
 mod cli_help;
+mod cli_run;
 mod dotenv_differential;
 mod faults;
 mod http_api;
