@@ -130,7 +130,7 @@ fn migrations() -> Vec<Migration> {
 
 /// Brings a database of an earlier version to `version`, as the binary of then did.
 fn migrate(sql: &mut Connection, version: u32) {
-    let runner = Runner::new(&migrations()).set_target(Target::Version(version.into()));
+    let runner = Runner::new(&migrations()).set_target(Target::Version(version.try_into().expect("small")));
     runner.run(sql).unwrap_or_else(|error| panic!("to version {version}: {error}"));
 }
 

@@ -156,7 +156,6 @@ fn check(reader: &Reader<'_>, keyring: &Keyring, token: &SecretString, now: Time
     if right { Ok(()) } else { Err(OrgError::SetupToken) }
 }
 
-<<<<<<< HEAD
 /// Whether this setup token would be taken now.
 ///
 /// # Errors
@@ -174,10 +173,7 @@ pub fn token_stands(
     }
 }
 
-/// Gives an owner a new password and token, from a shell on the machine with the server stopped.
-=======
 /// Gives an owner a new token, from a shell on the machine with the server stopped.
->>>>>>> http
 ///
 /// # Errors
 /// Nobody with this address owns an organization.

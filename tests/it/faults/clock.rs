@@ -1,19 +1,20 @@
 //! A clock that is set: back an hour, forward a day. Order is the ledger's sequence, never the time.
 
+use super::in_process;
 use crate::support::api::{Api, secret};
-use crate::support::appliance::{Appliance, BEGIN};
-use holdfast::types::{Clock as _, Timestamp};
+use crate::support::app::{START, TestApp};
+use holdfast::types::Clock as _;
 use serde_json::{Value, json};
 use std::time::Duration;
 
 const HOUR: Duration = Duration::from_secs(3_600);
 const DAY: Duration = Duration::from_secs(24 * 3_600);
 
-fn with_staging() -> (Appliance, Api) {
-    let (appliance, owner) = Appliance::start();
+fn with_staging() -> (TestApp, Api) {
+    let (app, owner) = in_process();
     owner.project("shop");
     owner.environment("shop/staging", json!({}));
-    (appliance, owner)
+    (app, owner)
 }
 
 /// Every event, oldest first.
@@ -30,10 +31,10 @@ fn verifies(owner: &Api) {
 
 #[test]
 fn a_clock_set_back_an_hour_changes_no_order_and_loses_nothing() {
-    let (appliance, owner) = with_staging();
+    let (app, owner) = with_staging();
     owner.set("shop/staging", "A", "before");
-    let before = appliance.clock.now();
-    appliance.clock.set(before.minus(HOUR));
+    let before = app.clock.now();
+    app.clock.set(before.minus(HOUR));
     let second = owner.set("shop/staging", "A", "after");
     assert_eq!(second["version"], 2);
     assert_eq!(owner.value("shop/staging", "A"), "after", "the newest version is the last one written");
@@ -59,7 +60,7 @@ fn a_clock_set_back_an_hour_changes_no_order_and_loses_nothing() {
 
 #[test]
 fn a_clock_set_forward_a_day_ends_what_is_over_and_nothing_else() {
-    let (appliance, owner) = with_staging();
+    let (app, owner) = with_staging();
     let mint = |name: &str, seconds: u64| {
         let made = owner.post("/tokens", json!({ "name": name, "expires_in": seconds })).expect(201);
         owner.with_token(made["token"].as_str().expect("shown once"))
@@ -71,7 +72,7 @@ fn a_clock_set_forward_a_day_ends_what_is_over_and_nothing_else() {
     let path = secret("shop/staging", "ONCE");
     owner.send_with("PUT", &path, &key, &json!({ "value": "first" })).expect(201);
 
-    appliance.clock.advance(DAY + HOUR);
+    app.clock.advance(DAY + HOUR);
     assert_eq!(short.get("/whoami").status, 401);
     long.get("/whoami").expect(200);
     // A key is kept a day: after it, the same one is another write's.
@@ -84,22 +85,22 @@ fn a_clock_set_forward_a_day_ends_what_is_over_and_nothing_else() {
     assert_eq!((kit.status, kit.json()["code"].as_str()), (403, Some("step_up_required")), "{}", kit.text());
     verifies(&owner);
     // And back again: what expired under the wrong clock was not destroyed by it.
-    appliance.clock.set(Timestamp::parse(BEGIN).expect("a moment"));
+    app.clock.set(START);
     short.get("/whoami").expect(200);
     verifies(&owner);
 }
 
 #[test]
 fn ids_made_under_any_clock_are_their_own() {
-    let (appliance, owner) = with_staging();
+    let (app, owner) = with_staging();
     let mut ids = Vec::new();
     for step in [HOUR, DAY] {
         for n in 0..10 {
             let name = format!("N_{}_{n}", step.as_secs());
             ids.push(owner.set("shop/staging", &name, "v")["id"].as_str().expect("an id").to_owned());
         }
-        appliance.clock.advance(step);
-        appliance.clock.set(Timestamp::parse(BEGIN).expect("a moment"));
+        app.clock.advance(step);
+        app.clock.set(START);
     }
     let count = ids.len();
     ids.sort();

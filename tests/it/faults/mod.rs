@@ -11,6 +11,7 @@ mod tree;
 mod writes;
 
 use crate::support::api::Api;
+use crate::support::app::TestApp;
 use crate::support::server::Server;
 use serde_json::json;
 
@@ -21,4 +22,11 @@ fn shop() -> (Server, Api) {
     owner.project("shop");
     owner.environment("shop/staging", json!({}));
     (server, owner)
+}
+
+/// An appliance in this process, whose clock the test moves, and its owner.
+fn in_process() -> (TestApp, Api) {
+    let app = TestApp::start();
+    let owner = Api::new(&app.base, &app.owner().token);
+    (app, owner)
 }

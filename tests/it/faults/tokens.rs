@@ -1,13 +1,18 @@
 //! Tokens that are damaged, over, from the wrong place, or taken away while they are used.
 
-use super::shop;
+use super::{in_process, shop};
 use crate::support::api::{Api, environment, refused, secret};
-use crate::support::appliance::Appliance;
+use crate::support::app::TestApp;
+use holdfast::db::DbError;
+use holdfast::op::{Op, Origin, Who};
+use holdfast::orgs::access::Sessions;
 use holdfast::orgs::token::token_revoke;
-use holdfast::types::{Failure as _, Id, SecretBytes};
+use holdfast::types::{Clock as _, Failure as _, Id, SecretBytes, SecretString};
 use holdfast::vault::secret::{BatchRequest, Item, ReadSecret, Wish, secret_batch, secret_get};
 use holdfast::vault::uses::Uses;
 use serde_json::json;
+use std::sync::{Arc, mpsc};
+use std::thread;
 use std::time::Duration;
 
 const DAY: Duration = Duration::from_secs(24 * 3_600);
@@ -75,36 +80,67 @@ fn a_token_works_only_from_its_networks() {
 
 #[test]
 fn an_expired_token_says_so_and_a_clock_set_back_does_not_revive_a_revoked_one() {
-    let (appliance, owner) = Appliance::start();
+    let (app, owner) = in_process();
     let mint = |seconds: u64| {
         let made = owner.post("/tokens", json!({ "name": "short", "expires_in": seconds })).expect(201);
         owner.with_token(made["token"].as_str().expect("shown once"))
     };
     let (hour, two_days) = (mint(3_600), mint(2 * 24 * 3_600));
-    appliance.clock.advance(Duration::from_secs(3_599));
+    app.clock.advance(Duration::from_secs(3_599));
     hour.get("/whoami").expect(200);
-    appliance.clock.advance(Duration::from_secs(1));
+    app.clock.advance(Duration::from_secs(1));
     refused(&hour.get("/whoami"), 401, "token_expired");
     two_days.get("/whoami").expect(200);
-    appliance.clock.advance(2 * DAY);
+    app.clock.advance(2 * DAY);
     refused(&two_days.get("/whoami"), 401, "token_expired");
 }
 
 /// An appliance with `shop/staging:/KEPT`, and a second token of the owner with its id.
-fn doomed() -> (Appliance, Api, Api, String) {
-    let (appliance, owner) = Appliance::start();
+fn doomed() -> (TestApp, Api, Api, String) {
+    let (app, owner) = in_process();
     owner.project("shop");
     owner.environment("shop/staging", json!({}));
     owner.set("shop/staging", "KEPT", "as it was");
     let made = owner.post("/tokens", json!({ "name": "doomed" })).expect(201);
     let doomed = owner.with_token(made["token"].as_str().expect("shown once"));
-    (appliance, owner, doomed, made["id"].as_str().expect("an id").to_owned())
+    (app, owner, doomed, made["id"].as_str().expect("an id").to_owned())
+}
+
+/// A context of somebody's next request, as the door makes it: the token is checked now.
+fn op_of(app: &TestApp, api: &Api) -> Op {
+    let token = SecretString::new(api.token().to_owned());
+    let (core, now) = (Arc::clone(&app.core), app.clock.now());
+    let session = Sessions::default().check(&core.db, &core.keyring, &token, None, now);
+    let identity = session.unwrap_or_else(|error| panic!("{error}")).identity;
+    Op::new(core, Who::Known(identity), Origin::default(), Id::new(now))
+}
+
+/// Keeps the writer busy until what is returned is dropped: what is queued meanwhile runs in one batch.
+fn hold_writer(app: &TestApp) -> mpsc::Sender<()> {
+    let (entered, is_held) = mpsc::channel();
+    let (release, released) = mpsc::channel::<()>();
+    let db = app.core.db.clone();
+    thread::spawn(move || {
+        db.write_blocking(move |_| {
+            entered.send(()).expect("the test waits");
+            // The sender is dropped: an error, and the end of the wait.
+            let _ = released.recv();
+            Ok::<_, DbError>(())
+        })
+    });
+    is_held.recv().expect("the writer runs");
+    release
+}
+
+/// Runs a future on this thread alone, so that what it joins is polled in its written order.
+fn one_after_the_other<F: Future>(future: F) -> F::Output {
+    tokio::runtime::Builder::new_current_thread().build().expect("a runtime").block_on(future)
 }
 
 #[test]
 fn a_value_does_not_leave_when_its_reader_is_revoked_between_decision_and_commit() {
-    let (appliance, owner, doomed, id) = doomed();
-    let (revoker, reader) = (appliance.op_of(&owner), appliance.op_of(&doomed));
+    let (app, owner, doomed, id) = doomed();
+    let (revoker, reader) = (op_of(&app, &owner), op_of(&app, &doomed));
     let ask = ReadSecret {
         project: "shop".into(),
         environment: "staging".into(),
@@ -113,10 +149,10 @@ fn a_value_does_not_leave_when_its_reader_is_revoked_between_decision_and_commit
         ..ReadSecret::default()
     };
     let uses = Uses::default();
-    let held = appliance.hold_writer();
+    let held = hold_writer(&app);
     // Polled in this order: the revocation is queued, the read decides under the old rights and queues its event
     // behind it, then the writer may go on.
-    let (revoked, read, ()) = appliance.block_on(async {
+    let (revoked, read, ()) = one_after_the_other(async {
         futures_util::join!(
             token_revoke(&revoker, Id::parse(&id).expect("an id"), false),
             secret_get(&reader, &uses, &ask),
@@ -133,8 +169,8 @@ fn a_value_does_not_leave_when_its_reader_is_revoked_between_decision_and_commit
 
 #[test]
 fn a_write_is_not_done_when_its_writer_is_revoked_before_its_commit() {
-    let (appliance, owner, doomed, id) = doomed();
-    let (revoker, writer) = (appliance.op_of(&owner), appliance.op_of(&doomed));
+    let (app, owner, doomed, id) = doomed();
+    let (revoker, writer) = (op_of(&app, &owner), op_of(&app, &doomed));
     let wish = Wish::Set { value: SecretBytes::new(b"changed".to_vec()), interpolate: true, visibility: None };
     let item = Item { name: "KEPT".into(), path: None, wish, comment: None, tags: None, base_version: None };
     let request = BatchRequest {
@@ -145,8 +181,8 @@ fn a_write_is_not_done_when_its_writer_is_revoked_before_its_commit() {
         force: false,
         dry_run: false,
     };
-    let held = appliance.hold_writer();
-    let (revoked, written, ()) = appliance.block_on(async {
+    let held = hold_writer(&app);
+    let (revoked, written, ()) = one_after_the_other(async {
         futures_util::join!(
             token_revoke(&revoker, Id::parse(&id).expect("an id"), false),
             secret_batch(&writer, request),
