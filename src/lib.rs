@@ -10,6 +10,7 @@ pub mod auth;
 pub mod cli;
 pub mod config;
 pub mod db;
+pub mod governance;
 pub mod http;
 pub mod jobs;
 pub mod keys;

@@ -35,8 +35,8 @@ use actix_web::web::ServiceConfig;
 use actix_web::guard;
 use api::secret::{batch, history};
 use api::{
-    deletion, environment, folder, grant, health, member, organization, policy, project, secret, service_account,
-    session, setup, token, variables, whoami,
+    audit, deletion, environment, folder, grant, health, instance, member, organization, policy, project, secret,
+    service_account, session, setup, token, variables, whoami,
 };
 use routes::{at, not_found, under};
 
@@ -44,98 +44,130 @@ use routes::{at, not_found, under};
 fn routes(app: &mut ServiceConfig) {
     app.service(at("/healthz").get(health::healthz).done());
     app.service(under("/api/v1", |v1| {
-        // A secret may be called `batch` where any names are allowed: only POST is the batch.
-        v1.service(
-            at("/projects/{project}/environments/{environment}/secrets/batch").post(batch::batch).only(guard::Post()),
-        );
-        v1.service(
-            at("/projects/{project}/environments/{environment}/secrets/{name}")
-                .get(secret::get)
-                .put(secret::put)
-                .delete(secret::delete)
-                .done(),
-        );
-        v1.service(at("/projects/{project}/environments/{environment}/variables").get(variables::get).done());
-        v1.service(at("/projects/{project}/environments/{environment}/secrets").get(secret::list).done());
-        v1.service(
-            at("/projects/{project}/environments/{environment}/secrets/{name}/history").get(history::history).done(),
-        );
-        v1.service(
-            at("/projects/{project}/environments/{environment}/secrets/{name}/rollback").post(history::rollback).done(),
-        );
-        v1.service(
-            at("/projects/{project}/environments/{environment}/secrets/{name}/undelete").post(history::undelete).done(),
-        );
-        v1.service(at("/projects/{project}/environments/{environment}/import").post(batch::import).done());
-        v1.service(
-            at("/projects/{project}/environments/{environment}/folders")
-                .get(folder::list)
-                .post(folder::create)
-                .delete(folder::delete)
-                .done(),
-        );
-        v1.service(at("/projects/{project}/search").get(folder::search).done());
-
-        v1.service(at("/setup").post(setup::setup).done());
-        v1.service(at("/whoami").get(whoami::whoami).done());
-        v1.service(at("/sessions").post(session::create).done());
-        v1.service(at("/sessions/current").delete(session::delete).done());
-        v1.service(at("/tokens").get(token::list).post(token::create).done());
-        v1.service(at("/tokens/{token}").delete(token::delete).done());
-        v1.service(at("/openapi.json").get(openapi::serve).done());
-
-        v1.service(at("/organizations").get(organization::list).post(organization::create).done());
-        v1.service(
-            at("/organizations/{organization}")
-                .get(organization::get)
-                .patch(organization::update)
-                .delete(organization::delete)
-                .done(),
-        );
-        v1.service(at("/organizations/{organization}/restore").post(organization::restore).done());
-
-        v1.service(at("/projects").get(project::list).post(project::create).done());
-        v1.service(at("/projects/{project}").get(project::get).patch(project::update).delete(project::delete).done());
-        v1.service(at("/projects/{project}/restore").post(project::restore).done());
-
-        v1.service(at("/projects/{project}/environments").get(environment::list).post(environment::create).done());
-        v1.service(
-            at("/projects/{project}/environments/{environment}")
-                .get(environment::get)
-                .patch(environment::update)
-                .delete(environment::delete)
-                .done(),
-        );
-        v1.service(at("/projects/{project}/environments/{environment}/lock").post(environment::lock).done());
-        v1.service(at("/projects/{project}/environments/{environment}/unlock").post(environment::unlock).done());
-        v1.service(at("/projects/{project}/environments/{environment}/move").post(environment::relocate).done());
-        v1.service(at("/projects/{project}/environments/{environment}/restore").post(environment::restore).done());
-
-        v1.service(at("/members").get(member::list).post(member::create).done());
-        v1.service(at("/members/{user}").delete(member::delete).done());
-        v1.service(at("/service-accounts").get(service_account::list).post(service_account::create).done());
-        v1.service(
-            at("/service-accounts/{service_account}")
-                .get(service_account::get)
-                .patch(service_account::update)
-                .delete(service_account::delete)
-                .done(),
-        );
-        v1.service(
-            at("/service-accounts/{service_account}/keys")
-                .get(service_account::key_list)
-                .post(service_account::key_create)
-                .done(),
-        );
-        v1.service(at("/service-accounts/{service_account}/keys/{key}").delete(service_account::key_delete).done());
-        v1.service(at("/grants").get(grant::list).post(grant::create).done());
-        v1.service(at("/grants/{grant}").delete(grant::delete).done());
-        v1.service(at("/policy/evaluate").post(policy::evaluate).done());
-        v1.service(at("/access/matrix").get(policy::matrix).done());
-
-        v1.service(at("/deletions").get(deletion::list).done());
-        v1.service(at("/deletions/{deletion}/restore").post(deletion::restore).done());
+        secrets(v1);
+        own(v1);
+        tree(v1);
+        people(v1);
+        ledger(v1);
     }));
     app.service(at("/readyz").get(health::readyz).done());
     app.default_service(not_found());
+}
+
+/// Values, and the names they have.
+fn secrets(v1: &mut ServiceConfig) {
+    // A secret may be called `batch` where any names are allowed: only POST is the batch.
+    v1.service(
+        at("/projects/{project}/environments/{environment}/secrets/batch").post(batch::batch).only(guard::Post()),
+    );
+    v1.service(
+        at("/projects/{project}/environments/{environment}/secrets/{name}")
+            .get(secret::get)
+            .put(secret::put)
+            .delete(secret::delete)
+            .done(),
+    );
+    v1.service(at("/projects/{project}/environments/{environment}/variables").get(variables::get).done());
+    v1.service(at("/projects/{project}/environments/{environment}/secrets").get(secret::list).done());
+    v1.service(
+        at("/projects/{project}/environments/{environment}/secrets/{name}/history").get(history::history).done(),
+    );
+    v1.service(
+        at("/projects/{project}/environments/{environment}/secrets/{name}/rollback").post(history::rollback).done(),
+    );
+    v1.service(
+        at("/projects/{project}/environments/{environment}/secrets/{name}/undelete").post(history::undelete).done(),
+    );
+    v1.service(
+        at("/projects/{project}/environments/{environment}/secrets/{name}/accesses").get(audit::accesses).done(),
+    );
+    v1.service(at("/projects/{project}/environments/{environment}/import").post(batch::import).done());
+    v1.service(
+        at("/projects/{project}/environments/{environment}/folders")
+            .get(folder::list)
+            .post(folder::create)
+            .delete(folder::delete)
+            .done(),
+    );
+    v1.service(at("/projects/{project}/search").get(folder::search).done());
+}
+
+/// Whoever asks: signing in, tokens, what this is.
+fn own(v1: &mut ServiceConfig) {
+    v1.service(at("/setup").post(setup::setup).done());
+    v1.service(at("/whoami").get(whoami::whoami).done());
+    v1.service(at("/sessions").post(session::create).done());
+    v1.service(at("/sessions/current").delete(session::delete).done());
+    v1.service(at("/tokens").get(token::list).post(token::create).done());
+    v1.service(at("/tokens/{token}").delete(token::delete).done());
+    v1.service(at("/openapi.json").get(openapi::serve).done());
+}
+
+/// Organizations, projects and environments, and what was deleted of them.
+fn tree(v1: &mut ServiceConfig) {
+    v1.service(at("/organizations").get(organization::list).post(organization::create).done());
+    v1.service(
+        at("/organizations/{organization}")
+            .get(organization::get)
+            .patch(organization::update)
+            .delete(organization::delete)
+            .done(),
+    );
+    v1.service(at("/organizations/{organization}/restore").post(organization::restore).done());
+
+    v1.service(at("/projects").get(project::list).post(project::create).done());
+    v1.service(at("/projects/{project}").get(project::get).patch(project::update).delete(project::delete).done());
+    v1.service(at("/projects/{project}/restore").post(project::restore).done());
+
+    v1.service(at("/projects/{project}/environments").get(environment::list).post(environment::create).done());
+    v1.service(
+        at("/projects/{project}/environments/{environment}")
+            .get(environment::get)
+            .patch(environment::update)
+            .delete(environment::delete)
+            .done(),
+    );
+    v1.service(at("/projects/{project}/environments/{environment}/lock").post(environment::lock).done());
+    v1.service(at("/projects/{project}/environments/{environment}/unlock").post(environment::unlock).done());
+    v1.service(at("/projects/{project}/environments/{environment}/move").post(environment::relocate).done());
+    v1.service(at("/projects/{project}/environments/{environment}/restore").post(environment::restore).done());
+
+    v1.service(at("/deletions").get(deletion::list).done());
+    v1.service(at("/deletions/{deletion}/restore").post(deletion::restore).done());
+}
+
+/// Who may do what.
+fn people(v1: &mut ServiceConfig) {
+    v1.service(at("/members").get(member::list).post(member::create).done());
+    v1.service(at("/members/{user}").delete(member::delete).done());
+    v1.service(at("/service-accounts").get(service_account::list).post(service_account::create).done());
+    v1.service(
+        at("/service-accounts/{service_account}")
+            .get(service_account::get)
+            .patch(service_account::update)
+            .delete(service_account::delete)
+            .done(),
+    );
+    v1.service(
+        at("/service-accounts/{service_account}/keys")
+            .get(service_account::key_list)
+            .post(service_account::key_create)
+            .done(),
+    );
+    v1.service(at("/service-accounts/{service_account}/keys/{key}").delete(service_account::key_delete).done());
+    v1.service(at("/grants").get(grant::list).post(grant::create).done());
+    v1.service(at("/grants/{grant}").delete(grant::delete).done());
+    v1.service(at("/policy/evaluate").post(policy::evaluate).done());
+    v1.service(at("/access/matrix").get(policy::matrix).done());
+}
+
+/// What happened.
+fn ledger(v1: &mut ServiceConfig) {
+    v1.service(at("/audit/events").get(audit::list).done());
+    v1.service(at("/audit/events/{event}").get(audit::get).done());
+    v1.service(at("/audit/events/{event}/proof").get(audit::proof).done());
+    v1.service(at("/audit/export").get(audit::export).done());
+    v1.service(at("/audit/checkpoint").get(audit::checkpoint).done());
+    v1.service(at("/audit/verify").post(audit::verify).done());
+    v1.service(at("/instance").get(instance::get).done());
 }

@@ -10,12 +10,17 @@ use serde_json::{Map, Value, json};
 use utoipa::OpenApi;
 
 use super::api::secret::{batch, history};
-use super::api::{deletion, environment, folder, health, organization, project, secret, setup, variables, whoami};
+use super::api::{
+    audit, deletion, environment, folder, grant, health, instance, member, organization, policy, project, secret,
+    service_account, session, setup, token, variables, whoami,
+};
 use super::error::{PROBLEM_JSON, ProblemBody};
 
 const PREFIX: &str = "/api/v1";
 /// Operations that need no token.
 const PUBLIC: &[&str] = &["setup", "session_create", "openapi", "healthz", "readyz"];
+/// Operations that look at If-Match.
+const CONDITIONAL: &[&str] = &["project_update", "environment_update", "secret_put"];
 
 #[derive(OpenApi)]
 #[openapi(
@@ -25,6 +30,12 @@ const PUBLIC: &[&str] = &["setup", "session_create", "openapi", "healthz", "read
         serve,
         setup::setup,
         whoami::whoami,
+        instance::get,
+        session::create,
+        session::delete,
+        token::list,
+        token::create,
+        token::delete,
         organization::list,
         organization::create,
         organization::get,
@@ -46,8 +57,6 @@ const PUBLIC: &[&str] = &["setup", "session_create", "openapi", "healthz", "read
         environment::unlock,
         environment::relocate,
         environment::restore,
-        deletion::list,
-        deletion::restore,
         secret::list,
         secret::get,
         secret::put,
@@ -57,11 +66,36 @@ const PUBLIC: &[&str] = &["setup", "session_create", "openapi", "healthz", "read
         history::history,
         history::rollback,
         history::undelete,
+        audit::accesses,
         variables::get,
         folder::list,
         folder::create,
         folder::delete,
         folder::search,
+        member::list,
+        member::create,
+        member::delete,
+        grant::list,
+        grant::create,
+        grant::delete,
+        service_account::list,
+        service_account::create,
+        service_account::get,
+        service_account::update,
+        service_account::delete,
+        service_account::key_list,
+        service_account::key_create,
+        service_account::key_delete,
+        policy::evaluate,
+        policy::matrix,
+        audit::list,
+        audit::get,
+        audit::proof,
+        audit::export,
+        audit::checkpoint,
+        audit::verify,
+        deletion::list,
+        deletion::restore,
     ),
     components(schemas(ProblemBody))
 )]
@@ -129,7 +163,7 @@ fn operation_complete(path: &str, method: &str, operation: &mut Value, is_probe:
             "schema": { "type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$" },
         }));
     }
-    if method == "patch" || id == "secret_put" {
+    if CONDITIONAL.contains(&id.as_str()) {
         parameters.push(json!({
             "name": "If-Match", "in": "header", "required": false,
             "description": "The ETag the change was made for, or `*`.",
@@ -232,5 +266,5 @@ fn tag(path: &str) -> &str {
     let words: Vec<_> = path.trim_start_matches(PREFIX).split('/').filter(|p| !p.is_empty()).collect();
     let verbs = ["restore", "lock", "unlock", "move", "rollback", "undelete", "history", "batch", "import", "accesses"];
     let nouns = words.iter().filter(|w| !w.starts_with('{') && !verbs.contains(w));
-    nouns.last().copied().unwrap_or("instance")
+    nouns.copied().next_back().unwrap_or("instance")
 }

@@ -10,6 +10,7 @@ use crate::types::{Email, Id, IdKind, SecretString, Slug, Timestamp, kinds};
 use crate::vault::model::Visibility;
 
 pub(crate) type OrganizationId = Id<kinds::Organization>;
+pub(crate) type InstanceId = Id<kinds::Instance>;
 pub(crate) type UserId = Id<kinds::User>;
 pub(crate) type CredentialId = Id<kinds::Credential>;
 pub(crate) type ProjectId = Id<kinds::Project>;

@@ -65,7 +65,7 @@ impl State {
         if self.set_up.load(Ordering::Relaxed) {
             return Ok(true);
         }
-        let now = self.parts.core.db.read(|reader| setup::is_set_up(reader))?;
+        let now = self.parts.core.db.read(setup::is_set_up)?;
         self.set_up.store(now, Ordering::Relaxed);
         Ok(now)
     }

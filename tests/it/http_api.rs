@@ -21,9 +21,7 @@ fn before_set_up_everything_but_health_and_setup_waits() {
 fn the_setup_token_works_once() {
     let app = TestApp::bare(&[]);
     let token = app.setup_token();
-    let body = |token: &str| {
-        json!({ "setup_token": token, "organization": "acme", "email": "ada@example.com", "password": PASSWORD })
-    };
+    let body = |token: &str| json!({ "setup_token": token, "organization": "acme", "email": "ada@example.com", "password": PASSWORD });
     assert_eq!(app.nobody().post("/setup", body("hf_set_x")).expect(401)["code"], "setup_token_invalid");
     let done = app.nobody().post("/setup", body(&token)).expect(201);
     assert_eq!(done["organization"]["slug"], "acme");
@@ -302,14 +300,13 @@ fn lists_go_on_where_they_stopped() {
 fn a_keyed_write_is_done_once() {
     let app = TestApp::start();
     let ada = app.owner();
-    let keyed = |slug: &str| {
-        ada.send_with("POST", "/projects", &[("idempotency-key", "k1")], Some(&json!({ "slug": slug })))
-    };
+    let keyed =
+        |slug: &str| ada.send_with("POST", "/projects", &[("idempotency-key", "k1")], Some(&json!({ "slug": slug })));
     let first = keyed("shop");
     let again = keyed("shop");
     assert_eq!((first.expect(201), again.header("idempotency-replayed")), (again.expect(201), Some("true")));
     assert_eq!(keyed("other").expect(422)["code"], "idempotency_key_reused");
-    app.clock.advance(std::time::Duration::from_secs(25 * 3_600));
+    app.clock.advance(std::time::Duration::from_hours(25));
     keyed("other").expect(201);
 }
 
@@ -408,7 +405,9 @@ fn who_asks_too_often_waits_and_is_told_how_long() {
     ]);
     let ada = app.owner();
     let first = ada.get("/whoami");
-    let left = |r: &http::Response| (r.header("ratelimit-limit").map(str::to_owned), r.header("ratelimit-remaining").map(str::to_owned));
+    let left = |r: &http::Response| {
+        (r.header("ratelimit-limit").map(str::to_owned), r.header("ratelimit-remaining").map(str::to_owned))
+    };
     assert_eq!(left(&first), (Some("2".into()), Some("1".into())));
     ada.get("/whoami").expect(200);
     let refused = ada.get("/whoami");

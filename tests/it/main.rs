@@ -1,11 +1,14 @@
 //! The one integration binary: one module per subject, one `TestApp` with verbs.
 
 mod architecture;
+mod authorization_coverage;
 mod cli_help;
 mod cli_run;
 mod dotenv_differential;
+mod errors;
 mod faults;
 mod http_api;
+mod http_people;
 mod main_job;
 mod migrations;
 mod openapi;

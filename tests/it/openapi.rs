@@ -39,3 +39,27 @@ fn collect(value: &Value, found: &mut Vec<String>) {
         _ => {}
     }
 }
+
+/// The route table is read as text: a route without documentation would never be asked by any other test.
+#[test]
+fn every_route_of_the_table_is_in_the_document() {
+    let table = concat!(env!("CARGO_MANIFEST_DIR"), "/src/http/mod.rs");
+    let table = std::fs::read_to_string(table).unwrap();
+    let document: Value = serde_json::from_str(holdfast::http::document()).unwrap();
+    let mut routes = 0;
+    for part in table.split("at(\"").skip(1) {
+        let path = part.split('"').next().unwrap();
+        let methods = part.split("at(\"").next().unwrap().split("done()").next().unwrap();
+        let methods = methods.split("only(").next().unwrap();
+        let item = ["", "/api/v1"].iter().find_map(|prefix| document["paths"].get(format!("{prefix}{path}")));
+        let item = item.unwrap_or_else(|| panic!("{path} is not in the document"));
+        for method in ["get", "post", "put", "patch", "delete"] {
+            if methods.contains(&format!(".{method}(")) {
+                assert!(item.get(method).is_some(), "{method} {path} is not in the document");
+                routes += 1;
+            }
+        }
+    }
+    let documented: usize = document["paths"].as_object().unwrap().values().map(|i| i.as_object().unwrap().len()).sum();
+    assert_eq!(routes, documented, "as many routes as documented operations");
+}

@@ -51,7 +51,7 @@ pub(crate) async fn healthz() -> impl Responder {
 ))]
 pub(crate) async fn readyz(state: Data<State>) -> HttpResponse {
     let core = &state.parts.core;
-    let database = core.db.read(|reader| crate::op::epoch(reader)).map(drop);
+    let database = core.db.read(crate::op::epoch).map(drop);
     let ledger = core.db.read(|reader| ledger::size(reader).map_err(ReadyError::from)).map(drop);
     let word = |is_fine: bool| if is_fine { "ok" } else { "failed" };
     // The keyring exists only unlocked; without it the server did not start.

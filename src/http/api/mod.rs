@@ -1,11 +1,13 @@
 //! API v1: one file per resource. A handler reads, calls one operation, answers; everything else is elsewhere.
 #![expect(unused_qualifications, reason = "utoipa's macros write paths out")]
 
+pub(crate) mod audit;
 pub(crate) mod deletion;
 pub(crate) mod environment;
 pub(crate) mod folder;
 pub(crate) mod grant;
 pub(crate) mod health;
+pub(crate) mod instance;
 pub(crate) mod member;
 pub(crate) mod organization;
 pub(crate) mod place;

@@ -39,8 +39,7 @@ pub(crate) struct SessionEnded {
 #[utoipa::path(post, path = "/sessions", operation_id = "session_create", request_body = SessionCreate,
     responses((status = 201, description = "The token, shown this once.", body = SetupAnswer)))]
 pub(crate) async fn create(state: Data<State>, Anonymous(op): Anonymous, Json(body): Json<SessionCreate>) -> Answer {
-    let wish =
-        SignIn { email: body.email, password: body.password, organization: body.organization, name: body.name };
+    let wish = SignIn { email: body.email, password: body.password, organization: body.organization, name: body.name };
     let done = session::session_create(&op, &state.parts.passwords, wish).await?;
     let organization =
         OrganizationName { id: done.organization.id, slug: done.organization.slug, name: done.organization.name };

@@ -56,7 +56,8 @@ pub(crate) async fn whoami(Known(op, _): Known) -> Answer {
             ActorAnswer { kind: "service_account", id: account.id.to_string(), name: account.name, email: None }
         }
     };
-    let organization = OrganizationName { id: me.organization.id, slug: me.organization.slug, name: me.organization.name };
+    let organization =
+        OrganizationName { id: me.organization.id, slug: me.organization.slug, name: me.organization.name };
     ok(&Whoami {
         actor,
         organization,

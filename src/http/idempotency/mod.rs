@@ -31,7 +31,7 @@ use crate::op::Op;
 use crate::types::{Id, Timestamp, kinds};
 
 /// How long an answer is kept.
-const KEPT: Duration = Duration::from_secs(24 * 3_600);
+const KEPT: Duration = Duration::from_hours(24);
 /// Longest key, in bytes.
 const KEY_MAX: usize = 255;
 /// Old answers thrown away with each new one at most.

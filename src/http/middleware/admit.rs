@@ -3,9 +3,9 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use actix_web::{HttpMessage as _, rt};
 use actix_web::dev::ServiceRequest;
 use actix_web::http::{Method, StatusCode, header};
+use actix_web::{HttpMessage as _, rt};
 
 use super::Seen;
 use super::limits::{Refused, Standing};

@@ -10,7 +10,7 @@ use holdfast::keys::{Keyring, RootKey, Suite};
 use holdfast::ledger::{self, ActionName, Registry};
 use holdfast::op::{Core, Op, Origin, Who};
 use holdfast::orgs::access::{Sessions, TreePrincipals};
-use holdfast::orgs::{OrgError, deletion, setup};
+use holdfast::orgs::{ACTIONS, OrgError, setup};
 use holdfast::policy::{Action, DecisionCache, Engine, InstancePermission};
 use holdfast::telemetry::Metrics;
 use holdfast::types::{Id, ManualClock, Timestamp};
@@ -55,7 +55,13 @@ impl Client {
     }
 
     /// Any request with headers of its own.
-    pub(crate) fn send_with(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Option<&Value>) -> Response {
+    pub(crate) fn send_with(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<&Value>,
+    ) -> Response {
         let bearer = format!("Bearer {}", self.token);
         let mut all = vec![("content-type", "application/json"), ("authorization", bearer.as_str())];
         all.extend(headers);
@@ -73,10 +79,6 @@ impl Client {
 
     pub(crate) fn put(&self, path: &str, body: Value) -> Response {
         self.send("PUT", path, Some(&body))
-    }
-
-    pub(crate) fn patch(&self, path: &str, body: Value) -> Response {
-        self.send("PATCH", path, Some(&body))
     }
 
     pub(crate) fn delete(&self, path: &str) -> Response {
@@ -127,7 +129,7 @@ impl TestApp {
             "email": "ada@example.com", "password": PASSWORD,
         });
         let done = app.nobody().post("/setup", body).expect(201);
-        app.token = done["token"].as_str().expect("a token").to_owned();
+        done["token"].as_str().expect("a token").clone_into(&mut app.token);
         app
     }
 
@@ -181,6 +183,18 @@ impl TestApp {
         Client { base: self.base.clone(), token: token.to_owned() }
     }
 
+    /// A machine with a role on a node (`""`, `shop` or `shop/dev`).
+    pub(crate) fn service_account(&self, name: &str, role: &str, node: &str) -> Client {
+        let mut parts = node.split('/').filter(|p| !p.is_empty());
+        let (project, environment) = (parts.next(), parts.next());
+        let body = json!({
+            "name": name, "project": project, "environment": environment, "grants": [{ "role": role }],
+        });
+        self.owner().post("/service-accounts", body).expect(201);
+        let key = self.owner().send("POST", &format!("/service-accounts/{name}/keys"), None).expect(201);
+        self.client(key["token"].as_str().expect("a token"))
+    }
+
     /// The owner of another organization, `umbrella`.
     pub(crate) fn second_organization(&self) -> Client {
         let made = self.owner().post("/organizations", json!({ "slug": "umbrella" })).expect(201);
@@ -212,7 +226,7 @@ fn compose(dir: &TempDir, clock: Arc<ManualClock>) -> Core {
         decisions: DecisionCache::default(),
         clock,
         principals: Box::new(TreePrincipals),
-        restore_window: std::time::Duration::from_secs(30 * 86_400),
+        restore_window: std::time::Duration::from_hours(30 * 24),
     }
 }
 
@@ -223,6 +237,6 @@ fn registry() -> Registry {
         .chain(InstancePermission::ALL.iter().map(|permission| permission.as_str()))
         .map(ActionName::new)
         .collect();
-    let own = [setup::TOKEN_CREATED, setup::REDEEMED, setup::RESCUED, deletion::PURGED];
-    Registry::freeze(&[&asked, &own]).expect("no name twice")
+    let lists: Vec<_> = [asked.as_slice()].into_iter().chain(ACTIONS.iter().copied()).collect();
+    Registry::freeze(&lists).expect("no name twice")
 }

@@ -14,6 +14,7 @@ use crate::types::{Slug, Timestamp};
 
 /// A node of a project's tree.
 #[derive(Serialize, ToSchema)]
+#[expect(clippy::struct_excessive_bools, reason = "the fields of an answer, not states of one thing")]
 pub(crate) struct EnvironmentAnswer {
     /// Its id.
     id: EnvironmentId,

@@ -21,12 +21,12 @@ pub(crate) struct HistoryQuery {
     /// The folder; `/` when none.
     #[serde(default)]
     #[param(required = false, default = "/", pattern = "^/", max_length = 1024)]
-    path: String,
+    pub(crate) path: String,
     /// How many items at most.
     #[param(minimum = 1, maximum = 500, default = 50)]
-    limit: Option<u32>,
+    pub(crate) limit: Option<u32>,
     /// Where the page begins: `next_cursor` of the page before.
-    cursor: Option<String>,
+    pub(crate) cursor: Option<String>,
 }
 
 /// A version of a secret.

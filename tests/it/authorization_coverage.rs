@@ -1,0 +1,251 @@
+//! Every endpoint of the OpenAPI document, asked by whoever must not be answered: nobody, the owner of another
+//! organization, and a member who was given nothing. An endpoint without a case here fails the test.
+
+use serde_json::{Value, json};
+
+use crate::support::app::{Client, PASSWORD, TestApp};
+
+/// Endpoints that answer without a token.
+const PUBLIC: &[&str] = &["healthz", "readyz", "openapi", "setup", "session_create"];
+/// Endpoints every member may call for themselves, whatever they were given; what they show is theirs.
+const OWN: &[&str] = &[
+    "whoami",
+    "instance_get",
+    "organization_list",
+    "organization_get",
+    "project_list",
+    "deletion_list",
+    "member_list",
+    "service_account_list",
+    "grant_list",
+    "policy_evaluate",
+    "access_matrix",
+    "token_list",
+    "token_create",
+    "session_delete",
+];
+
+/// The things of one organization, by the names of path parameters.
+struct Things {
+    owner: Client,
+    ids: Value,
+}
+
+impl Things {
+    fn make(owner: Client, slug: &str) -> Self {
+        let me = owner.get("/whoami").expect(200);
+        owner.create_project(slug);
+        let dev = owner.create_environment(slug, "dev", None);
+        owner.create_environment(slug, "gone", None);
+        owner.set_secret(&format!("{slug}/dev"), "KEY", "value");
+        let project = owner.get(&format!("/projects/{slug}")).expect(200);
+        let body = json!({ "name": "ci", "grants": [{ "role": "viewer" }] });
+        let account = owner.post("/service-accounts", body).expect(201);
+        let path = format!("/service-accounts/{}/keys", text(&account["id"]));
+        let key = owner.send("POST", &path, None).expect(201);
+        // The owner of one organization may own another: somebody who is in this one only.
+        let member = owner.post("/members", json!({ "email": format!("bob@{slug}.example") })).expect(201);
+        let deleted = owner.delete(&format!("/projects/{slug}/environments/gone")).expect(200);
+        let event = owner.get("/audit/events?limit=1").expect(200)["items"][0]["id"].clone();
+        let ids = json!({
+            "organization": me["organization"]["id"], "project": project["id"], "environment": dev["id"],
+            "name": "KEY", "user": member["user"]["id"], "token": me["credential"]["id"],
+            "service_account": account["id"], "key": key["id"], "grant": account["grants"][0]["id"],
+            "deletion": deleted["deletion"]["id"], "event": event,
+        });
+        Self { owner, ids }
+    }
+
+    fn id(&self, name: &str) -> &str {
+        self.ids[name].as_str().unwrap_or_else(|| panic!("no sample of the path parameter `{name}`"))
+    }
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().expect("a text")
+}
+
+/// One endpoint of the document.
+struct Endpoint {
+    id: String,
+    method: String,
+    path: String,
+    takes_body: bool,
+}
+
+impl Endpoint {
+    fn all() -> Vec<Self> {
+        let document: Value = serde_json::from_str(holdfast::http::document()).expect("JSON");
+        let mut all = Vec::new();
+        for (path, item) in document["paths"].as_object().expect("paths") {
+            for (method, operation) in item.as_object().expect("operations") {
+                all.push(Self {
+                    id: text(&operation["operationId"]).to_owned(),
+                    method: method.to_uppercase(),
+                    path: path.trim_start_matches("/api/v1").to_owned(),
+                    takes_body: operation.get("requestBody").is_some(),
+                });
+            }
+        }
+        all.retain(|e| !PUBLIC.contains(&e.id.as_str()));
+        assert!(all.len() > 50, "the document lost its endpoints");
+        all
+    }
+
+    fn parameters(&self) -> Vec<&str> {
+        self.path.split('/').filter_map(|p| p.strip_prefix('{')?.strip_suffix('}')).collect()
+    }
+
+    /// The path with each parameter from the things `of` chooses.
+    fn filled<'a>(&self, of: impl Fn(&str) -> &'a Things) -> String {
+        let parts = self.path.split('/').map(|part| match part.strip_prefix('{').and_then(|p| p.strip_suffix('}')) {
+            Some(name) => of(name).id(name),
+            None => part,
+        });
+        let path = parts.collect::<Vec<_>>().join("/");
+        format!("{path}{}", query(&self.id))
+    }
+
+    /// A body that can be read, naming things of `things`.
+    fn body(&self, things: &Things) -> Option<Value> {
+        self.takes_body.then(|| body(&self.id, things))
+    }
+}
+
+/// Query parameters an endpoint cannot do without.
+fn query(id: &str) -> &'static str {
+    match id {
+        "secret_search" => "?q=KEY",
+        "folder_delete" => "?path=/api",
+        _ => "",
+    }
+}
+
+fn body(id: &str, t: &Things) -> Value {
+    match id {
+        "organization_create" | "project_create" | "environment_create" => json!({ "slug": "another" }),
+        "organization_update" | "project_update" | "environment_update" | "service_account_update" => {
+            json!({ "name": "Another" })
+        }
+        "environment_lock" | "service_account_key_create" | "audit_verify" => json!({}),
+        "environment_move" => json!({ "parent": null }),
+        "secret_put" => json!({ "value": "v" }),
+        "secret_batch" => json!({ "items": [{ "name": "KEY", "value": "v" }] }),
+        "secret_import" => json!({ "format": "dotenv", "content": "KEY=v" }),
+        "secret_rollback" => json!({ "version": 1 }),
+        "folder_create" => json!({ "path": "/api" }),
+        "member_create" => json!({ "email": "eve@example.com" }),
+        "token_create" => json!({ "name": "mine" }),
+        "service_account_create" => json!({ "name": "another" }),
+        "grant_create" => json!({ "user": t.id("user"), "role": "viewer" }),
+        "policy_evaluate" => json!({ "action": "secret.use" }),
+        other => panic!("{other} takes a body: give a sample of it"),
+    }
+}
+
+/// Requests of an endpoint that name something of `other` in their query or body; everything else is `own`.
+fn naming(endpoint: &Endpoint, own: &Things, other: &Things) -> Vec<(String, Option<Value>)> {
+    let path = endpoint.filled(|_| own);
+    let (project, environment) = (other.id("project"), other.id("environment"));
+    let place = [("project", project), ("environment", environment)];
+    let principals = [("user", other.id("user")), ("service_account", other.id("service_account"))];
+    let queries = |names: &[(&str, &str)]| {
+        names.iter().map(|(name, id)| (format!("{path}?{name}={id}"), None)).collect::<Vec<_>>()
+    };
+    let bodies = |all: Vec<Value>| all.into_iter().map(|b| (path.clone(), Some(b))).collect::<Vec<_>>();
+    match endpoint.id.as_str() {
+        "environment_create" => bodies(vec![
+            json!({ "slug": "x", "parent": environment }),
+            json!({ "slug": "x", "flow": { "mode": "listed", "environments": [environment] } }),
+        ]),
+        "environment_update" => bodies(vec![json!({ "flow": { "mode": "listed", "environments": [environment] } })]),
+        "environment_move" => bodies(vec![json!({ "parent": environment })]),
+        "member_create" => bodies(
+            place.iter().map(|(n, id)| json!({ "email": "eve@example.com", "role": "viewer", *n: id })).collect(),
+        ),
+        "service_account_create" => {
+            let mut all: Vec<_> = place.iter().map(|(n, id)| json!({ "name": "x", *n: id })).collect();
+            all.extend(place.iter().map(|(n, id)| json!({ "name": "x", "grants": [{ "role": "viewer", *n: id }] })));
+            bodies(all)
+        }
+        "grant_create" => {
+            let mut all: Vec<_> =
+                place.iter().map(|(n, id)| json!({ "user": own.id("user"), "role": "viewer", *n: id })).collect();
+            all.extend(principals.iter().map(|(n, id)| json!({ "role": "viewer", *n: id })));
+            bodies(all)
+        }
+        "policy_evaluate" => {
+            let ask = |key: &str, value: Value| json!({ "action": "secret.use", key: value });
+            let mut all: Vec<_> = place.iter().map(|(n, id)| ask("resource", json!({ *n: id }))).collect();
+            all.extend(principals.iter().map(|(n, id)| ask("actor", json!({ *n: id }))));
+            bodies(all)
+        }
+        "grant_list" => [queries(&place), queries(&principals)].concat(),
+        "access_matrix" | "audit_list" => queries(&place),
+        _ => Vec::new(),
+    }
+}
+
+#[test]
+fn nobody_without_a_token_is_answered() {
+    let app = TestApp::start();
+    let acme = Things::make(app.owner(), "shop");
+    for endpoint in Endpoint::all() {
+        let body = endpoint.body(&acme);
+        let answer = app.nobody().send(&endpoint.method, &endpoint.filled(|_| &acme), body.as_ref());
+        assert_eq!(answer.status, 401, "{}: {}", endpoint.id, answer.text());
+        assert_eq!(answer.json()["code"], "authentication_required", "{}", endpoint.id);
+    }
+}
+
+#[test]
+fn another_organizations_things_are_not_there() {
+    let app = TestApp::start();
+    let acme = Things::make(app.owner(), "shop");
+    let umbrella = Things::make(app.second_organization(), "store");
+    let mut asked = 0;
+    for endpoint in Endpoint::all() {
+        let mut requests = naming(&endpoint, &umbrella, &acme);
+        for foreign in endpoint.parameters().into_iter().filter(|p| *p != "name") {
+            let path = endpoint.filled(|name| if name == foreign { &acme } else { &umbrella });
+            requests.push((path, endpoint.body(&umbrella)));
+        }
+        for (path, body) in requests {
+            let answer = umbrella.owner.send(&endpoint.method, &path, body.as_ref());
+            assert_eq!(answer.status, 404, "{} {path} {body:?}: {}", endpoint.id, answer.text());
+            asked += 1;
+        }
+    }
+    assert!(asked > 60, "only {asked} requests named something foreign");
+    let me = umbrella.owner.get("/whoami").expect(200);
+    assert_eq!(me["organization"]["slug"], "umbrella");
+    for list in ["/projects", "/members", "/grants", "/service-accounts", "/deletions", "/tokens", "/audit/events"] {
+        let answer = umbrella.owner.get(list);
+        assert_eq!(answer.status, 200, "{list}");
+        for name in ["organization", "project", "environment", "service_account", "grant"] {
+            assert!(!answer.text().contains(acme.id(name)), "{list} shows the other's {name}");
+        }
+    }
+}
+
+#[test]
+fn a_member_who_was_given_nothing_may_nothing() {
+    let app = TestApp::start();
+    let acme = Things::make(app.owner(), "shop");
+    let email = "bob@example.com";
+    acme.owner.post("/members", json!({ "email": email, "password": PASSWORD })).expect(201);
+    let session = app.nobody().post("/sessions", json!({ "email": email, "password": PASSWORD })).expect(201);
+    let bob = app.client(text(&session["token"]));
+    for endpoint in Endpoint::all() {
+        if OWN.contains(&endpoint.id.as_str()) {
+            continue;
+        }
+        let body = endpoint.body(&acme);
+        let answer = bob.send(&endpoint.method, &endpoint.filled(|_| &acme), body.as_ref());
+        assert!(matches!(answer.status, 403 | 404), "{}: {} {}", endpoint.id, answer.status, answer.text());
+    }
+    for list in ["/projects", "/grants", "/service-accounts", "/deletions"] {
+        assert_eq!(bob.get(list).expect(200)["items"], json!([]), "{list}");
+    }
+    assert_eq!(acme.owner.variables("shop/dev"), json!({ "KEY": "value" }));
+}
