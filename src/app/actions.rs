@@ -1,7 +1,7 @@
 //! Everything that can stand in the ledger, joined from the features and frozen.
 
 use crate::ledger::{ActionName, LedgerError, Registry};
-use crate::orgs::{deletion, setup};
+use crate::orgs;
 use crate::policy::{Action, InstancePermission};
 
 /// A recovery kit was made on the machine; the kits before it are void.
@@ -18,6 +18,6 @@ pub fn registry() -> Result<Registry, LedgerError> {
         .chain(InstancePermission::ALL.iter().map(|permission| permission.as_str()))
         .map(ActionName::new)
         .collect();
-    let own = [setup::TOKEN_CREATED, setup::REDEEMED, setup::RESCUED, deletion::PURGED, KIT_MADE];
-    Registry::freeze(&[&asked, &own])
+    let features = [asked.as_slice(), &[KIT_MADE]].into_iter().chain(orgs::ACTIONS.iter().copied());
+    Registry::freeze(&features.collect::<Vec<_>>())
 }

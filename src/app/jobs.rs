@@ -9,13 +9,12 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 
 use super::{Opened, setup_token};
-use crate::auth::store::credential_expire;
 use crate::config::LedgerConfig;
 use crate::db::{DbError, Reader};
 use crate::jobs::{Cron, Job, Run, Schedule};
 use crate::ledger;
 use crate::op::{Core, Op, Origin, Who};
-use crate::orgs::deletion;
+use crate::orgs::{deletion, token};
 use crate::types::Id;
 
 mod store;
@@ -64,9 +63,10 @@ impl Job for ExpireTokens {
 
     fn run(&self, run: Run) -> BoxFuture<'_, anyhow::Result<String>> {
         async move {
+            let op = op(&self.0, self.name(), run);
             let mut all = 0;
             for _ in 0..COMMITS_MAX {
-                let expired = self.0.db.write(move |tx| credential_expire(tx, run.at, AT_ONCE)).await?;
+                let expired = token::credential_expire_due(&op, AT_ONCE).await?;
                 all += expired;
                 if expired < AT_ONCE as usize {
                     break;

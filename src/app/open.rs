@@ -1,5 +1,7 @@
 //! From settings to an appliance that can act: lock, root key, database, keys, ledger.
 
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -56,6 +58,7 @@ pub fn open(settings: Arc<Settings>, clock: Arc<dyn Clock>) -> Result<Opened, Ap
     let source = source(&settings.keys.source);
     let known = look(&path)?;
     let (root, made) = keys::root::load_or_create(&source, known.passphrase.as_ref(), known.wanted)?;
+    create_private(&path)?;
     let db = Db::open(&path)?;
     let suite = suite(&settings);
     let is_new = known.wanted.is_none();
@@ -120,6 +123,14 @@ fn look(path: &Path) -> Result<Known, AppError> {
 
 /// The schema version from which on there are tables of keys.
 pub(super) const KEY_TABLES: u32 = 2;
+
+/// Makes an empty database file for its owner only, where there is none; SQLite gives the files beside it its mode.
+fn create_private(path: &Path) -> Result<(), AppError> {
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(AppError::io("create", path)(error)),
+        _ => Ok(()),
+    }
+}
 
 /// Makes the instance and its keys: both or neither.
 fn create(db: &Db, root: RootKey, suite: Suite, clock: &dyn Clock) -> Result<Keyring, AppError> {

@@ -81,7 +81,7 @@ pub fn serve(options: ServeOptions) -> Result<ExitCode, AppError> {
     result.map(|()| ExitCode::SUCCESS)
 }
 
-fn http(parts: ServerParts) -> Result<Door, AppError> {
+pub(super) fn http(parts: ServerParts) -> Result<Door, AppError> {
     let listen =
         |error: ServerError| AppError::Listen { message: error.to_string(), code: error.code(), hint: error.hint() };
     let running = http::start(parts).map_err(listen)?;
@@ -133,6 +133,10 @@ pub(super) async fn run(
     announce(&opened);
     let system = op_maker(&opened, Who::System);
     let token = setup_token::ensure(&system(), &dir).await?;
+    if opened.is_new {
+        // From here on, a ledger without a checkpoint is one somebody took them from.
+        jobs::checkpoint(&opened.core).await?;
+    }
     let metrics = Arc::new(Metrics::new());
     let parts = ServerParts {
         core: Arc::clone(&opened.core),

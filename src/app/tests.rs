@@ -110,6 +110,7 @@ fn the_first_start_makes_everything_and_the_second_finds_it() {
     let first = machine.open();
     assert!(first.is_new && first.new_root_key.as_deref() == Some(&machine.key()));
     assert_eq!((mode(&machine.dir()), mode(&machine.key())), (0o700, 0o400));
+    assert_eq!((mode(&database_path(&machine.dir())), mode(&machine.dir().join("holdfast.db-wal"))), (0o600, 0o600));
     assert_eq!(first.warnings.iter().map(|w| w.code).collect::<Vec<_>>(), ["root_key_beside_database"]);
     let (instance, key) = (first.instance, first.ledger_key_text());
     drop(first);
@@ -265,12 +266,17 @@ fn a_server_leaves_its_traces_while_it_runs_and_stops_in_order() {
         }
     };
     let passwords = Arc::new(Passwords::new().unwrap());
-    let server = runtime.spawn(run(Arc::clone(&opened), door, passwords, told));
-    runtime.block_on(up.notified());
+    let mut server = runtime.spawn(run(Arc::clone(&opened), door, passwords, told));
+    runtime.block_on(async {
+        tokio::select! {
+            ended = &mut server => panic!("{ended:?}"),
+            () = up.notified() => {}
+        }
+    });
     // The socket comes a moment after the door: ask until it is there.
     let asked = loop {
         match setup_token_new(&dir) {
-            Err(AppError::NotRunning(_)) => std::thread::yield_now(),
+            Err(AppError::NotRunning(_)) if !server.is_finished() => std::thread::yield_now(),
             other => break other.unwrap(),
         }
     };
@@ -287,6 +293,31 @@ fn a_server_leaves_its_traces_while_it_runs_and_stops_in_order() {
     opened.core.db.close();
     let log = std::fs::metadata(dir.join("holdfast.db-wal")).map_or(0, |log| log.len());
     assert_eq!(log, 0, "the write-ahead log is folded in");
+}
+
+#[test]
+fn the_real_door_answers_and_an_idle_connection_does_not_hold_the_stop() {
+    use std::io::{Read as _, Write as _};
+    let machine = Machine::new();
+    let opened = Arc::new(machine.open());
+    let stop = Arc::new(Notify::new());
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let (bound, address) = std::sync::mpsc::channel();
+    let door = move |parts: crate::http::ServerParts| {
+        let door = serve::http(parts)?;
+        bound.send(door.address).unwrap();
+        Ok(door)
+    };
+    let passwords = Arc::new(Passwords::new().unwrap());
+    let server = runtime.spawn(run(Arc::clone(&opened), door, passwords, Told(Arc::clone(&stop))));
+    let mut idle = std::net::TcpStream::connect(address.recv().unwrap()).unwrap();
+    idle.write_all(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+    let mut answer = [0; 512];
+    let read = idle.read(&mut answer).unwrap();
+    assert!(answer[..read].starts_with(b"HTTP/1.1 200 "), "{}", String::from_utf8_lossy(&answer[..read]));
+    stop.notify_one();
+    let stopped = runtime.block_on(async { tokio::time::timeout(Duration::from_secs(5), server).await });
+    stopped.expect("well before the ten seconds").unwrap().unwrap();
 }
 
 #[test]
@@ -414,6 +445,8 @@ fn doctor_finds_a_healthy_appliance_healthy_running_or_not() {
     let machine = Machine::new();
     let opened = machine.open();
     set_up(&opened);
+    assert_eq!(check(&machine.doctor(), "ledger").severity, doctor::Severity::Warning, "nothing is signed yet");
+    wait(jobs::checkpoint(&opened.core)).unwrap();
     let running = machine.doctor();
     drop(opened);
     for report in [running, machine.doctor()] {

@@ -170,10 +170,15 @@ fn events(reader: &Reader<'_>, settings: &Settings, now: Timestamp, checks: &mut
         "holdfast audit verify --data-dir {} --key KEY --checkpoint FILE  # and keep a copy of the data",
         quoted(&settings.data.dir)
     );
+    let is_signed = !matches!(ledger::checkpoint_newest(reader), Ok(None));
     // The key the root key vouches for; a pinned one proves more, and only an auditor has it.
-    let key = trusted_key(reader, settings);
+    let key = if is_signed { trusted_key(reader, settings) } else { None };
     let trust = Trust { key, ..Trust::default() };
     checks.push(match ledger::verify(reader, &trust, &mut |_, _| ()) {
+        Ok(report) if report.ok && !is_signed && report.size > 0 => {
+            let detail = format!("{} events, and no checkpoint of them", report.size);
+            Check::warning("ledger", detail, "holdfast jobs run checkpoint")
+        }
         Ok(report) if report.ok => {
             Check::ok("ledger", format!("{} events, {} of them signed", report.size, report.signed_size))
         }
