@@ -1,13 +1,19 @@
 //! Commands that work on the server's machine without its API. This is the one place where the CLI meets the
 //! composition root; each function takes a plain struct and answers a report as JSON.
 
+use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use super::error::{CliError, Exit};
 use super::serve::ServeOptions;
+use crate::app::{self, AppError, Place};
+use crate::config::{Env, Loaded, Overrides, Settings, read_input_file};
+use crate::telemetry;
+use crate::types::{Class, Failure as _};
 
 /// Where a server's data is.
 #[derive(Debug, Clone, Args)]
@@ -18,6 +24,9 @@ pub struct DataDirArgs {
     /// The server's configuration file [default: the one `holdfast serve` would read]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// The file with the root key [default: the one `holdfast serve` would read]
+    #[arg(long, value_name = "FILE")]
+    root_key_file: Option<PathBuf>,
 }
 
 /// Where a server's data is, as the command line said.
@@ -27,11 +36,20 @@ pub struct DataPlace {
     pub data_dir: Option<PathBuf>,
     /// The configuration file.
     pub config: Option<PathBuf>,
+    /// The file with the root key.
+    pub root_key_file: Option<PathBuf>,
+}
+
+impl DataPlace {
+    fn place(&self) -> Place {
+        let Self { data_dir, config, root_key_file } = self.clone();
+        Place { data_dir, config, root_key_file }
+    }
 }
 
 impl From<DataDirArgs> for DataPlace {
     fn from(args: DataDirArgs) -> Self {
-        Self { data_dir: args.data_dir, config: args.config }
+        Self { data_dir: args.data_dir, config: args.config, root_key_file: args.root_key_file }
     }
 }
 
@@ -58,9 +76,15 @@ pub struct VerifyOptions {
 /// Runs the server until it is told to stop.
 ///
 /// # Errors
-/// It cannot start.
+/// It cannot start; one line says why.
 pub fn serve(options: ServeOptions) -> anyhow::Result<ExitCode> {
-    absent("serve", &options)
+    let ServeOptions { data_dir, listen, public_url, config, insecure_listen, root_key_file } = options;
+    let overrides =
+        Overrides { listen, public_url, insecure_listen, data_dir, root_key_file, ..Overrides::default() };
+    let is_tty = std::io::stdout().is_terminal();
+    let output = telemetry::Output { is_tty, color: is_tty };
+    // The log may be elsewhere, or not open yet: what a person sees is one line, the fix in it.
+    app::serve(app::ServeOptions { config, overrides, output }).map_err(|error| CliError::failed(error.line()).into())
 }
 
 /// Asks the running server over its socket for a new setup token: `{path}`.
@@ -68,7 +92,9 @@ pub fn serve(options: ServeOptions) -> anyhow::Result<ExitCode> {
 /// # Errors
 /// No server runs on that data, or it has its owner.
 pub fn setup_token_new(place: &DataPlace) -> anyhow::Result<Value> {
-    absent("setup-token", place)
+    let settings = place.place().load(&Env::from_process()).map_err(refused)?.settings;
+    let path = app::setup_token_new(&settings.data.dir).map_err(refused)?;
+    Ok(json!({ "path": path }))
 }
 
 /// Makes a new credential for an owner: `{token, user, organization, …}`.
@@ -76,7 +102,14 @@ pub fn setup_token_new(place: &DataPlace) -> anyhow::Result<Value> {
 /// # Errors
 /// Not root, a running server, or no such owner.
 pub fn rescue(options: &RescueOptions) -> anyhow::Result<Value> {
-    absent("rescue", options)
+    let rescued = app::rescue::rescue(&options.place.place(), &options.owner).map_err(refused)?;
+    Ok(json!({
+        "token": rescued.token.expose(),
+        "expires_at": rescued.expires_at,
+        "user": { "id": rescued.user, "email": rescued.email },
+        "organization": { "id": rescued.organization, "slug": rescued.organization_slug },
+        "data_dir": rescued.data_dir,
+    }))
 }
 
 /// Looks for problems: `{ok, checks: [{name, ok, detail, fix}]}`.
@@ -84,7 +117,7 @@ pub fn rescue(options: &RescueOptions) -> anyhow::Result<Value> {
 /// # Errors
 /// The machine cannot be looked at at all.
 pub fn doctor(place: &DataPlace) -> anyhow::Result<Value> {
-    absent("doctor", place)
+    Ok(serde_json::to_value(app::doctor::run(&place.place()))?)
 }
 
 /// Checks a configuration file: `{ok, file, warnings}`.
@@ -92,7 +125,13 @@ pub fn doctor(place: &DataPlace) -> anyhow::Result<Value> {
 /// # Errors
 /// What is wrong with it.
 pub fn config_check(file: Option<&Path>) -> anyhow::Result<Value> {
-    absent("config check", &file)
+    let loaded = load(file)?;
+    let warnings: Vec<_> = loaded
+        .warnings
+        .iter()
+        .map(|w| json!({ "code": w.code, "message": w.message, "hint": w.hint, "detail": w.to_string() }))
+        .collect();
+    Ok(json!({ "ok": true, "file": loaded.file, "warnings": warnings }))
 }
 
 /// Every setting: `{settings: [{key, value, origin}]}`.
@@ -100,7 +139,16 @@ pub fn config_check(file: Option<&Path>) -> anyhow::Result<Value> {
 /// # Errors
 /// What is wrong with the configuration.
 pub fn config_show(file: Option<&Path>) -> anyhow::Result<Value> {
-    absent("config show", &file)
+    let settings: Vec<_> = load(file)?
+        .effective
+        .iter()
+        .map(|e| json!({ "key": e.key.dotted(), "value": e.value, "origin": e.origin.to_string() }))
+        .collect();
+    Ok(json!({ "settings": settings }))
+}
+
+fn load(file: Option<&Path>) -> Result<Loaded, CliError> {
+    Ok(Settings::load(&Env::from_process(), file, Overrides::default())?)
 }
 
 /// Verifies a ledger without a server: `{ok, size, root, problems}`.
@@ -108,17 +156,33 @@ pub fn config_show(file: Option<&Path>) -> anyhow::Result<Value> {
 /// # Errors
 /// The database or the key cannot be read.
 pub fn audit_verify(options: &VerifyOptions) -> anyhow::Result<Value> {
-    absent("audit verify --data-dir", options)
+    let key = options.key.as_deref().map(|file| read_input_file(file, KEY_MAX)).transpose().map_err(CliError::from)?;
+    let key = key.map(|bytes| String::from_utf8_lossy(bytes.expose()).into_owned());
+    let checkpoints = options.checkpoint.iter().cloned().collect();
+    let ask = app::audit::VerifyOptions { data: options.data_dir.clone(), key, instance: None, checkpoints };
+    Ok(serde_json::to_value(app::audit::verify(&ask, &mut |_, _| ()).map_err(refused)?)?)
 }
 
-/// The fingerprints of the keys: `{root_key, ledger_public_key}`.
+/// The fingerprints of the keys: `{root_key_wanted, root_key, ledger_public_key, instance}`.
 ///
 /// # Errors
 /// The data or the key cannot be read.
 pub fn fingerprint(place: &DataPlace) -> anyhow::Result<Value> {
-    absent("keys fingerprint", place)
+    Ok(serde_json::to_value(app::keys::fingerprints(&place.place()).map_err(refused)?)?)
 }
 
-fn absent<T>(command: &str, options: &impl std::fmt::Debug) -> anyhow::Result<T> {
-    anyhow::bail!("{command}: not wired ({options:?})")
+/// Largest file with a public key, in bytes.
+const KEY_MAX: usize = 4_096;
+
+fn refused(error: AppError) -> CliError {
+    let exit = match error.class() {
+        Class::NotFound => Exit::NotFound,
+        Class::Forbidden | Class::Unauthenticated => Exit::Forbidden,
+        Class::Conflict | Class::Stale => Exit::Conflict,
+        Class::Unavailable => Exit::Unreachable,
+        _ => Exit::Failed,
+    };
+    let hint = error.hint();
+    let own = CliError::new(exit, error.to_string());
+    if hint.is_empty() { own } else { own.hint(hint) }
 }

@@ -35,6 +35,9 @@ pub struct ServeArgs {
     /// Listen on addresses other machines reach, without TLS
     #[arg(long)]
     insecure_listen: bool,
+    /// The file with the root key [default: root.key in the data directory]
+    #[arg(long, value_name = "FILE")]
+    root_key_file: Option<PathBuf>,
 }
 
 /// What `holdfast serve` was told; what it was not told comes from variables and files.
@@ -50,12 +53,14 @@ pub struct ServeOptions {
     pub config: Option<PathBuf>,
     /// Whether a listener without TLS may be reached from other machines.
     pub insecure_listen: bool,
+    /// The file with the root key.
+    pub root_key_file: Option<PathBuf>,
 }
 
 impl From<ServeArgs> for ServeOptions {
     fn from(args: ServeArgs) -> Self {
-        let ServeArgs { data_dir, listen, public_url, config, insecure_listen } = args;
-        Self { data_dir, listen, public_url, config, insecure_listen }
+        let ServeArgs { data_dir, listen, public_url, config, insecure_listen, root_key_file } = args;
+        Self { data_dir, listen, public_url, config, insecure_listen, root_key_file }
     }
 }
 

@@ -1,6 +1,10 @@
-//! What end-to-end tests share: the real binary on a fresh data directory, and a small HTTP client to speak to it.
+//! What end-to-end tests share: the real binary on a fresh data directory, its command line, and a small HTTP client
+//! to speak to it.
 
+pub(crate) mod api;
 pub(crate) mod app;
+pub(crate) mod cli;
+pub(crate) mod data;
 pub(crate) mod http;
 pub(crate) mod server;
 

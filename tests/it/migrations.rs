@@ -1,0 +1,243 @@
+//! Schema changes: each is applied to data of the version before it, and none is edited once it is there.
+
+use holdfast::db::{Db, DbError};
+use refinery::{Migration, Runner, Target};
+use ring::digest::{SHA256, digest};
+use rusqlite::Connection;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/db/migrations");
+const SUMS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/migrations.sha256");
+
+/// A row for every table, by the version that makes the table: what an appliance of that version could hold.
+const ROWS: &[(u32, &str, &str)] = &[
+    (1, "instance", "(one, id, created_at) VALUES (1, zeroblob(16), 7)"),
+    (2, "root_keys", "(version, fingerprint, key_check, created_at) VALUES (1, zeroblob(8), zeroblob(32), 7)"),
+    (2, "root_passphrase", "VALUES (1, zeroblob(16), 2, 19456, 1)"),
+    (
+        2,
+        "encryption_keys",
+        "(owner, version, kind, fingerprint, created_at) VALUES (zeroblob(16), 1, 'instance', zeroblob(8), 7)",
+    ),
+    (2, "wrapped_keys", "VALUES (zeroblob(16), 1, 1, X'01')"),
+    (2, "mac_keys", "VALUES (zeroblob(16), 1, 1, X'01', 7)"),
+    (2, "ledger_keys", "(version, public, sealed, created_at) VALUES (1, zeroblob(32), X'01', 7)"),
+    (2, "recovery_keys", "(version, public, created_at) VALUES (1, zeroblob(32), 7)"),
+    (2, "recovery_seals", "VALUES (1, 1, X'01')"),
+    (
+        3,
+        "ledger_events",
+        "(seq, at, outcome, action, actor, leaf_hash, record) VALUES (0, 7, 1, 'a', 'system', zeroblob(32), X'01')",
+    ),
+    (3, "ledger_personal", "(seq, salt, content) VALUES (0, zeroblob(16), X'01')"),
+    (3, "ledger_nodes", "VALUES (1, 0, zeroblob(32))"),
+    (3, "ledger_blocks", "VALUES (0, 7, 7, X'01')"),
+    (3, "ledger_checkpoints", "VALUES (1, 1, zeroblob(32), 7, 'note')"),
+    (3, "ledger_restores", "VALUES (2, 0)"),
+    (4, "organizations", "(id, slug, name, created_at, updated_at) VALUES (X'10000000000000000000000000000001', 'acme', 'Acme', 7, 7)"),
+    (
+        4,
+        "deletions",
+        "(id, organization_id, kind, target_id, name, deleted_at, restorable_until, deleted_by) VALUES
+         (X'20000000000000000000000000000001', X'10000000000000000000000000000001', 'project', zeroblob(16), 'old', 7, 9, 'system')",
+    ),
+    (
+        5,
+        "users",
+        "(id, email, email_canonical, name, created_at) VALUES
+         (X'30000000000000000000000000000001', 'Ada@example.com', 'ada@example.com', 'Ada', 7)",
+    ),
+    (5, "members", "VALUES (X'10000000000000000000000000000001', X'30000000000000000000000000000001', 7)"),
+    (
+        6,
+        "projects",
+        "(id, organization_id, slug, name, description, created_at, updated_at) VALUES
+         (X'40000000000000000000000000000001', X'10000000000000000000000000000001', 'shop', 'Shop', '', 7, 7)",
+    ),
+    (
+        7,
+        "environments",
+        "(id, organization_id, project_id, slug, name, description, tier, protected, flow, any_names, created_at,
+          updated_at) VALUES
+         (X'50000000000000000000000000000001', X'10000000000000000000000000000001', X'40000000000000000000000000000001',
+          'staging', 'Staging', '', 'staging', 0, 'tree', 0, 7, 7)",
+    ),
+    (7, "environment_flows", "VALUES (X'50000000000000000000000000000001', X'50000000000000000000000000000001')"),
+    (7, "folders", "VALUES (X'60000000000000000000000000000001', X'50000000000000000000000000000001', '/api', 7)"),
+    (
+        8,
+        "service_accounts",
+        "(id, organization_id, name, node_kind, node_id, created_at, created_by) VALUES
+         (X'70000000000000000000000000000001', X'10000000000000000000000000000001', 'ci', 'organization',
+          X'10000000000000000000000000000001', 7, 'system')",
+    ),
+    (
+        9,
+        "grants",
+        "VALUES (X'80000000000000000000000000000001', X'10000000000000000000000000000001', 'user',
+                 X'30000000000000000000000000000001', 'owner', 'organization', X'10000000000000000000000000000001', 7, 'system')",
+    ),
+    (
+        10,
+        "credentials",
+        "(id, public_id, organization_id, kind, owner_kind, owner_id, name, hash, created_at) VALUES
+         (X'90000000000000000000000000000001', 'public', X'10000000000000000000000000000001', 'pat', 'user',
+          X'30000000000000000000000000000001', 'laptop', X'01', 7)",
+    ),
+    (10, "credential_uses", "VALUES (X'90000000000000000000000000000001', 7, '127.0.0.1')"),
+    (
+        11,
+        "secrets",
+        "VALUES (X'A0000000000000000000000000000001', X'10000000000000000000000000000001',
+                 X'50000000000000000000000000000001', '/', 'NAME', 1, 7)",
+    ),
+    (
+        11,
+        "secret_versions",
+        "VALUES (X'A0000000000000000000000000000001', 1, 'set', 'masked', 1, X'01', X'01', '', '', 7, 'system')",
+    ),
+    (
+        11,
+        "secret_references",
+        "VALUES (X'A0000000000000000000000000000001', X'50000000000000000000000000000001', 1, '/', 'OTHER')",
+    ),
+    (11, "secret_uses", "VALUES (X'A0000000000000000000000000000001', 7, 'system')"),
+    (12, "idempotency", "VALUES (X'90000000000000000000000000000001', 'key', X'01', 201, '{}', 7)"),
+    (13, "jobs", "(name, schedule, next_run_at) VALUES ('tidy', '* * * * *', 7)"),
+    (13, "job_runs", "(id, name, started_at, detail) VALUES (X'B0000000000000000000000000000001', 'tidy', 7, '')"),
+    (14, "setup_token", "VALUES (1, 'public', X'01', 7)"),
+];
+
+/// The migrations as they stand in the source, in their order.
+fn migrations() -> Vec<Migration> {
+    let mut files: Vec<_> = fs::read_dir(FOLDER)
+        .expect("the folder of migrations")
+        .map(|entry| entry.expect("readable").path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "sql"))
+        .collect();
+    files.sort();
+    files
+        .iter()
+        .map(|path| {
+            let name = path.file_stem().and_then(|name| name.to_str()).expect("text");
+            let sql = fs::read_to_string(path).expect("readable");
+            Migration::unapplied(name, &sql).unwrap_or_else(|error| panic!("{name}: {error}"))
+        })
+        .collect()
+}
+
+/// Brings a database of an earlier version to `version`, as the binary of then did.
+fn migrate(sql: &mut Connection, version: u32) {
+    let runner = Runner::new(&migrations()).set_target(Target::Version(version.try_into().expect("small")));
+    runner.run(sql).unwrap_or_else(|error| panic!("to version {version}: {error}"));
+}
+
+/// Puts in the rows of the tables that `version` made.
+fn fill(sql: &Connection, version: u32) {
+    sql.execute_batch("PRAGMA foreign_keys = ON").expect("known to SQLite");
+    for (_, table, row) in ROWS.iter().filter(|(of, ..)| *of == version) {
+        sql.execute(&format!("INSERT INTO {table} {row}"), []).unwrap_or_else(|error| panic!("{table}: {error}"));
+    }
+}
+
+/// Every row of every table of ours: its columns by name.
+type Rows = BTreeMap<String, Vec<BTreeMap<String, String>>>;
+
+fn rows(sql: &Connection) -> Rows {
+    let tables = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'
+                  AND name <> 'refinery_schema_history' ORDER BY name";
+    let mut statement = sql.prepare(tables).expect("the schema");
+    let tables = statement.query_map([], |row| row.get::<_, String>(0)).expect("the schema");
+    tables.map(|table| table.expect("a name")).map(|table| (table.clone(), rows_of(sql, &table))).collect()
+}
+
+fn rows_of(sql: &Connection, table: &str) -> Vec<BTreeMap<String, String>> {
+    let mut statement = sql.prepare(&format!("SELECT * FROM {table}")).expect("a table");
+    let names: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+    let rows = statement.query_map([], |row| {
+        names.iter().enumerate().map(|(at, name)| Ok((name.clone(), format!("{:?}", row.get_ref(at)?)))).collect()
+    });
+    rows.expect("its rows").map(|row| row.expect("a row")).collect()
+}
+
+/// Panics unless `after` has every row of `before` with at least its columns and their values.
+fn survived(before: &Rows, after: &Rows) {
+    for (table, rows) in before {
+        let now = after.get(table).unwrap_or_else(|| panic!("the table {table} is gone: say here where its rows went"));
+        assert_eq!(rows.len(), now.len(), "rows of {table}");
+        for (row, now) in rows.iter().zip(now) {
+            for (column, value) in row {
+                assert_eq!(now.get(column), Some(value), "{table}.{column}");
+            }
+        }
+    }
+}
+
+fn open_newest(path: &Path) -> Result<(), DbError> {
+    Db::open(path).map(|db| db.close())
+}
+
+#[test]
+fn data_of_every_version_survives_to_the_newest() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    for version in 1..=Db::schema_version() {
+        let path = dir.path().join(format!("{version}.db"));
+        let mut sql = Connection::open(&path).expect("a new database");
+        for step in 1..=version {
+            migrate(&mut sql, step);
+            fill(&sql, step);
+        }
+        let before = rows(&sql);
+        drop(sql);
+        open_newest(&path).unwrap_or_else(|error| panic!("from version {version}: {error}"));
+        let sql = Connection::open(&path).expect("the database");
+        survived(&before, &rows(&sql));
+        let found: u32 = sql
+            .query_row("SELECT max(version) FROM refinery_schema_history", [], |row| row.get(0))
+            .expect("the history");
+        assert_eq!(found, Db::schema_version());
+        let broken: u32 = sql
+            .query_row("SELECT count(*) FROM pragma_foreign_key_check", [], |row| row.get(0))
+            .expect("a count");
+        assert_eq!(broken, 0, "rows that refer to nothing, from version {version}");
+    }
+}
+
+#[test]
+fn every_table_has_a_row_in_this_test() {
+    let mut sql = Connection::open_in_memory().expect("memory");
+    migrate(&mut sql, Db::schema_version());
+    let tables: BTreeSet<String> = rows(&sql).into_keys().collect();
+    let told: BTreeSet<String> = ROWS.iter().map(|(_, table, _)| (*table).to_owned()).collect();
+    assert_eq!(tables, told, "a new table needs a row in ROWS, so that later versions are tested with data in it");
+}
+
+#[test]
+fn a_migration_that_was_edited_after_it_was_applied_is_refused() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let path = dir.path().join("edited.db");
+    let mut sql = Connection::open(&path).expect("a new database");
+    migrate(&mut sql, 3);
+    sql.execute("UPDATE refinery_schema_history SET checksum = '1' WHERE version = 2", []).expect("the history");
+    drop(sql);
+    let error = open_newest(&path).err().map(|error| error.code());
+    assert_eq!(error, Some("migration_failed"));
+}
+
+#[test]
+fn no_migration_is_edited_once_it_is_there() {
+    let known = fs::read_to_string(SUMS).expect("the checksums");
+    let mut now = String::new();
+    for migration in migrations() {
+        let name = format!("V{:04}__{}.sql", migration.version(), migration.name());
+        let bytes = fs::read(Path::new(FOLDER).join(&name)).expect("readable");
+        let sum = data_encoding::HEXLOWER.encode(digest(&SHA256, &bytes).as_ref());
+        now += &format!("{sum}  {name}\n");
+    }
+    let edited: Vec<_> = known.lines().filter(|line| !now.lines().any(|is| is == *line)).collect();
+    assert!(edited.is_empty(), "edited or removed: {edited:#?}\nput it back, and write a new migration");
+    let new: Vec<_> = now.lines().filter(|line| !known.lines().any(|was| was == *line)).collect();
+    assert!(new.is_empty(), "new: add these lines to {SUMS}\n{}", new.join("\n"));
+}
