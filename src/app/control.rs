@@ -40,9 +40,9 @@ struct Refusal {
     hint: String,
 }
 
-impl Refusal {
-    fn new(code: &str, message: String, hint: String) -> Answer {
-        Answer::Error(Self { code: code.to_owned(), message, hint })
+impl Answer {
+    fn refusal(code: &str, message: String, hint: String) -> Self {
+        Self::Error(Refusal { code: code.to_owned(), message, hint })
     }
 }
 
@@ -94,7 +94,7 @@ impl Control {
             BufReader::new(reading.take(LINE_MAX)).read_until(b'\n', &mut line).await?;
             let answer = match serde_json::from_slice(&line) {
                 Ok(request) => self.answer(request, &op).await,
-                Err(_) => Refusal::new("invalid_request", "this is no request of this socket".into(), String::new()),
+                Err(_) => Answer::refusal("invalid_request", "this is no request of this socket".into(), String::new()),
             };
             let mut text = serde_json::to_vec(&answer)?;
             text.push(b'\n');
@@ -110,7 +110,7 @@ impl Control {
         let Request::SetupTokenNew {} = request;
         match setup_token::create(op, &self.dir).await {
             Ok(_) => Answer::Path(setup_token::path(&self.dir)),
-            Err(error) => Refusal::new(error.code(), error.to_string(), error.hint()),
+            Err(error) => Answer::refusal(error.code(), error.to_string(), error.hint()),
         }
     }
 }

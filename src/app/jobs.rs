@@ -26,7 +26,7 @@ const PURGED_AT_ONCE: u32 = 4;
 /// Commits of one run at most; what is left waits for the next one.
 const COMMITS_MAX: usize = 1_000;
 /// How long the answer to an `Idempotency-Key` is kept.
-const IDEMPOTENCY_LIFE: Duration = Duration::from_secs(24 * 3_600);
+const IDEMPOTENCY_LIFE: Duration = Duration::from_hours(24);
 
 /// All jobs of this appliance.
 pub(super) fn all(opened: &Opened) -> Vec<Arc<dyn Job>> {

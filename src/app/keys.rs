@@ -46,7 +46,7 @@ pub(super) fn fingerprints_of(settings: &Settings) -> Result<Fingerprints, AppEr
         let given = keys::root::load(&source(&settings.keys.source), known.passphrase.as_ref())?;
         let root_key = given.as_ref().map(|key| key.fingerprint().to_string());
         let opened = given.and_then(|root| Keyring::unlock(reader, root, suite(settings)).ok());
-        let instance = opened.as_ref().map(|keyring| keyring.instance());
+        let instance = opened.as_ref().map(Keyring::instance);
         Ok(Fingerprints {
             root_key_wanted: wanted.to_string(),
             root_key,

@@ -136,13 +136,12 @@ fn create_private(path: &Path) -> Result<(), AppError> {
 fn create(db: &Db, root: RootKey, suite: Suite, clock: &dyn Clock) -> Result<Keyring, AppError> {
     let now = clock.now();
     db.write_blocking(move |tx| {
-        let id = match setup::instance_id(tx)? {
-            Some(id) => id,
-            None => {
-                let id = Id::new(now);
-                setup::instance_create(tx, id, now)?;
-                id
-            }
+        let id = if let Some(id) = setup::instance_id(tx)? {
+            id
+        } else {
+            let id = Id::new(now);
+            setup::instance_create(tx, id, now)?;
+            id
         };
         Ok(Keyring::create(tx, root, id, suite, now)?)
     })

@@ -16,7 +16,7 @@ pub(super) fn path(dir: &Path) -> PathBuf {
 /// A token that works, in its file. The one from before is kept while it works: whoever copied it can go on.
 /// None, and no file, when the instance has its owner.
 pub(super) async fn ensure(op: &Op, dir: &Path) -> Result<Option<SecretString>, AppError> {
-    if op.core().db.read(|reader| setup::is_set_up(reader))? {
+    if op.core().db.read(setup::is_set_up)? {
         forget(dir);
         return Ok(None);
     }
@@ -37,7 +37,7 @@ pub(super) async fn create(op: &Op, dir: &Path) -> Result<SecretString, AppError
 
 /// Takes the file away once it is of no use.
 pub(super) fn forget_when_used(core: &Core, dir: &Path) -> Result<(), AppError> {
-    if core.db.read(|reader| setup::is_set_up(reader))? {
+    if core.db.read(setup::is_set_up)? {
         forget(dir);
     }
     Ok(())

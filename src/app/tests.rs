@@ -288,8 +288,8 @@ fn a_server_leaves_its_traces_while_it_runs_and_stops_in_order() {
     runtime.block_on(server).unwrap().unwrap();
     assert!(!dir.join("address").exists() && !dir.join("control.sock").exists());
     assert!(matches!(setup_token_new(&dir), Err(AppError::NotRunning(_))));
-    let signed = opened.core.db.read(|reader| ledger::checkpoint_newest(reader)).unwrap().expect("a last checkpoint");
-    assert_eq!(signed.0.size, opened.core.db.read(|reader| ledger::size(reader)).unwrap());
+    let signed = opened.core.db.read(ledger::checkpoint_newest).unwrap().expect("a last checkpoint");
+    assert_eq!(signed.0.size, opened.core.db.read(ledger::size).unwrap());
     opened.core.db.close();
     let log = std::fs::metadata(dir.join("holdfast.db-wal")).map_or(0, |log| log.len());
     assert_eq!(log, 0, "the write-ahead log is folded in");
@@ -414,7 +414,7 @@ fn offline_verification_tells_what_was_changed_and_what_was_rolled_back() {
     let opened = machine.open();
     set_up(&opened);
     wait(jobs::checkpoint(&opened.core)).unwrap();
-    let note = opened.core.db.read(|reader| ledger::checkpoint_newest(reader)).unwrap().unwrap().0;
+    let note = opened.core.db.read(ledger::checkpoint_newest).unwrap().unwrap().0;
     opened.core.db.close();
     drop(opened);
     let verify = |data: &Path| {
@@ -465,7 +465,7 @@ fn doctor_sees_a_clock_before_the_newest_event_and_data_that_is_not_there() {
     let opened = machine.open();
     set_up(&opened);
     drop(opened);
-    machine.clock.set(machine.clock.now().minus(Duration::from_secs(3_600)));
+    machine.clock.set(machine.clock.now().minus(Duration::from_hours(1)));
     let report = machine.doctor();
     let clock = check(&report, "clock");
     assert!(!report.ok && clock.fix.as_deref() == Some("timedatectl set-ntp true"), "{clock:?}");

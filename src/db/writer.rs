@@ -233,8 +233,10 @@ impl Loop {
         let mut batch = Vec::with_capacity(BATCH_MAX);
         loop {
             let mut closing = false;
-            // None: all senders are gone.
-            let Some(first) = waiting.blocking_recv() else { return };
+            let Some(first) = waiting.blocking_recv() else {
+                // All senders are gone.
+                return;
+            };
             let mut next = Some(first);
             while let Some(message) = next.take() {
                 match message {

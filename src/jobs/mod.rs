@@ -34,7 +34,7 @@ use crate::db::{DbError, Reader, WriteTx};
 use crate::types::{Id, Timestamp, kinds};
 
 /// The longest a run may take.
-pub const RUN_MAX: Duration = Duration::from_secs(600);
+pub const RUN_MAX: Duration = Duration::from_mins(10);
 /// Runs of a job that are remembered.
 pub const HISTORY_MAX: u32 = 100;
 

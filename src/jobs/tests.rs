@@ -12,7 +12,7 @@ use crate::db::Db;
 use crate::telemetry::Metrics;
 use crate::types::{Clock, Failure as _, ManualClock};
 
-const HOUR: Duration = Duration::from_secs(3_600);
+const HOUR: Duration = Duration::from_hours(1);
 
 /// What a counted job does when it runs.
 #[derive(Clone, Copy, PartialEq)]
@@ -151,11 +151,11 @@ async fn a_day_forward_is_one_run_that_counts_what_was_missed() {
 async fn an_hour_back_stops_nothing_for_an_hour() {
     let (world, job) = (World::new(), Counted::new("every 60s"));
     let mut runner = world.runner(&job).await;
-    world.clock.advance(Duration::from_secs(60));
+    world.clock.advance(Duration::from_mins(1));
     assert_eq!(tick(&mut runner).await, 1);
     world.clock.set(world.clock.now().minus(HOUR));
     assert_eq!(tick(&mut runner).await, 0);
-    world.clock.advance(Duration::from_secs(60));
+    world.clock.advance(Duration::from_mins(1));
     assert_eq!(tick(&mut runner).await, 1);
     assert_eq!((job.runs(), world.state().missed), (2, 0));
     let newest: Vec<_> = world.history().into_iter().map(|run| run.detail).collect();
@@ -170,14 +170,14 @@ async fn a_failed_run_is_recorded_and_tried_again_at_its_next_time() {
         [(Does::Fails, "not sent: the far end is away"), (Does::Panics, "it panicked; the log has the place")]
     {
         job.does(does);
-        world.clock.advance(Duration::from_secs(60));
+        world.clock.advance(Duration::from_mins(1));
         tick(&mut runner).await;
         let last = world.last();
         assert_eq!((last.outcome, last.detail.as_str()), (Some(RunOutcome::Failed), detail));
         assert_eq!(tick(&mut runner).await, 0, "not before its next time");
     }
     job.does(Does::Well);
-    world.clock.advance(Duration::from_secs(60));
+    world.clock.advance(Duration::from_mins(1));
     assert_eq!(tick(&mut runner).await, 1);
     assert_eq!((world.last().outcome, job.runs()), (Some(RunOutcome::Done), 3));
 }

@@ -58,12 +58,12 @@ fn append_any(tx: &mut WriteTx<'_>, event: Event) -> Result<EventRef, LedgerErro
     store::event_insert(&reader, seq, &event, &bytes, &leaf)?;
     let mut complete = Ok(());
     tail.head.frontier.append(leaf, |level, hash| {
-        if level % 8 == 0 && complete.is_ok() {
+        if level.is_multiple_of(8) && complete.is_ok() {
             complete = store::node_insert(&reader, level, seq >> level, hash);
         }
     });
     complete?;
-    if (seq + 1) % BLOCK == 0 {
+    if (seq + 1).is_multiple_of(BLOCK) {
         store::block_insert(&reader, seq / BLOCK, &(seq + 1 - BLOCK..seq + 1))?;
     }
     tail.broken = before;

@@ -48,15 +48,17 @@ pub(super) struct Heads {
     due: u64,
     pending: Vec<Pending>,
     agreed: u64,
-    /// Epoch and size of the newest head with a verified signature.
+    /// Epoch and size of the newest head with a verified signature that agrees.
     signed: (u64, u64),
+    /// A head with a verified signature was seen, agreeing or not.
+    any_signed: bool,
 }
 
 impl Heads {
     pub(super) fn new(trust: &Trust) -> Result<Self, LedgerError> {
         let mut outside =
             trust.checkpoints.iter().map(|note| Checkpoint::parse(note)).collect::<Result<Vec<_>, _>>()?;
-        outside.sort_by(|a, b| (b.size, b.epoch).cmp(&(a.size, a.epoch)));
+        outside.sort_by_key(|head| std::cmp::Reverse((head.size, head.epoch)));
         Ok(Self {
             key: trust.key,
             instance: trust.instance,
@@ -67,6 +69,7 @@ impl Heads {
             pending: Vec::new(),
             agreed: 0,
             signed: (0, 0),
+            any_signed: false,
         })
     }
 
@@ -149,6 +152,7 @@ impl Heads {
         }
         let Some(key) = &self.key else { return Some(false) };
         if head.is_signed_by(key) {
+            self.any_signed = true;
             return Some(true);
         }
         let words = format!("the checkpoint of size {} is not signed with the key given", head.size);
@@ -190,7 +194,7 @@ impl Heads {
                 report.problem(Some(restore.seq), "restore_mismatch", words);
             }
         }
-        if self.key.is_some() && report.size > 0 && self.signed.1 == 0 {
+        if self.key.is_some() && report.size > 0 && !self.any_signed {
             let words = "no checkpoint is signed with the key given: nothing proves that this log is the one it was";
             report.problem(Some(0), "checkpoint_missing", words);
         }

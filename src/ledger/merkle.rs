@@ -154,7 +154,7 @@ pub fn consistency_proof<N: Nodes>(nodes: &N, old: u64, new: u64) -> Result<Vec<
 
 /// The largest power of two smaller than `count`; `count` > 1.
 const fn split(count: u64) -> u64 {
-    1 << (63 - (count - 1).leading_zeros())
+    1 << (count - 1).ilog2()
 }
 
 /// The root of `count` leaves from `start`, which is where a subtree of the tree begins.

@@ -37,7 +37,9 @@ fn leaves(n: u64) -> Vec<Hash> {
 
 fn frontier(leaves: &[Hash]) -> Frontier {
     let mut frontier = Frontier::default();
-    leaves.iter().for_each(|leaf| frontier.append(*leaf, |_, _| ()));
+    for leaf in leaves {
+        frontier.append(*leaf, |_, _| ());
+    }
     frontier
 }
 
@@ -96,7 +98,9 @@ proptest! {
         for level in (0..10).rev().filter(|level| n >> level & 1 == 1) {
             tree.append_subtree(level, source.node(level, tree.size() >> level).unwrap(), |_, _| ());
         }
-        all.iter().skip(usize::try_from(n).unwrap()).for_each(|leaf| tree.append(*leaf, |_, _| ()));
+        for leaf in all.iter().skip(usize::try_from(n).unwrap()) {
+            tree.append(*leaf, |_, _| ());
+        }
         prop_assert_eq!(tree.root(), naive_root(&all));
     }
 

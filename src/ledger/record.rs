@@ -112,10 +112,10 @@ pub struct Named<'a> {
 }
 
 /// A record as it was read, borrowing from its bytes: ids and codes hold nothing
-/// that JSON escapes. `D` is what to make of the details.
+/// that JSON escapes. `D` is what to make of the details, `P` of the policies.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Record<'a, D> {
+pub(super) struct Record<'a, D, P> {
     pub(super) seq: u64,
     #[serde(borrow)]
     pub(super) id: Cow<'a, str>,
@@ -132,7 +132,7 @@ pub(super) struct Record<'a, D> {
     #[serde(borrow)]
     pub(super) target: Option<Named<'a>>,
     pub(super) request: Option<&'a str>,
-    pub(super) policies: Option<Vec<String>>,
+    pub(super) policies: Option<P>,
     pub(super) code: Option<&'a str>,
     pub(super) details: Option<D>,
     pub(super) personal: Option<&'a str>,
@@ -144,8 +144,10 @@ pub(super) fn json(record: &[u8]) -> Option<&[u8]> {
 }
 
 /// Reads a record; none when it has another version or form.
-pub(super) fn decode<'a, D: Deserialize<'a>>(record: &'a [u8]) -> Option<Record<'a, D>> {
-    json(record).and_then(|json| serde_json::from_slice(json).ok())
+pub(super) fn decode<'a, D: Deserialize<'a>, P: Deserialize<'a>>(record: &'a [u8]) -> Option<Record<'a, D, P>> {
+    // Checked as a whole, which is quicker than each text by itself.
+    let json = std::str::from_utf8(json(record)?).ok()?;
+    serde_json::from_str(json).ok()
 }
 
 /// The details of `instance.restored`.
@@ -209,7 +211,7 @@ fn named(named: Named<'_>) -> Named<'static> {
 impl EventView {
     /// The view of a record and its personal row (`None`: there is none or it was erased).
     pub(super) fn read(record: &[u8], personal: Option<&[u8]>) -> Option<Self> {
-        let r: Record<'_, serde_json::Map<String, serde_json::Value>> = decode(record)?;
+        let r: Record<'_, serde_json::Map<String, serde_json::Value>, Vec<String>> = decode(record)?;
         let personal_erased = r.personal.is_some() && personal.is_none();
         let owned = |text: Option<&str>| text.map(str::to_owned);
         Some(Self {

@@ -115,7 +115,7 @@ pub fn verify(reader: &Reader<'_>, trust: &Trust, progress: &mut dyn FnMut(u64, 
     };
     pass.heads.reach(reader, &mut pass.report, &pass.tree, 1)?;
     store::events_scan(reader, |stored| {
-        if pass.next % PROGRESS == 0 {
+        if pass.next.is_multiple_of(PROGRESS) {
             progress(pass.next, total);
         }
         pass.event(stored)
@@ -170,7 +170,7 @@ impl Pass<'_, '_> {
         }
         let mut complete = Vec::new();
         self.tree.append(leaf, |level, hash| {
-            if level % 8 == 0 {
+            if level.is_multiple_of(8) {
                 complete.push((level, *hash));
             }
         });
@@ -197,14 +197,14 @@ impl Pass<'_, '_> {
 
     fn record(&mut self, stored: &Stored<'_>, bytes: &[u8]) -> Result<(), LedgerError> {
         let seq = stored.seq;
-        let Some(read) = record::decode::<IgnoredAny>(bytes) else {
+        let Some(read) = record::decode::<IgnoredAny, IgnoredAny>(bytes) else {
             self.report.problem(Some(seq), "record_unreadable", format!("the record of event {seq} is unreadable"));
             return Ok(());
         };
         if read.action == RESTORED.as_str() {
             self.restored(seq, bytes);
         } else if read.action == ARCHIVED.as_str() {
-            let details = record::decode::<ArchivedDetails>(bytes).and_then(|read| read.details);
+            let details = record::decode::<ArchivedDetails, IgnoredAny>(bytes).and_then(|read| read.details);
             self.archived_before = self.archived_before.max(details.map_or(0, |details| details.before.min(seq)));
         }
         let id = record::event_id(Timestamp::from_micros(read.at), self.epoch(), seq);
@@ -220,7 +220,7 @@ impl Pass<'_, '_> {
     }
 
     fn restored(&mut self, seq: u64, bytes: &[u8]) {
-        let details = record::decode::<RestoredDetails>(bytes).and_then(|read| read.details);
+        let details = record::decode::<RestoredDetails, IgnoredAny>(bytes).and_then(|read| read.details);
         let root = details.as_ref().and_then(|details| {
             data_encoding::BASE64.decode(details.known_root.as_bytes()).ok().and_then(|root| root.try_into().ok())
         });
@@ -242,7 +242,7 @@ impl Pass<'_, '_> {
     fn personal(
         &mut self,
         seq: u64,
-        read: &Record<'_, IgnoredAny>,
+        read: &Record<'_, IgnoredAny, IgnoredAny>,
         row: Option<&PersonalRow<'_>>,
     ) -> Result<(), LedgerError> {
         let Some(commitment) = read.personal else {
@@ -351,7 +351,7 @@ impl Pass<'_, '_> {
 }
 
 /// The first column that differs from the record.
-fn different_column<D>(stored: &Stored<'_>, read: &Record<'_, D>) -> Option<&'static str> {
+fn different_column<D, P>(stored: &Stored<'_>, read: &Record<'_, D, P>) -> Option<&'static str> {
     let columns = &stored.columns;
     let same = [
         ("at", columns.at == read.at),

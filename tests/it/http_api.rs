@@ -175,6 +175,10 @@ fn a_file_is_imported_and_an_unclosed_quote_imports_nothing() {
     let content = "A=1\nB=\"two words\"\n";
     ada.post(&path, json!({ "format": "dotenv", "content": content })).expect(200);
     assert_eq!(ada.variables("shop/dev"), json!({ "A": "1", "B": "two words" }));
+    let fewer = json!({ "format": "dotenv", "content": "A=1\n", "replace": true, "dry_run": true });
+    assert_eq!(ada.post(&path, fewer).expect(200)["counts"]["delete"], 1);
+    let found = ada.get(&format!("{}/secrets?search=b", at("shop/dev"))).expect(200);
+    assert_eq!((found["items"].as_array().unwrap().len(), &found["items"][0]["name"]), (1, &json!("B")));
     let refused = ada.post(&path, json!({ "format": "dotenv", "content": "C=3\nD=\"open\n" }));
     assert!(refused.status >= 400 && refused.text().contains('2'), "{}", refused.text());
     assert_eq!(ada.variables("shop/dev").as_object().unwrap().len(), 2);

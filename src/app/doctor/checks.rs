@@ -1,5 +1,6 @@
 //! The single checks. Each says what it found and, where it is wrong, the command that puts it right.
 
+use std::cmp::Ordering;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 
@@ -19,7 +20,7 @@ const DISK_PROBLEM: u64 = 64 * MIB;
 /// Below this somebody should look.
 const DISK_WARNING: u64 = 1024 * MIB;
 /// How far the clock may lie before the newest event: two clocks of one network differ less.
-const CLOCK_SLACK: std::time::Duration = std::time::Duration::from_secs(60);
+const CLOCK_SLACK: std::time::Duration = std::time::Duration::from_mins(1);
 /// Lines of SQLite's own check that are shown.
 const LINES_MAX: u32 = 5;
 
@@ -36,7 +37,7 @@ pub(super) fn files(settings: &Settings, checks: &mut Vec<Check>) {
         return;
     };
     let mode = metadata.permissions().mode() & 0o7777;
-    checks.push(if mode & 0o077 == 0 {
+    checks.push(if mode.trailing_zeros() >= 6 {
         Check::ok("data_dir", format!("{} (mode {mode:04o})", dir.display()))
     } else {
         let detail = format!("others may enter {} (mode {mode:04o})", dir.display());
@@ -112,13 +113,15 @@ fn inside(reader: &Reader<'_>, settings: &Settings, now: Timestamp, checks: &mut
         (false, _) => Check::problem("database", lines.join("; "), restore_hint(&path)),
     });
     let (found, known) = (db::applied_version(reader)?, Db::schema_version());
-    checks.push(if found > known {
-        let detail = format!("version {found}, this binary knows up to {known}");
-        Check::problem("schema", detail, "start the newer holdfast, or restore a backup made by this one")
-    } else if found < known {
-        Check::warning("schema", format!("version {found} of {known}"), "holdfast serve  # brings it up to date")
-    } else {
-        Check::ok("schema", format!("version {found}"))
+    checks.push(match found.cmp(&known) {
+        Ordering::Greater => {
+            let detail = format!("version {found}, this binary knows up to {known}");
+            Check::problem("schema", detail, "start the newer holdfast, or restore a backup made by this one")
+        }
+        Ordering::Less => {
+            Check::warning("schema", format!("version {found} of {known}"), "holdfast serve  # brings it up to date")
+        }
+        Ordering::Equal => Check::ok("schema", format!("version {found}")),
     });
     if found > known || found < KEY_TABLES {
         return Ok(());

@@ -136,6 +136,8 @@ pub(crate) struct EventActor {
     /// Their id, or what stands for one.
     id: String,
     /// An e-mail address or a service account's name, as it is now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false, nullable = false)]
     name: Option<String>,
 }
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::http::schema::{EnvironmentId, GrantId, ProjectId};
+use crate::http::schema::{EnvironmentId, GrantId, ProjectId, ServiceAccountId, UserId};
 use crate::orgs::access::Place;
 use crate::orgs::grant::GrantView;
 use crate::policy::{BuiltinRole, PrincipalId};
@@ -86,14 +86,21 @@ impl From<Place> for PlaceAnswer {
     }
 }
 
-/// Somebody: a person or a service account.
+/// A person, by their names.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Holder {
-    /// `user` or `service_account`.
-    kind: &'static str,
+pub(crate) struct HolderUser {
     /// Their id.
-    id: String,
-    /// An e-mail address, or a service account's name.
+    id: UserId,
+    /// Their address.
+    email: String,
+}
+
+/// A service account, by its names.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct HolderAccount {
+    /// Its id.
+    id: ServiceAccountId,
+    /// Its name.
     name: String,
 }
 
@@ -102,8 +109,10 @@ pub(crate) struct Holder {
 pub(crate) struct GrantAnswer {
     /// Its id.
     id: GrantId,
-    /// To whom.
-    holder: Holder,
+    /// The person who has it; null when a service account does.
+    user: Option<HolderUser>,
+    /// The service account that has it; null when a person does.
+    service_account: Option<HolderAccount>,
     /// Which role.
     role: RoleForm,
     /// The project it is given on or in; null on the organization.
@@ -119,14 +128,15 @@ pub(crate) struct GrantAnswer {
 impl From<GrantView> for GrantAnswer {
     fn from(view: GrantView) -> Self {
         let grant = view.grant;
-        let kind = match grant.principal {
-            PrincipalId::User(_) => "user",
-            PrincipalId::ServiceAccount(_) => "service_account",
+        let (user, service_account) = match grant.principal {
+            PrincipalId::User(id) => (Some(HolderUser { id, email: view.holder }), None),
+            PrincipalId::ServiceAccount(id) => (None, Some(HolderAccount { id, name: view.holder })),
         };
         let place = PlaceAnswer::from(view.place);
         Self {
             id: grant.id,
-            holder: Holder { kind, id: grant.principal.to_string(), name: view.holder },
+            user,
+            service_account,
             role: grant.role.into(),
             project: place.project,
             environment: place.environment,

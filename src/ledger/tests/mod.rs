@@ -56,10 +56,10 @@ fn at(n: u64) -> Timestamp {
 
 /// The `n`th of a mixed lot of events.
 fn event(n: u64) -> Event {
-    let actor = if n % 4 == 0 { Actor::ServiceAccount(id(n % 3)) } else { Actor::User(id(n % 5)) };
+    let actor = if n.is_multiple_of(4) { Actor::ServiceAccount(id(n % 3)) } else { Actor::User(id(n % 5)) };
     let outcome =
         [Outcome::Allowed, Outcome::Allowed, Outcome::Denied, Outcome::Failed][usize::try_from(n % 4).unwrap()];
-    let mut event = Event::new(at(n), if n % 3 == 0 { WRITE } else { READ }, outcome, actor)
+    let mut event = Event::new(at(n), if n.is_multiple_of(3) { WRITE } else { READ }, outcome, actor)
         .credential(id(n % 7))
         .request(id(n))
         .target(Target::new("secret", id::<kinds::SecretRow>(n % 50)))
@@ -68,7 +68,7 @@ fn event(n: u64) -> Event {
     if n % 6 != 5 {
         event = event.organization(id(n % 2)).project(id(n % 3)).environment(id(n % 4));
     }
-    if n % 5 == 0 {
+    if n.is_multiple_of(5) {
         let text = Some("a \"reason\"".to_owned());
         event = event.personal(Personal { address: Some("192.0.2.7".into()), user_agent: None, text });
     }

@@ -36,7 +36,7 @@ pub(crate) const RULES: &[Rule] = &[
     },
     Rule {
         words: &["rustls", "tokio_rustls"],
-        only_in: &["http/", "app/", "main.rs"],
+        only_in: &["http/", "app/", "telemetry/", "cli/client.rs", "cli/client_tests.rs", "main.rs"],
         instead: "TLS is set up where listeners and the process start",
     },
     Rule { words: &["kube", "k8s_openapi"], only_in: &["cluster/"], instead: "speak to clusters through cluster/" },
@@ -48,7 +48,8 @@ pub(crate) const RULES: &[Rule] = &[
     },
     Rule {
         words: &["reqwest"],
-        only_in: &["cli/client.rs"],
+        // `Url` is what a base URL is parsed by, so that config and client cannot read one differently.
+        only_in: &["cli/client.rs", "cli/client/", "config/url.rs"],
         instead: "the CLI's client is the only one that calls out",
     },
     Rule {

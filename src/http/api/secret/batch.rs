@@ -78,6 +78,10 @@ pub(crate) struct ImportBody {
     /// The folder; `/` when none.
     #[schema(pattern = "^/")]
     path: Option<String>,
+    /// Delete the names of the folder that the file does not have.
+    #[serde(default)]
+    #[schema(required = false)]
+    replace: bool,
     /// Only tell what it would do.
     #[serde(default)]
     #[schema(required = false)]
@@ -215,6 +219,8 @@ pub(crate) async fn import(
     };
     let path = body.path.and_then(folder).unwrap_or_else(|| "/".into());
     let content = body.content.into_bytes();
-    let outcome = import::import(&op, Import { project, environment, path, format, content, dry_run }).await?;
+    let replace = body.replace;
+    let import = Import { project, environment, path, format, content, replace, dry_run };
+    let outcome = import::import(&op, import).await?;
     ok(&BatchAnswer::of(outcome, dry_run))
 }

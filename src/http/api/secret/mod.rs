@@ -45,6 +45,9 @@ pub(crate) struct SecretListQuery {
     #[serde(default)]
     #[param(required = false)]
     recursive: bool,
+    /// Only names that hold this, in any case. A page may be short and still name a next one.
+    #[param(min_length = 1, max_length = 255)]
+    search: Option<String>,
     /// How many items at most.
     #[param(minimum = 1, maximum = 500, default = 50)]
     limit: Option<u32>,
@@ -142,7 +145,11 @@ pub(crate) async fn list(
     Query(query): Query<SecretListQuery>,
 ) -> Answer {
     let (limit, cursor) = page_of(query.limit, query.cursor.as_deref())?;
-    let page = secret::secret_list(&op, &project, &environment, &query.path, query.recursive, limit, cursor).await?;
+    let mut page =
+        secret::secret_list(&op, &project, &environment, &query.path, query.recursive, limit, cursor).await?;
+    if let Some(words) = query.search.map(|s| s.to_lowercase()) {
+        page.items.retain(|s| s.name.as_str().to_lowercase().contains(&words));
+    }
     ok(&List::of(page, SecretAnswer::of))
 }
 
