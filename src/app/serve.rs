@@ -145,6 +145,8 @@ pub(super) async fn run(
         settings: Arc::clone(&opened.settings),
         metrics: Arc::clone(&metrics),
     };
+    // Before the listener is announced: who waits for that may ask here at once.
+    let control = listen_control(&dir);
     let door = http(parts)?;
     let address = Address::write(&dir, door.address, opened.settings.tls.is_some())?;
     if let Some(token) = token {
@@ -154,7 +156,7 @@ pub(super) async fn run(
     }
     tracing::info!(address = %address.url, pid = std::process::id(), version = telemetry::VERSION, "listening");
     let (stopping, stopped) = watch::channel(false);
-    let control = tokio::spawn(serve_control(dir, op_maker(&opened, Who::Local), stopped.clone()));
+    let control = tokio::spawn(serve_control(control, op_maker(&opened, Who::Local), stopped.clone()));
     let runner = tokio::spawn(run_jobs(Arc::clone(&opened), metrics, stopped));
 
     stop.asked().await;
@@ -235,15 +237,17 @@ impl Drop for Address {
     }
 }
 
-async fn serve_control(dir: PathBuf, op: impl Fn() -> Op, mut stopped: watch::Receiver<bool>) {
-    let control = match Control::listen(&dir) {
-        Ok(control) => control,
+fn listen_control(dir: &Path) -> Option<Control> {
+    let listening = Control::listen(dir);
+    if let Err(error) = &listening {
         // The name of a socket has 107 bytes at most; the server itself needs none.
-        Err(error) => {
-            tracing::warn!(%error, "no control socket: `holdfast setup-token --new` will not work; use a shorter path");
-            return;
-        }
-    };
+        tracing::warn!(%error, "no control socket: `holdfast setup-token --new` will not work; use a shorter path");
+    }
+    listening.ok()
+}
+
+async fn serve_control(control: Option<Control>, op: impl Fn() -> Op, mut stopped: watch::Receiver<bool>) {
+    let Some(control) = control else { return };
     tokio::select! {
         () = control.serve(op) => {}
         _ = stopped.wait_for(|stop| *stop) => {}

@@ -182,7 +182,7 @@ impl Problem {
         if hidden > 0 {
             error.0.details.push(format!("and {hidden} more"));
         }
-        error.0.hint = self.hint.or_else(|| hint_of_code(self.code.as_deref()));
+        error.0.hint = self.hint.filter(|hint| !hint.is_empty()).or_else(|| hint_of_code(self.code.as_deref()));
         error.0.code = self.code;
         error.0.request_id = self.request_id;
         error

@@ -12,6 +12,7 @@ mod http_people;
 mod main_job;
 mod migrations;
 mod openapi;
+mod operating;
 mod policy_matrix;
 mod shell_export;
 mod support;

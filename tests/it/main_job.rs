@@ -109,8 +109,8 @@ fn run_is_the_program_its_exit_code_and_its_signals_are_its_own() {
     }
 }
 
-/// Says that it waits, and ends with 42 when it is asked to stop. `wait` is interrupted by a signal, `sleep` is not.
-const TRAP: &str = "trap 'echo caught; kill $!; exit 42' TERM; tail -f /dev/null & echo ready; wait";
+/// Says that it waits for a line nobody writes, and ends with 42 when it is asked to stop.
+const TRAP: &str = "trap 'echo caught; exit 42' TERM; echo ready; read line; echo went on";
 
 fn sh(ada: &Shell) -> std::process::Command {
     let mut command = ada.program(Path::new("sh"));
@@ -121,7 +121,8 @@ fn sh(ada: &Shell) -> std::process::Command {
 /// Sends SIGTERM once the program has said `ready`; answers its exit code and all it said.
 fn interrupted(mut command: std::process::Command) -> (Option<i32>, String) {
     use std::io::{BufRead as _, Read as _};
-    let mut child = command.stdout(std::process::Stdio::piped()).spawn().expect("the program is there");
+    let piped = std::process::Stdio::piped;
+    let mut child = command.stdin(piped()).stdout(piped()).spawn().expect("the program is there");
     let mut output = std::io::BufReader::new(child.stdout.take().expect("piped"));
     let mut said = String::new();
     output.read_line(&mut said).expect("text");
@@ -134,7 +135,7 @@ fn interrupted(mut command: std::process::Command) -> (Option<i32>, String) {
 #[test]
 fn a_program_gets_the_variables_and_not_the_right_to_fetch_others() {
     let (_server, ada) = bound();
-    let token = ada.run("tokens create laptop --json").json()["token"].as_str().expect("shown once").to_owned();
+    let token = ada.run("tokens create --name laptop --json").json()["token"].as_str().expect("shown once").to_owned();
     let run = |arguments: &[&str]| {
         let mut command = ada.command(["run"]);
         command.args(arguments).args(["--", "sh", "-c", "echo \"$API_KEY,$DB_HOST,${HOLDFAST_TOKEN-none}\""]);
@@ -162,12 +163,12 @@ fn what_is_typed_wrongly_says_what_and_ends_with_its_own_code() {
     assert_eq!(ada.run("projects create").status.code(), Some(2));
     assert_eq!(ada.run("no-such-command").status.code(), Some(2));
     let typed = ada.run("secrets set API_KEY typed-as-an-argument");
-    typed.refused(2, "stdin");
+    typed.refused(2, "never taken as an argument");
     assert!(!typed.stderr.contains("typed-as-an-argument"), "{}", typed.stderr);
     Shell::offline().run("setup --url http://127.0.0.1:9/x?y").expect(2);
     // 3: not there.
     ada.run("secrets get NOPE").refused(3, "NOPE");
-    ada.run("secrets list --project nope").refused(3, "nope");
+    ada.run("secrets list --project nope --environment staging").refused(3, "nope");
     ada.run("setup --environment nope").refused(3, "nope");
     // 4: not logged in, or not allowed.
     let mut stranger = ada.command(["whoami"]);
@@ -198,7 +199,7 @@ fn an_init_that_is_typed_wrongly_can_be_typed_again() {
     let early = ada.command(["projects", "list"]);
     let mut early = early;
     early.env("HOLDFAST_TOKEN", "hf_pat_early");
-    finish(early, b"").refused(1, "set up");
+    finish(early, b"").refused(1, "no owner yet");
     ada.file("pw.txt", "four words of a test\n");
     ada.file("short.txt", "short\n");
     ada.file("no-token", "hf_set_guessed\n");
@@ -210,7 +211,7 @@ fn an_init_that_is_typed_wrongly_can_be_typed_again() {
     };
     init("no-token", "pw.txt", "acme").expect(4);
     init(&real, "short.txt", "acme").refused(1, "characters");
-    init(&real, "pw.txt", "Not-A-Slug").refused(1, "organization");
+    init(&real, "pw.txt", "Not-A-Slug").refused(1, "slug");
     let done = init(&real, "pw.txt", "acme");
     done.expect(0);
     assert!(done.json()["token"].as_str().is_some_and(|token| token.starts_with("hf_")), "shown once");

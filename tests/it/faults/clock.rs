@@ -1,10 +1,12 @@
 //! A clock that is set: back an hour, forward a day. Order is the ledger's sequence, never the time.
 
 use super::in_process;
-use crate::support::api::{Api, secret};
+use crate::support::api::{Api, refused, secret};
 use crate::support::app::{START, TestApp};
+use holdfast::ledger;
 use holdfast::types::Clock as _;
 use serde_json::{Value, json};
+use std::sync::Arc;
 use std::time::Duration;
 
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -24,7 +26,10 @@ fn events(owner: &Api) -> Vec<Value> {
     items
 }
 
-fn verifies(owner: &Api) {
+fn verifies(app: &TestApp, owner: &Api) {
+    let (signer, now) = (Arc::clone(app.core.keyring.instance().ledger_signer()), app.clock.now());
+    let signed = app.core.db.write_blocking(move |tx| ledger::checkpoint_make(tx, &*signer, now));
+    signed.unwrap_or_else(|error| panic!("{error}"));
     let report = owner.post("/audit/verify", json!({})).expect(200);
     assert_eq!((&report["ok"], &report["problems"]), (&json!(true), &json!([])), "{report}");
 }
@@ -51,7 +56,7 @@ fn a_clock_set_back_an_hour_changes_no_order_and_loses_nothing() {
     assert!(numbers.windows(2).all(|pair| pair[0] + 1 == pair[1]), "{numbers:?}");
     let times: Vec<_> = events.iter().map(|e| e["at"].as_str().expect("a time")).collect();
     assert!(times.windows(2).any(|pair| pair[0] > pair[1]), "the record says what the clock said: {times:?}");
-    verifies(&owner);
+    verifies(&app, &owner);
     // A search by time finds an event at its own time, wherever it lies in the log.
     let from = before.minus(HOUR);
     let path =
@@ -72,6 +77,9 @@ fn a_clock_set_forward_a_day_ends_what_is_over_and_nothing_else() {
     let key = [("idempotency-key", "once a day")];
     let path = secret("shop/staging", "ONCE");
     owner.send_with("PUT", &path, &key, &json!({ "value": "first" })).expect(201);
+    owner.environment("shop/production", json!({}));
+    owner.set("shop/production", "GUARDED", "for fresh eyes");
+    assert_eq!(owner.value("shop/production", "GUARDED"), "for fresh eyes");
 
     app.clock.advance(DAY + HOUR);
     assert_eq!(short.get("/whoami").status, 401);
@@ -82,13 +90,12 @@ fn a_clock_set_forward_a_day_ends_what_is_over_and_nothing_else() {
     owner.send("POST", &format!("{}/undelete", secret("shop/staging", "GONE")), None).expect(200);
     assert_eq!(owner.value("shop/staging", "GONE"), "deleted in time");
     // The owner's set-up token counted as a fresh sign-in for 24 hours; they are over.
-    let kit = owner.send("POST", "/instance/recovery-kit", None);
-    assert_eq!((kit.status, kit.json()["code"].as_str()), (403, Some("step_up_required")), "{}", kit.text());
-    verifies(&owner);
+    refused(&owner.reveal("shop/production", "GUARDED"), 403, "step_up_required");
+    verifies(&app, &owner);
     // And back again: what expired under the wrong clock was not destroyed by it.
     app.clock.set(START);
     short.get("/whoami").expect(200);
-    verifies(&owner);
+    verifies(&app, &owner);
 }
 
 #[test]
