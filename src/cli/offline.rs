@@ -79,8 +79,7 @@ pub struct VerifyOptions {
 /// It cannot start; one line says why.
 pub fn serve(options: ServeOptions) -> anyhow::Result<ExitCode> {
     let ServeOptions { data_dir, listen, public_url, config, insecure_listen, root_key_file } = options;
-    let overrides =
-        Overrides { listen, public_url, insecure_listen, data_dir, root_key_file, ..Overrides::default() };
+    let overrides = Overrides { listen, public_url, insecure_listen, data_dir, root_key_file, ..Overrides::default() };
     let is_tty = std::io::stdout().is_terminal();
     let output = telemetry::Output { is_tty, color: is_tty };
     // The log may be elsewhere, or not open yet: what a person sees is one line, the fix in it.

@@ -56,7 +56,10 @@ fn the_main_job_of_the_readme() {
 
     let plan = ada.run("import .env --project shop --environment staging --dry-run --json").json();
     assert_eq!((&plan["dry_run"], &plan["counts"]["add"]), (&true.into(), &5.into()), "{plan}");
-    assert_eq!(ada.run("secrets list --project shop --environment staging --json").json()["items"], serde_json::json!([]));
+    assert_eq!(
+        ada.run("secrets list --project shop --environment staging --json").json()["items"],
+        serde_json::json!([])
+    );
     ada.run("import .env --project shop --environment staging").expect(0);
     ada.feed("secrets set API_KEY --project shop --environment feat-checkout", b"s3cret").expect(0);
     ada.feed("secrets set DB_HOST --project shop --environment feat-checkout", b"db.feat.example\n").expect(0);
@@ -71,7 +74,8 @@ fn the_main_job_of_the_readme() {
         "s3cret|db.feat.example|postgres://shop@db.feat.example/orders|hello ${NOBODY}|two\nlines|"
     );
     let list = ada.run("secrets list --json").json();
-    let origins: Vec<_> = list["items"].as_array().expect("a list").iter().map(|item| &item["origin"]["kind"]).collect();
+    let origins: Vec<_> =
+        list["items"].as_array().expect("a list").iter().map(|item| &item["origin"]["kind"]).collect();
     assert_eq!(origins, ["overrides", "inherited", "overrides", "inherited", "inherited"], "{list}");
 
     let exported = ada.run("export --format dotenv").expect(0).to_owned();
@@ -100,10 +104,7 @@ fn run_is_the_program_its_exit_code_and_its_signals_are_its_own() {
     let output = child.wait_with_output().expect("the process is ours");
     assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), id);
     // A signal from outside meets the program as it would without us.
-    for (command, trapped) in [
-        (ada.command(["run", "--", "sh", "-c", TRAP]), "with"),
-        (sh(&ada), "without"),
-    ] {
+    for (command, trapped) in [(ada.command(["run", "--", "sh", "-c", TRAP]), "with"), (sh(&ada), "without")] {
         assert_eq!(interrupted(command), (Some(42), "ready\ncaught\n".to_owned()), "{trapped} holdfast");
     }
 }

@@ -198,9 +198,8 @@ fn data_of_every_version_survives_to_the_newest() {
             .query_row("SELECT max(version) FROM refinery_schema_history", [], |row| row.get(0))
             .expect("the history");
         assert_eq!(found, Db::schema_version());
-        let broken: u32 = sql
-            .query_row("SELECT count(*) FROM pragma_foreign_key_check", [], |row| row.get(0))
-            .expect("a count");
+        let broken: u32 =
+            sql.query_row("SELECT count(*) FROM pragma_foreign_key_check", [], |row| row.get(0)).expect("a count");
         assert_eq!(broken, 0, "rows that refer to nothing, from version {version}");
     }
 }

@@ -54,7 +54,8 @@ fn a_clock_set_back_an_hour_changes_no_order_and_loses_nothing() {
     verifies(&owner);
     // A search by time finds an event at its own time, wherever it lies in the log.
     let from = before.minus(HOUR);
-    let path = format!("/audit/events?action=secret.write&from={from}&to={}&limit=500", from.plus(Duration::from_secs(1)));
+    let path =
+        format!("/audit/events?action=secret.write&from={from}&to={}&limit=500", from.plus(Duration::from_secs(1)));
     assert_eq!(owner.get(&path).expect(200)["items"].as_array().map(Vec::len), Some(31));
 }
 

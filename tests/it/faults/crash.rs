@@ -244,8 +244,7 @@ fn a_server_killed_with_a_long_write_ahead_log_is_ready_again_with_all_of_it() {
     let mut count = 0;
     while length() < LONG {
         assert!(count < 4_000, "{} MiB after {count} secrets", length() >> 20);
-        let items: Vec<_> =
-            (count..count + 400).map(|n| json!({ "name": format!("N_{n}"), "value": value })).collect();
+        let items: Vec<_> = (count..count + 400).map(|n| json!({ "name": format!("N_{n}"), "value": value })).collect();
         owner.post(&format!("{}/secrets/batch", environment(STAGING)), json!({ "items": items })).expect(200);
         count += 400;
     }

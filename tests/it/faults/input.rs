@@ -28,8 +28,29 @@ fn empty(owner: &Api) {
 fn path_tricks_in_folders_reach_nothing() {
     let (_server, owner) = shop();
     let tricks = [
-        "..", "/..", "/a/..", "/a/../b", "/./a", "//", "//a", "/a//b", "/a/", "a", "/.hidden", "\\a", "/a\\b", "/a b",
-        "/a\u{2215}b", "/\u{ff0e}\u{ff0e}", "/a\n", "/a:b", "/${A}", "/%2e%2e", "/a%2fb", "/\u{430}pi", "/-a",
+        "..",
+        "/..",
+        "/a/..",
+        "/a/../b",
+        "/./a",
+        "//",
+        "//a",
+        "/a//b",
+        "/a/",
+        "a",
+        "/.hidden",
+        "\\a",
+        "/a\\b",
+        "/a b",
+        "/a\u{2215}b",
+        "/\u{ff0e}\u{ff0e}",
+        "/a\n",
+        "/a:b",
+        "/${A}",
+        "/%2e%2e",
+        "/a%2fb",
+        "/\u{430}pi",
+        "/-a",
     ];
     for trick in tricks {
         let escaped = percent(trick);
@@ -39,7 +60,11 @@ fn path_tricks_in_folders_reach_nothing() {
             refused(&answer, 400, "invalid_value");
         }
         refused(&owner.get(&format!("{}/variables?path={escaped}", environment(STAGING))), 400, "invalid_value");
-        refused(&owner.post(&format!("{}/folders", environment(STAGING)), json!({ "path": trick })), 400, "invalid_value");
+        refused(
+            &owner.post(&format!("{}/folders", environment(STAGING)), json!({ "path": trick })),
+            400,
+            "invalid_value",
+        );
         refused(&batch(&owner, json!([{ "name": "A", "path": trick, "value": "x" }])), 400, "invalid_value");
     }
     empty(&owner);
@@ -114,7 +139,8 @@ fn a_value_of_64_kib_is_kept_and_one_byte_more_is_not() {
 #[test]
 fn a_batch_of_10_001_is_refused_whole_and_one_of_10_000_is_not() {
     let (_server, owner) = shop();
-    let items = |count: usize| json!((0..count).map(|n| json!({ "name": format!("N_{n}"), "value": "v" })).collect::<Vec<_>>());
+    let items =
+        |count: usize| json!((0..count).map(|n| json!({ "name": format!("N_{n}"), "value": "v" })).collect::<Vec<_>>());
     refused(&batch(&owner, items(10_001)), 413, "batch_too_large");
     empty(&owner);
     let answer = batch(&owner, items(10_000)).expect(200);

@@ -36,7 +36,8 @@ fn one_line(refusal: &Refusal, words: &[&str]) {
 
 /// The fingerprint the database wants.
 fn wanted(dir: &Path) -> String {
-    let report = Shell::offline().call(["keys", "fingerprint", "--json", "--data-dir", &dir.display().to_string()], b"");
+    let report =
+        Shell::offline().call(["keys", "fingerprint", "--json", "--data-dir", &dir.display().to_string()], b"");
     let report = report.json();
     report["root_key_wanted"].as_str().unwrap_or_else(|| panic!("{report}")).to_owned()
 }

@@ -74,11 +74,21 @@ fn a_changed_ciphertext_does_not_open() {
 fn a_ciphertext_moved_to_another_row_does_not_open() {
     let (server, owner) = begin(json!({}));
     let from = |select: &str| format!("UPDATE secret_versions SET ciphertext = ({select}) WHERE {NEWEST}");
-    change(server.data(), &from("SELECT ciphertext FROM secret_versions WHERE version = 1 AND secret_id =
-        (SELECT id FROM secrets WHERE name = 'NAME')"));
+    change(
+        server.data(),
+        &from(
+            "SELECT ciphertext FROM secret_versions WHERE version = 1 AND secret_id =
+        (SELECT id FROM secrets WHERE name = 'NAME')",
+        ),
+    );
     found_out(&owner, STAGING, "NAME", "an older version's in the newer one's place");
-    change(server.data(), &from("SELECT ciphertext FROM secret_versions WHERE secret_id =
-        (SELECT id FROM secrets WHERE name = 'OTHER')"));
+    change(
+        server.data(),
+        &from(
+            "SELECT ciphertext FROM secret_versions WHERE secret_id =
+        (SELECT id FROM secrets WHERE name = 'OTHER')",
+        ),
+    );
     found_out(&owner, STAGING, "NAME", "another environment's");
 }
 
@@ -103,11 +113,17 @@ fn a_value_moved_to_another_name_folder_or_environment_does_not_open() {
     found_out(&owner, STAGING, "RENAMED", "a rename by hand");
     change(server.data(), "UPDATE secrets SET name = 'NAME' WHERE name = 'RENAMED'");
     assert_eq!(owner.value(STAGING, "NAME"), VALUE);
-    change(server.data(), "UPDATE secrets SET environment_id = (SELECT id FROM environments WHERE slug = 'other')
-        WHERE name = 'NAME'");
+    change(
+        server.data(),
+        "UPDATE secrets SET environment_id = (SELECT id FROM environments WHERE slug = 'other')
+        WHERE name = 'NAME'",
+    );
     found_out(&owner, "shop/other", "NAME", "a move by hand into an environment somebody else may read");
-    change(server.data(), "UPDATE secrets SET environment_id = (SELECT id FROM environments WHERE slug = 'staging'),
-        path = '/api' WHERE name = 'NAME'");
+    change(
+        server.data(),
+        "UPDATE secrets SET environment_id = (SELECT id FROM environments WHERE slug = 'staging'),
+        path = '/api' WHERE name = 'NAME'",
+    );
     let answer = owner.get(&format!("{}?reveal=true&path=/api", secret(STAGING, "NAME")));
     assert!(answer.status == 500 && !answer.text().contains(VALUE), "{}", answer.text());
 }
@@ -177,12 +193,24 @@ fn whatever_is_changed_in_the_ledger_is_found() {
         ("actor", "UPDATE ledger_events SET actor = 'system' WHERE seq = 9", "column_changed"),
         ("outcome", "UPDATE ledger_events SET outcome = 1 - outcome WHERE seq = 9", "column_changed"),
         ("time", "UPDATE ledger_events SET at = at + 1 WHERE seq = 9", "column_changed"),
-        ("record", "UPDATE ledger_events SET record = (SELECT record FROM ledger_events WHERE seq = 8) WHERE seq = 9", "record_changed"),
+        (
+            "record",
+            "UPDATE ledger_events SET record = (SELECT record FROM ledger_events WHERE seq = 8) WHERE seq = 9",
+            "record_changed",
+        ),
         ("hash", "UPDATE ledger_events SET leaf_hash = zeroblob(32) WHERE seq = 9", "record_changed"),
         ("body", "UPDATE ledger_events SET record = NULL WHERE seq = 9", "record_missing"),
         ("middle", "DELETE FROM ledger_events WHERE seq = 9", "events_missing"),
-        ("personal", "UPDATE ledger_personal SET content = X'00' WHERE seq = (SELECT min(seq) FROM ledger_personal)", "personal_changed"),
-        ("forgotten", "DELETE FROM ledger_personal WHERE seq = (SELECT min(seq) FROM ledger_personal)", "personal_missing"),
+        (
+            "personal",
+            "UPDATE ledger_personal SET content = X'00' WHERE seq = (SELECT min(seq) FROM ledger_personal)",
+            "personal_changed",
+        ),
+        (
+            "forgotten",
+            "DELETE FROM ledger_personal WHERE seq = (SELECT min(seq) FROM ledger_personal)",
+            "personal_missing",
+        ),
         ("signature", "UPDATE ledger_checkpoints SET note = replace(note, 'holdfast/', 'holdfest/')", ""),
     ] {
         let copied = scratch.path().join(name);

@@ -121,8 +121,11 @@ fn a_reference_asks_for_the_right_to_use_what_it_points_at() {
         let answer = writer.put("shop/staging", "STOLEN", json!({ "value": "${secretive.HIDDEN}" }));
         assert!(matches!(answer.status, 403 | 422), "{}", answer.text());
         let unknown = writer.put("shop/staging", "STOLEN", json!({ "value": "${nowhere.HIDDEN}" }));
-        assert_eq!((answer.status, &answer.json()["code"]), (unknown.status, &unknown.json()["code"]),
-            "whether it exists must not show");
+        assert_eq!(
+            (answer.status, &answer.json()["code"]),
+            (unknown.status, &unknown.json()["code"]),
+            "whether it exists must not show"
+        );
         let content = "STOLEN=\"${secretive.HIDDEN}\"\n";
         let import = json!({ "format": "dotenv", "content": content });
         let answer = writer.post("/projects/shop/environments/staging/import", import);
@@ -191,7 +194,8 @@ fn history_rollback_and_a_looser_rewrite_do_not_open_a_restricted_value() {
     assert_eq!(owner.value("shop/staging", "SEALED"), "another");
     let old = owner.get(&format!("{}?reveal=true&version=1", secret("shop/staging", "SEALED")));
     refused(&old, 403, "secret_restricted");
-    let rolled = owner.post(&format!("{}/rollback", secret("shop/staging", "SEALED")), json!({ "version": 1 })).expect(200);
+    let rolled =
+        owner.post(&format!("{}/rollback", secret("shop/staging", "SEALED")), json!({ "version": 1 })).expect(200);
     assert_eq!((&rolled["version"], &rolled["visibility"]), (&json!(3), &json!("restricted")), "{rolled}");
     refused(&owner.reveal("shop/staging", "SEALED"), 403, "secret_restricted");
     // A write that says nothing of visibility keeps it.

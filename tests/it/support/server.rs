@@ -114,7 +114,8 @@ impl Server {
         if address.exists() {
             fs::remove_file(&address).expect("the data directory is ours");
         }
-        let mut child = serve(command, data, Some(ANY_PORT), variables).spawn().expect("the binary was built for this test");
+        let mut child =
+            serve(command, data, Some(ANY_PORT), variables).spawn().expect("the binary was built for this test");
         let log = Arc::new(Log::default());
         let (sender, events) = mpsc::channel();
         read_lines(child.stdout.take().expect("piped"), Arc::clone(&log), Some(sender));
@@ -239,9 +240,7 @@ impl Drop for Server {
 fn serve(mut command: Command, data: &Path, listen: Option<&str>, variables: &[(&str, &str)]) -> Command {
     command.args(["serve", "--data-dir"]).arg(data);
     command.args(listen.into_iter().flat_map(|listen| ["--listen", listen]));
-    command
-        .env_clear()
-        .envs(["PATH", "HOME", "TMPDIR"].into_iter().filter_map(|name| Some((name, variable(name)?))));
+    command.env_clear().envs(["PATH", "HOME", "TMPDIR"].into_iter().filter_map(|name| Some((name, variable(name)?))));
     command.env("HOLDFAST_RATE_LIMITS_ENABLED", "false").envs(variables.iter().copied());
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
