@@ -1,12 +1,13 @@
-//! What can go wrong when the ledger is looked into.
+//! What can go wrong when the ledger is looked into, or the appliance is managed.
 
 use crate::db::DbError;
+use crate::jobs::JobError;
 use crate::ledger::LedgerError;
 use crate::op::OpError;
 use crate::orgs::OrgError;
 use crate::types::{Class, Failure, ParseError, Problem};
 
-/// A failure of looking into the ledger.
+/// A failure of looking into the ledger, or of managing the appliance.
 #[derive(Debug, thiserror::Error)]
 pub enum GovernanceError {
     /// There is no such event, or not in this organization.
@@ -18,6 +19,9 @@ pub enum GovernanceError {
     /// The ledger itself failed.
     #[error(transparent)]
     Ledger(LedgerError),
+    /// The jobs' table failed, or there is no such job.
+    #[error(transparent)]
+    Job(JobError),
     /// A text is not what it should be.
     #[error(transparent)]
     Parse(#[from] ParseError),
@@ -38,6 +42,15 @@ impl From<DbError> for GovernanceError {
     }
 }
 
+impl From<JobError> for GovernanceError {
+    fn from(error: JobError) -> Self {
+        match error {
+            JobError::Db(error) => error.into(),
+            other => Self::Job(other),
+        }
+    }
+}
+
 impl From<LedgerError> for GovernanceError {
     fn from(error: LedgerError) -> Self {
         match error {
@@ -55,6 +68,7 @@ impl Failure for GovernanceError {
             Self::EventNotFound(_) => Class::NotFound,
             Self::Busy => Class::Unavailable,
             Self::Ledger(_) => Class::Internal,
+            Self::Job(e) => e.class(),
             Self::Parse(e) => e.class(),
             Self::Org(e) => e.class(),
         }
@@ -65,6 +79,7 @@ impl Failure for GovernanceError {
             Self::EventNotFound(_) => "event_not_found",
             Self::Busy => "verification_busy",
             Self::Ledger(e) => e.code(),
+            Self::Job(e) => e.code(),
             Self::Parse(e) => e.code(),
             Self::Org(e) => e.code(),
         }
@@ -75,6 +90,7 @@ impl Failure for GovernanceError {
             Self::EventNotFound(_) => "list the events with: holdfast audit list".into(),
             Self::Busy => "try again when that run is over".into(),
             Self::Ledger(e) => e.hint().to_owned(),
+            Self::Job(e) => e.hint(),
             Self::Parse(e) => e.hint(),
             Self::Org(e) => e.hint(),
         }

@@ -1,14 +1,17 @@
-//! Looking into the ledger: who may, and what of it.
+//! Looking into the ledger, and what instance operators do: who may, and what of it.
 //!
 //! Invariants, and what each one stops:
 //! - Everybody sees the events of their own organization only; another's event answers like an unknown one.
 //! - Looking is asked like any other act, and a refusal is recorded; an export that begins is recorded too.
 //! - Verification recomputes the whole log, one run at a time and never in a thread that answers others.
+//! - A recovery kit is made only by an operator who signed in recently: a stolen token is not enough to take the data.
 //!
 //! It deliberately changes nothing in the ledger: erasing and archiving have operations of their own there.
 
 mod audit;
 mod error;
+mod jobs;
+mod recovery;
 
 pub use audit::{AuditQuery, ExportChunk};
 pub use audit::{
@@ -16,3 +19,5 @@ pub use audit::{
     secret_accesses,
 };
 pub use error::GovernanceError;
+pub use jobs::{job_history, job_list, job_run};
+pub use recovery::recovery_kit_create;

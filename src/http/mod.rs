@@ -17,6 +17,7 @@
 mod api;
 mod error;
 mod extract;
+mod help;
 mod idempotency;
 mod middleware;
 mod openapi;
@@ -35,7 +36,7 @@ use actix_web::web::ServiceConfig;
 use actix_web::guard;
 use api::secret::{batch, history};
 use api::{
-    audit, deletion, environment, folder, grant, health, instance, member, organization, policy, project, secret,
+    audit, deletion, environment, folder, grant, health, instance, job, member, organization, policy, project, secret,
     service_account, session, setup, token, variables, whoami,
 };
 use routes::{at, not_found, under};
@@ -49,8 +50,10 @@ fn routes(app: &mut ServiceConfig) {
         tree(v1);
         people(v1);
         ledger(v1);
+        appliance(v1);
     }));
     app.service(at("/readyz").get(health::readyz).done());
+    app.configure(help::help_routes);
     app.default_service(not_found());
 }
 
@@ -169,5 +172,13 @@ fn ledger(v1: &mut ServiceConfig) {
     v1.service(at("/audit/export").get(audit::export).done());
     v1.service(at("/audit/checkpoint").get(audit::checkpoint).done());
     v1.service(at("/audit/verify").post(audit::verify).done());
+}
+
+/// The appliance itself.
+fn appliance(v1: &mut ServiceConfig) {
     v1.service(at("/instance").get(instance::get).done());
+    v1.service(at("/instance/recovery-kit").post(instance::recovery_kit).done());
+    v1.service(at("/jobs").get(job::list).done());
+    v1.service(at("/jobs/{job}/history").get(job::history).done());
+    v1.service(at("/jobs/{job}/run").post(job::run).done());
 }

@@ -11,7 +11,7 @@ use utoipa::OpenApi;
 
 use super::api::secret::{batch, history};
 use super::api::{
-    audit, deletion, environment, folder, grant, health, instance, member, organization, policy, project, secret,
+    audit, deletion, environment, folder, grant, health, instance, job, member, organization, policy, project, secret,
     service_account, session, setup, token, variables, whoami,
 };
 use super::error::{PROBLEM_JSON, ProblemBody};
@@ -31,6 +31,10 @@ const CONDITIONAL: &[&str] = &["project_update", "environment_update", "secret_p
         setup::setup,
         whoami::whoami,
         instance::get,
+        instance::recovery_kit,
+        job::list,
+        job::history,
+        job::run,
         session::create,
         session::delete,
         token::list,
@@ -264,7 +268,20 @@ fn path_parameters(path: &str) -> Vec<Value> {
 /// The chapter of an operation: the last word of its path that is no parameter and no verb.
 fn tag(path: &str) -> &str {
     let words: Vec<_> = path.trim_start_matches(PREFIX).split('/').filter(|p| !p.is_empty()).collect();
-    let verbs = ["restore", "lock", "unlock", "move", "rollback", "undelete", "history", "batch", "import", "accesses"];
+    let verbs = [
+        "restore",
+        "lock",
+        "unlock",
+        "move",
+        "rollback",
+        "undelete",
+        "history",
+        "batch",
+        "import",
+        "accesses",
+        "run",
+        "recovery-kit",
+    ];
     let nouns = words.iter().filter(|w| !w.starts_with('{') && !verbs.contains(w));
     nouns.copied().next_back().unwrap_or("instance")
 }

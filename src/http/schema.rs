@@ -19,6 +19,7 @@ pub(crate) type DeletionId = Id<kinds::Deletion>;
 pub(crate) type GrantId = Id<kinds::Grant>;
 pub(crate) type ServiceAccountId = Id<kinds::ServiceAccount>;
 pub(crate) type FolderId = Id<kinds::Folder>;
+pub(crate) type JobRunId = Id<kinds::JobRun>;
 pub(crate) type SecretId = Id<kinds::SecretRow>;
 
 fn text() -> ObjectBuilder {

@@ -151,7 +151,8 @@ impl Walk<'_, '_> {
         let room = self.rows - items.len();
         store::events_find(self.reader, &self.search.wanted, &range, true, room, |found| {
             // An archived body cannot be shown; an unreadable one is for `verify` to report.
-            if let Some(view) = found.record.and_then(|record| EventView::read(record, found.personal)) {
+            if let Some(view) = found.record.and_then(|record| EventView::read(record, found.leaf_hash, found.personal))
+            {
                 items.push(view);
             }
             last = Some(found.seq);
@@ -167,7 +168,7 @@ impl Walk<'_, '_> {
 /// There is none, its body was archived or is unreadable, or the database failed.
 pub fn event_get(reader: &Reader<'_>, seq: u64) -> Result<EventView, LedgerError> {
     let mut view = None;
-    store::event_at(reader, seq, |record, personal| view = Some(EventView::read(record, personal)))?;
+    store::event_at(reader, seq, |record, hash, personal| view = Some(EventView::read(record, hash, personal)))?;
     match view {
         None => Err(LedgerError::NotFound(seq)),
         Some(None) => Err(LedgerError::Damaged(format!("the record of event {seq} is unreadable"))),

@@ -170,6 +170,8 @@ pub(super) struct ArchivedDetails {
 pub struct EventView {
     /// Its place, from 0.
     pub seq: u64,
+    /// Its hash in the tree, lower-case hex: SHA-256 of `0x00` and the record.
+    pub leaf_hash: String,
     /// Its id.
     pub id: String,
     /// When, by the clock of that moment; the order is the sequence, never the time.
@@ -210,12 +212,13 @@ fn named(named: Named<'_>) -> Named<'static> {
 
 impl EventView {
     /// The view of a record and its personal row (`None`: there is none or it was erased).
-    pub(super) fn read(record: &[u8], personal: Option<&[u8]>) -> Option<Self> {
+    pub(super) fn read(record: &[u8], leaf_hash: &[u8], personal: Option<&[u8]>) -> Option<Self> {
         let r: Record<'_, serde_json::Map<String, serde_json::Value>, Vec<String>> = decode(record)?;
         let personal_erased = r.personal.is_some() && personal.is_none();
         let owned = |text: Option<&str>| text.map(str::to_owned);
         Some(Self {
             seq: r.seq,
+            leaf_hash: data_encoding::HEXLOWER.encode(leaf_hash),
             id: r.id.into_owned(),
             at: Timestamp::from_micros(r.at),
             action: r.action.into_owned(),

@@ -336,14 +336,14 @@ pub(super) fn checkpoints_after(reader: &Reader<'_>, after: (i64, i64), limit: u
 }
 
 /// Hands out record and personal content of an event, unless its body was archived.
-pub(super) fn event_at(reader: &Reader<'_>, seq: u64, each: impl FnOnce(&[u8], Option<&[u8]>)) -> Result<()> {
+pub(super) fn event_at(reader: &Reader<'_>, seq: u64, each: impl FnOnce(&[u8], &[u8], Option<&[u8]>)) -> Result<()> {
     let mut statement = reader.sql().prepare_cached(
-        "SELECT e.record, p.content FROM ledger_events e LEFT JOIN ledger_personal p ON p.seq = e.seq
+        "SELECT e.record, e.leaf_hash, p.content FROM ledger_events e LEFT JOIN ledger_personal p ON p.seq = e.seq
          WHERE e.seq = ?1 AND e.record IS NOT NULL",
     )?;
     let mut rows = statement.query([sql(seq)])?;
     if let Some(row) = rows.next()? {
-        each(bytes(row, 0)?.unwrap_or_default(), bytes(row, 1)?);
+        each(bytes(row, 0)?.unwrap_or_default(), bytes(row, 1)?.unwrap_or_default(), bytes(row, 2)?);
     }
     Ok(())
 }

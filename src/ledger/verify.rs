@@ -283,8 +283,8 @@ impl Pass<'_, '_> {
             return Ok(known.clone());
         }
         let mut person = None;
-        store::event_at(self.reader, by, |record, _| {
-            person = EventView::read(record, None)
+        store::event_at(self.reader, by, |record, leaf_hash, _| {
+            person = EventView::read(record, leaf_hash, None)
                 .filter(|view| view.action == PERSONAL_ERASED.as_str())
                 .and_then(|view| view.target.map(|target| target.id.into_owned()));
         })?;

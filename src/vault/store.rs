@@ -234,6 +234,29 @@ pub(crate) fn references_set(
     Ok(())
 }
 
+/// What a secret's newest version refers to, in order; at most `rows`.
+pub(crate) fn references_get(
+    reader: &Reader<'_>,
+    secret: Id<kinds::SecretRow>,
+    rows: usize,
+) -> Result<Vec<StoredReference>, DbError> {
+    let mut statement = reader.sql().prepare_cached(
+        "SELECT target_environment_id, late, target_path, target_name FROM secret_references WHERE secret_id = ?1
+         ORDER BY target_name, target_path, target_environment_id LIMIT ?2",
+    )?;
+    let rows = i64::try_from(rows).unwrap_or(i64::MAX);
+    let found = statement.query_map(params![secret, rows], |row| {
+        let broken = |i| rusqlite::Error::InvalidColumnType(i, "reference".into(), rusqlite::types::Type::Text);
+        Ok(StoredReference {
+            environment: row.get(0)?,
+            late: row.get(1)?,
+            path: FolderPath::parse(&row.get::<_, String>(2)?).map_err(|_| broken(2))?,
+            name: SecretName::parse_any(&row.get::<_, String>(3)?).map_err(|_| broken(3))?,
+        })
+    })?;
+    Ok(found.collect::<Result<_, _>>()?)
+}
+
 /// A secret that refers to a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Referrer {

@@ -51,7 +51,7 @@ impl Things {
             "organization": me["organization"]["id"], "project": project["id"], "environment": dev["id"],
             "name": "KEY", "user": member["user"]["id"], "token": me["credential"]["id"],
             "service_account": account["id"], "key": key["id"], "grant": account["grants"][0]["id"],
-            "deletion": deleted["deletion"]["id"], "event": event,
+            "deletion": deleted["deletion"]["id"], "event": event, "job": "no_such_job",
         });
         Self { owner, ids }
     }

@@ -8,6 +8,7 @@ mod dotenv_differential;
 mod errors;
 mod faults;
 mod http_api;
+mod http_appliance;
 mod http_people;
 mod main_job;
 mod migrations;

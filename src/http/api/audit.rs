@@ -91,6 +91,8 @@ pub(crate) enum LinesFormat {
 pub(crate) struct EventAnswer {
     /// Its place, from 0.
     seq: u64,
+    /// Its hash in the tree, lower-case hex; what the proof begins with.
+    leaf_hash: String,
     /// Its id.
     id: String,
     /// When, by the clock of that moment; the order is `seq`.
@@ -156,6 +158,7 @@ impl From<SeenEvent> for EventAnswer {
         let personal = e.personal.unwrap_or_default();
         Self {
             seq: e.seq,
+            leaf_hash: e.leaf_hash,
             id: e.id,
             at: e.at,
             action: e.action,

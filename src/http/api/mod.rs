@@ -8,6 +8,7 @@ pub(crate) mod folder;
 pub(crate) mod grant;
 pub(crate) mod health;
 pub(crate) mod instance;
+pub(crate) mod job;
 pub(crate) mod member;
 pub(crate) mod organization;
 pub(crate) mod place;

@@ -12,6 +12,7 @@ use super::limits::{Refused, Standing};
 use crate::auth::AuthError;
 use crate::http::error::Problem;
 use crate::http::extract::Caller;
+use crate::http::help::is_help;
 use crate::http::state::State;
 use crate::op::{Op, Origin, Who};
 use crate::orgs::access::{Session, Sessions};
@@ -30,7 +31,7 @@ pub(super) fn admit(state: &State, req: &mut ServiceRequest, seen: &mut Seen) ->
         return Ok(());
     }
     let is_setup = req.path() == SETUP;
-    if !is_setup && !state.is_set_up()? {
+    if !is_setup && !is_help(req.path()) && !state.is_set_up()? {
         return Err(setup_required());
     }
     let address = req.peer_addr().map(|a| a.ip());

@@ -54,6 +54,14 @@ pub fn is_set_up(reader: &Reader<'_>) -> Result<bool, DbError> {
     Ok(store::set_up_at(reader)?.is_some())
 }
 
+/// When the first owner was made; none before.
+///
+/// # Errors
+/// The database failed.
+pub fn set_up_at(reader: &Reader<'_>) -> Result<Option<Timestamp>, DbError> {
+    store::set_up_at(reader)
+}
+
 /// Makes a new setup token; the one before stops working.
 ///
 /// # Errors

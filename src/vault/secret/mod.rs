@@ -74,6 +74,9 @@ pub struct SecretView {
     pub updated_at: Timestamp,
     /// By whom.
     pub updated_by: String,
+    /// What the newest version refers to, as written in full: `${/HOST}`, `${shop.base:/HOST}`. Empty for an older
+    /// one; without environments whoever asks may not see.
+    pub references: Vec<String>,
     /// Who had the value last, and when; to the minute.
     pub last_accessed: Option<(Timestamp, String)>,
 }

@@ -11,10 +11,14 @@ use crate::policy::Action;
 use crate::types::{Id, SecretBytes, kinds};
 use crate::vault::VaultError;
 use crate::vault::model::{FolderPath, Origin, SecretName, Visibility};
+use crate::vault::reference::{Reference, Scope};
 use crate::vault::resolve::{Found, ListedSecret, Options, locate, resolve_one};
 use crate::vault::source::StoreSource;
 use crate::vault::store::{self, SecretVersion, VersionState};
 use crate::vault::uses::Uses;
+
+/// Most references that are told of one secret.
+const REFERENCES_MAX: usize = 200;
 
 /// What is asked of one secret.
 #[derive(Debug, Clone, Default)]
@@ -201,11 +205,40 @@ pub(super) fn view(
         interpolate: version.interpolate,
         comment: version.comment.clone(),
         tags: version.tags.clone(),
+        references: references(op, reader, placed, version)?,
         created_at: version.created_at,
         updated_at: version.written_at,
         updated_by: version.written_by.clone(),
         last_accessed: store::use_get(reader, version.id)?,
     })
+}
+
+/// The names a secret's newest version refers to; those of environments that may not be seen are left out.
+fn references(
+    op: &Op,
+    reader: &Reader<'_>,
+    placed: &Placed,
+    version: &SecretVersion,
+) -> Result<Vec<String>, VaultError> {
+    if version.version != version.newest || !version.interpolate {
+        return Ok(Vec::new());
+    }
+    let mut shown = Vec::new();
+    for found in store::references_get(reader, version.id, REFERENCES_MAX)? {
+        let scope = if found.late {
+            Scope::Late
+        } else {
+            let Some(target) = access::placed(reader, placed.environment.organization, found.environment)? else {
+                continue;
+            };
+            if !op.permits(reader, Action::EnvironmentRead, &target.resource())? {
+                continue;
+            }
+            Scope::Project(target.environment.project_slug.clone(), target.environment.slug.clone())
+        };
+        shown.push(Reference { scope, folder: Some(found.path), name: found.name }.to_string());
+    }
+    Ok(shown)
 }
 
 /// An origin with the other environment's name, for who may see that environment.

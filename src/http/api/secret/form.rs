@@ -89,6 +89,8 @@ pub(crate) struct SecretAnswer {
     comment: String,
     /// Its tags.
     tags: Vec<String>,
+    /// The names it refers to, in full: `${/HOST}`, `${shop.base:/HOST}`; without those you may not see.
+    references: Vec<String>,
     /// When the secret was first written.
     created_at: Timestamp,
     /// When this version was.
@@ -167,6 +169,7 @@ impl SecretAnswer {
             state: view.state.into(),
             comment: view.comment,
             tags: view.tags,
+            references: view.references,
             created_at: view.created_at,
             updated_at: view.updated_at,
             updated_by: view.updated_by,
