@@ -9,7 +9,7 @@ use crate::op::{Note, Op};
 use crate::types::{Id, Timestamp, kinds};
 
 /// How often one secret's last use is written at most.
-const EVERY: Duration = Duration::from_secs(60);
+const EVERY: Duration = Duration::from_mins(1);
 /// Secrets remembered; beyond that all are forgotten, which only writes a little sooner.
 const KEPT_MAX: usize = 131_072;
 
