@@ -21,6 +21,9 @@ const ROUNDS: u64 = 15;
 /// Secrets of one batch.
 const BATCH: usize = 20;
 
+/// Requests of one client at most: a server that should have died and did not is found out by its silence.
+const REQUESTS: u64 = 1_000;
+
 /// What a server said it had done.
 enum Acknowledged {
     /// One secret is written.
@@ -109,7 +112,7 @@ fn client(
     let (base, token, told) = (base.to_owned(), token.to_owned(), told.clone());
     thread::spawn(move || {
         let ask = |method: &str, path: &str, body: Value| attempt(&base, &token, method, path, &body);
-        for number in 1.. {
+        for number in 1..=REQUESTS {
             let Some(said) = step(number, &ask) else { return };
             if told.send(said).is_err() {
                 return;
