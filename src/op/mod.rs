@@ -286,7 +286,9 @@ impl Op {
             return Ok(decision);
         }
         let decision = Arc::new(core.policy.decide(principal, action, resource, Context::default()));
-        if resource.organization_id() == organization {
+        // An epoch other than the one that was seen committed may belong to a transaction that is undone yet.
+        let committed = matches!(&self.0.who, Who::Known(identity) if identity.epoch == epoch);
+        if committed && resource.organization_id() == organization {
             core.decisions.put(epoch, key, Arc::clone(&decision));
         }
         Ok(decision)

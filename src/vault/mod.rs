@@ -26,3 +26,6 @@ pub mod uses;
 pub mod variables;
 
 pub use error::VaultError;
+
+#[cfg(test)]
+mod tests;

@@ -63,13 +63,7 @@ struct Stood {
     version: std::rc::Rc<SecretVersion>,
 }
 
-fn stand(
-    op: &Op,
-    reader: &Reader<'_>,
-    source: &StoreSource<'_>,
-    placed: Placed,
-    ask: &ReadSecret,
-) -> Result<Stood, VaultError> {
+fn stand(reader: &Reader<'_>, source: &StoreSource<'_>, placed: Placed, ask: &ReadSecret) -> Result<Stood, VaultError> {
     let path = FolderPath::parse(if ask.path.is_empty() { "/" } else { &ask.path })?;
     let name = parse_name(&placed.environment, &ask.name)?;
     let missing = || VaultError::not_found("secret", ask.name.clone());
@@ -85,7 +79,6 @@ fn stand(
         Some(_) if listed.stored_in != placed.environment.id => return Err(missing()),
         Some(number) => source.version(listed.facts.id, number)?,
     };
-    let _ = op;
     Ok(Stood { placed, listed, version })
 }
 
@@ -109,7 +102,7 @@ fn tell(op: &Op, reader: &Reader<'_>, ask: &ReadSecret) -> Result<SecretRead, Va
         op.authorize(reader, Action::SecretList, &placed.resource())?;
     }
     let source = StoreSource::new(reader, op.keyring().organization(reader, placed.environment.organization)?);
-    let stood = stand(op, reader, &source, placed, ask)?;
+    let stood = stand(reader, &source, placed, ask)?;
     let view = view(op, reader, &stood.placed, &stood.listed, &stood.version)?;
     Ok(SecretRead { view, value: None, resolved: None })
 }
@@ -122,7 +115,7 @@ fn release(op: &Op, reader: &Reader<'_>, uses: &Uses, ask: &ReadSecret) -> Resul
         op.require_step_up()?;
     }
     let source = StoreSource::new(reader, op.keyring().organization(reader, placed.environment.organization)?);
-    let stood = stand(op, reader, &source, placed, ask)?;
+    let stood = stand(reader, &source, placed, ask)?;
     require_showable(op, reader, &source, &stood)?;
     let has_value = stood.version.state == VersionState::Set;
     let value = if has_value { Some(source.open(&stood.version)?) } else { None };

@@ -269,8 +269,8 @@ fn require_whole(
     looked_at.dedup();
     let own = placed.environment.id;
     let broken = newly_broken(&proposed, own, Names::These(&looked_at))?;
-    let is_forced_delete = force && planned.iter().all(|p| p.action == PlannedAction::Delete);
-    if !broken.is_empty() && !is_forced_delete {
+    let meant = force && planned.iter().all(|p| p.action == PlannedAction::Delete);
+    if !broken.is_empty() && !meant {
         return Err(VaultError::Broken(broken));
     }
     elsewhere.extend(environment::store::environment_subtree(tx, own)?);
