@@ -155,7 +155,7 @@ fn rows(sql: &Connection) -> Rows {
 
 fn rows_of(sql: &Connection, table: &str) -> Vec<BTreeMap<String, String>> {
     let mut statement = sql.prepare(&format!("SELECT * FROM {table}")).expect("a table");
-    let names: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+    let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
     let rows = statement.query_map([], |row| {
         names.iter().enumerate().map(|(at, name)| Ok((name.clone(), format!("{:?}", row.get_ref(at)?)))).collect()
     });
@@ -228,15 +228,15 @@ fn a_migration_that_was_edited_after_it_was_applied_is_refused() {
 #[test]
 fn no_migration_is_edited_once_it_is_there() {
     let known = fs::read_to_string(SUMS).expect("the checksums");
-    let mut now = String::new();
+    let mut now = Vec::new();
     for migration in migrations() {
         let name = format!("V{:04}__{}.sql", migration.version(), migration.name());
         let bytes = fs::read(Path::new(FOLDER).join(&name)).expect("readable");
         let sum = data_encoding::HEXLOWER.encode(digest(&SHA256, &bytes).as_ref());
-        now += &format!("{sum}  {name}\n");
+        now.push(format!("{sum}  {name}"));
     }
-    let edited: Vec<_> = known.lines().filter(|line| !now.lines().any(|is| is == *line)).collect();
+    let edited: Vec<_> = known.lines().filter(|line| !now.iter().any(|is| is == line)).collect();
     assert!(edited.is_empty(), "edited or removed: {edited:#?}\nput it back, and write a new migration");
-    let new: Vec<_> = now.lines().filter(|line| !known.lines().any(|was| was == *line)).collect();
+    let new: Vec<_> = now.iter().filter(|line| !known.lines().any(|was| was == line.as_str())).cloned().collect();
     assert!(new.is_empty(), "new: add these lines to {SUMS}\n{}", new.join("\n"));
 }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, ExitStatus};
 use std::sync::mpsc::{self, Sender};
 use std::thread::{self, JoinHandle};
 
@@ -20,6 +20,9 @@ const STAGING: &str = "shop/staging";
 const ROUNDS: u64 = 15;
 /// Secrets of one batch.
 const BATCH: usize = 20;
+
+/// Requests of one client at most: a server that should have died and did not is found out by its silence.
+const REQUESTS: u64 = 1_000;
 
 /// What a server said it had done.
 enum Acknowledged {
@@ -109,7 +112,7 @@ fn client(
     let (base, token, told) = (base.to_owned(), token.to_owned(), told.clone());
     thread::spawn(move || {
         let ask = |method: &str, path: &str, body: Value| attempt(&base, &token, method, path, &body);
-        for number in 1.. {
+        for number in 1..=REQUESTS {
             let Some(said) = step(number, &ask) else { return };
             if told.send(said).is_err() {
                 return;
@@ -173,14 +176,16 @@ fn a_server_killed_under_load_again_and_again_keeps_every_promise() {
         let clients = load(server.base(), &token, round, promised.counter, &told);
         drop(told);
         // Another moment in each round, from the first write on; where exactly it strikes is up to the machine.
-        for _ in 0..1 + (round * 37) % 60 {
+        for _ in 0..=(round * 37) % 60 {
             promised.keep(said.recv().expect("the server works until it is killed"));
         }
         server.kill();
         for client in clients {
             client.join().expect("a client sees an answer or none");
         }
-        said.iter().for_each(|said| promised.keep(said));
+        for said in said {
+            promised.keep(said);
+        }
     }
     let server = Server::start_in(&data, &[]);
     promised.check(&Api::new(server.base(), &token));
@@ -193,7 +198,7 @@ fn a_server_killed_under_load_again_and_again_keeps_every_promise() {
 #[test]
 fn a_failed_fsync_ends_the_process_with_one_line_and_loses_nothing_acknowledged() {
     let can_trace = Command::new("strace").args(["-f", "-qq", "-o", "/dev/null", "true"]).status();
-    assert!(can_trace.as_ref().is_ok_and(|status| status.success()), "strace must work here: {can_trace:?}");
+    assert!(can_trace.as_ref().is_ok_and(ExitStatus::success), "strace must work here: {can_trace:?}");
     let dir = tempfile::tempdir().expect("a temporary directory");
     let data = dir.path().join("data");
     let token = prepared(&data);
@@ -209,7 +214,9 @@ fn a_failed_fsync_ends_the_process_with_one_line_and_loses_nothing_acknowledged(
         for client in clients {
             client.join().expect("a client sees an answer or none");
         }
-        said.iter().for_each(|said| promised.keep(said));
+        for said in said {
+            promised.keep(said);
+        }
         server.wait_for("storage_io");
         let log = server.log();
         let lines: Vec<_> = log.lines().filter(|line| line.contains("ERROR")).collect();
