@@ -14,5 +14,6 @@ mod main_job;
 mod migrations;
 mod openapi;
 mod policy_matrix;
+mod schemathesis;
 mod shell_export;
 mod support;
