@@ -15,5 +15,6 @@ mod migrations;
 mod openapi;
 mod operating;
 mod policy_matrix;
+mod schemathesis;
 mod shell_export;
 mod support;

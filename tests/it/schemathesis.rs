@@ -7,6 +7,9 @@ use std::process::Command;
 
 /// What must hold of every answer.
 const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance";
+/// What would take away the token, or what it may do, that all the others are asked with.
+const EXCLUDED: &[&str] = &["session_delete", "token_delete", "organization_delete", "member_delete", "grant_delete"];
+
 fn program() -> PathBuf {
     let home = || PathBuf::from(variable("HOME").expect("HOME is set")).join(".cache/holdfast/tools");
     let tools = variable("HOLDFAST_TEST_TOOLS").map_or_else(home, PathBuf::from);
@@ -36,6 +39,7 @@ fn schemathesis_finds_no_server_error_and_no_answer_beside_the_description() {
         .args(["--url", server.base(), "--header", &format!("Authorization: Bearer {token}")])
         // One worker: the parser of Python 3.11 is not safe in threads, and cases come in the same order.
         .args(["--checks", CHECKS, "--workers", "1", "--continue-on-failure", "--request-timeout", "20"])
+        .args(EXCLUDED.iter().flat_map(|id| ["--exclude-operation-id", id]))
         .args(["--suppress-health-check", "all", "--warnings", "off", "--no-color"])
         .output()
         .expect("schemathesis was installed by its install.sh");

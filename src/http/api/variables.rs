@@ -100,7 +100,8 @@ impl Serialize for Encodings<'_> {
 #[utoipa::path(get, path = "/projects/{project}/environments/{environment}/variables",
     operation_id = "variables", params(VariablesQuery), responses(
         (status = 200, description = "The variables.", content(
-            (VariablesAnswer<'static> = "application/json"), (String = "text/plain"), (String = "application/yaml"))),
+            (VariablesAnswer<'static> = "application/json"), (String = "text/plain"),
+            (std::collections::BTreeMap<String, String> = "application/yaml"))),
         (status = 304, description = "They are as you have them."),
         (status = 422, description = "References lead nowhere: one error for each name.", body = ProblemBody,
             content_type = "application/problem+json")))]
