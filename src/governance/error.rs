@@ -46,7 +46,7 @@ impl From<JobError> for GovernanceError {
     fn from(error: JobError) -> Self {
         match error {
             JobError::Db(error) => error.into(),
-            other => Self::Job(other),
+            other @ JobError::NotFound(_) => Self::Job(other),
         }
     }
 }
