@@ -8,7 +8,7 @@
 //!   call), so what a process does can be told from [`Loaded`] alone, and tests hand in a map.
 //! - An unknown key in a file is an error, an unknown `HOLDFAST_…` variable a warning: a misspelt
 //!   `insecure_listen` or `root_key_file` must not be ignored in silence.
-//! - Every key stands in one table ([`keys`]); what is read, shown by `config show` and written in the manual
+//! - Every key stands in one table ([`keys()`]); what is read, shown by `config show` and written in the manual
 //!   are compared with it by tests, so none of them can drift.
 //! - A message never quotes the value of a secret key, nor the source line a parser stopped at.
 //! - A key or credential file others can read is refused ([`read_secret_file`]); the permission is asked of the

@@ -3,7 +3,7 @@
 //! Invariants, and what each one stops:
 //! - No rule is here: a handler reads the request, calls one operation and writes its answer. What may be done is
 //!   decided where every door passes.
-//! - Every request passes one layer ([`middleware`]) that finds out who asks, counts it, and completes the answer:
+//! - Every request passes one layer (`middleware`) that finds out who asks, counts it, and completes the answer:
 //!   no route can forget a header, a limit or the setup gate.
 //! - Every failure has one form (RFC 9457) with a stable code; what failed inside goes to the log only.
 //! - What is read is read strictly: unknown fields and parameters are errors, bodies are bounded, and no message

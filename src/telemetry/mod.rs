@@ -3,7 +3,7 @@
 //!
 //! Invariants, and what each one stops:
 //! - No value, token or cookie leaves through here. Callers log names and ids; as a second line of defence every
-//!   log line and every report passes [`redact`], which blanks bearer tokens and the user and query parts of URLs.
+//!   log line and every report passes [`redact()`], which blanks bearer tokens and the user and query parts of URLs.
 //!   Setup tokens may stand in a log: they are how an operator without a mailbox begins.
 //! - Libraries log warnings only, at every level: at debug, HTTP libraries print headers, and with them tokens.
 //! - A panic is told by its place and thread, never by its message, which may hold a value (`expect` prints the
