@@ -8,7 +8,8 @@ use serde_json::Value;
 use super::output::Format;
 use super::{
     access, audit, completion, config, deletions, doctor, environments, export, folders, grants, import, init, jobs,
-    keys, login, members, organizations, policy, projects, run, secrets, serve, service_accounts, setup, tokens,
+    keys, login, members, organizations, policy, projects, roles, run, secrets, serve, service_accounts, setup, teams,
+    tokens,
 };
 
 const AFTER_HELP: &str = "\
@@ -110,6 +111,12 @@ pub enum Command {
     /// Give and take roles
     #[command(subcommand, alias = "grant")]
     Grants(grants::GrantsCommand),
+    /// Manage the roles of the organization
+    #[command(subcommand, alias = "role")]
+    Roles(roles::RolesCommand),
+    /// Manage teams and who is in them
+    #[command(subcommand, alias = "team")]
+    Teams(teams::TeamsCommand),
     /// Ask the policies for a decision and its reasons
     #[command(subcommand)]
     Policy(policy::PolicyCommand),

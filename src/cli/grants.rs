@@ -19,18 +19,18 @@ pub enum GrantsCommand {
     List {
         /// Whose.
         #[command(flatten)]
-        who: WhoArgs,
+        who: HolderArgs,
         /// How many.
         #[command(flatten)]
         limit: LimitArg,
     },
     /// Give a role
     Create {
-        /// owner, admin, maintainer, developer or viewer
+        /// owner, admin, maintainer, developer, viewer or a role of the organization
         role: String,
         /// Whose.
         #[command(flatten)]
-        who: RequiredWho,
+        who: RequiredHolder,
     },
     /// Take a role away
     Delete {
@@ -51,16 +51,34 @@ pub struct WhoArgs {
     pub service_account: Option<String>,
 }
 
-/// A person or a machine.
+/// A person, a machine or a team.
 #[derive(Debug, Clone, Args)]
 #[group(required = true, multiple = false)]
-pub struct RequiredWho {
+pub struct RequiredHolder {
     /// A person: e-mail address or id
     #[arg(long)]
     user: Option<String>,
     /// A machine: name or id
     #[arg(long)]
     service_account: Option<String>,
+    /// A team: name or id
+    #[arg(long)]
+    team: Option<String>,
+}
+
+/// A person, a machine or a team, or none.
+#[derive(Debug, Clone, Args)]
+#[group(multiple = false)]
+pub struct HolderArgs {
+    /// A person: e-mail address or id
+    #[arg(long)]
+    user: Option<String>,
+    /// A machine: name or id
+    #[arg(long)]
+    service_account: Option<String>,
+    /// A team: name or id
+    #[arg(long)]
+    team: Option<String>,
 }
 
 /// `ROLE`, `ROLE@PROJECT` or `ROLE@PROJECT/ENVIRONMENT`.
@@ -103,6 +121,7 @@ const COLUMNS: &[Column] = &[
     ("role", "/role"),
     ("user", "/user"),
     ("service account", "/service_account"),
+    ("team", "/team"),
     ("project", "/project"),
     ("environment", "/environment"),
     ("created", "/created_at"),
@@ -121,6 +140,7 @@ pub fn run(context: &Context, command: GrantsCommand) -> Result<(), CliError> {
                 Request::get(&["grants"])
                     .query_opt("user", who.user.as_deref())
                     .query_opt("service_account", who.service_account.as_deref())
+                    .query_opt("team", who.team.as_deref())
                     .query_opt("project", project)
                     .query_opt("environment", environment)
             };
@@ -131,6 +151,7 @@ pub fn run(context: &Context, command: GrantsCommand) -> Result<(), CliError> {
                 "role": role,
                 "user": who.user,
                 "service_account": who.service_account,
+                "team": who.team,
                 "project": project,
                 "environment": environment,
             }));

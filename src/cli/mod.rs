@@ -40,11 +40,13 @@ pub mod organizations;
 pub mod output;
 pub mod policy;
 pub mod projects;
+pub mod roles;
 pub mod run;
 pub mod secrets;
 pub mod serve;
 pub mod service_accounts;
 pub mod setup;
+pub mod teams;
 pub mod tokens;
 
 use std::process::ExitCode;
@@ -117,6 +119,8 @@ fn dispatch(context: &Context, command: Command) -> Result<ExitCode, CliError> {
         Command::Members(command) => members::run(context, command),
         Command::ServiceAccounts(command) => service_accounts::run(context, command),
         Command::Grants(command) => grants::run(context, command),
+        Command::Roles(command) => roles::run(context, command),
+        Command::Teams(command) => teams::run(context, command),
         Command::Policy(command) => policy::run(context, command),
         Command::Access(command) => access::run(context, command),
         Command::Audit(command) => audit::run(context, command),

@@ -36,8 +36,8 @@ use actix_web::web::ServiceConfig;
 use actix_web::guard;
 use api::secret::{batch, history};
 use api::{
-    audit, deletion, environment, folder, grant, health, instance, job, member, organization, policy, project, secret,
-    service_account, session, setup, token, variables, whoami,
+    audit, deletion, environment, folder, grant, health, instance, job, member, organization, policy, project, role,
+    secret, service_account, session, setup, team, token, variables, whoami,
 };
 use routes::{at, not_found, under};
 
@@ -160,6 +160,12 @@ fn people(v1: &mut ServiceConfig) {
     v1.service(at("/service-accounts/{service_account}/keys/{key}").delete(service_account::key_delete).done());
     v1.service(at("/grants").get(grant::list).post(grant::create).done());
     v1.service(at("/grants/{grant}").delete(grant::delete).done());
+    v1.service(at("/roles").get(role::list).post(role::create).done());
+    v1.service(at("/roles/{role}").get(role::get).patch(role::update).delete(role::delete).done());
+    v1.service(at("/teams").get(team::list).post(team::create).done());
+    v1.service(at("/teams/{team}").get(team::get).delete(team::delete).done());
+    v1.service(at("/teams/{team}/members").post(team::member_add).done());
+    v1.service(at("/teams/{team}/members/{member}").delete(team::member_remove).done());
     v1.service(at("/policy/evaluate").post(policy::evaluate).done());
     v1.service(at("/access/matrix").get(policy::matrix).done());
 }

@@ -11,8 +11,8 @@ use utoipa::OpenApi;
 
 use super::api::secret::{batch, history};
 use super::api::{
-    audit, deletion, environment, folder, grant, health, instance, job, member, organization, policy, project, secret,
-    service_account, session, setup, token, variables, whoami,
+    audit, deletion, environment, folder, grant, health, instance, job, member, organization, policy, project, role,
+    secret, service_account, session, setup, team, token, variables, whoami,
 };
 use super::error::{PROBLEM_JSON, ProblemBody};
 
@@ -90,6 +90,17 @@ const CONDITIONAL: &[&str] = &["project_update", "environment_update", "secret_p
         service_account::key_list,
         service_account::key_create,
         service_account::key_delete,
+        role::list,
+        role::create,
+        role::get,
+        role::update,
+        role::delete,
+        team::list,
+        team::create,
+        team::get,
+        team::delete,
+        team::member_add,
+        team::member_remove,
         policy::evaluate,
         policy::matrix,
         audit::list,
@@ -251,7 +262,7 @@ fn path_parameters(path: &str) -> Vec<Value> {
         .filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
         .map(|name| {
             let (words, schema) = match name {
-                "organization" | "project" | "environment" => {
+                "organization" | "project" | "environment" | "role" | "team" => {
                     ("Its id or slug.", json!({ "type": "string", "minLength": 1, "pattern": "^[a-z][a-z0-9_-]*$" }))
                 }
                 "name" => (

@@ -86,6 +86,14 @@ pub enum OrgError {
         /// How many there may be.
         max: usize,
     },
+    /// Grants give the role.
+    #[error("the role `{role}` is given by {grants} grants")]
+    RoleInUse {
+        /// The role.
+        role: String,
+        /// How many grants give it.
+        grants: usize,
+    },
     /// Only people have it; the caller is a service account.
     #[error("service accounts have no {what}")]
     PeopleOnly {
@@ -153,6 +161,7 @@ impl Failure for OrgError {
             | Self::Circle { .. }
             | Self::Locked { .. }
             | Self::LastOwner
+            | Self::RoleInUse { .. }
             | Self::NotRestorable { .. }
             | Self::SetUpAlready => Class::Conflict,
             Self::TooDeep | Self::TooMany { .. } => Class::Unprocessable,
@@ -180,6 +189,7 @@ impl Failure for OrgError {
             Self::Stale { .. } => "version_mismatch",
             Self::CannotGrantMore { .. } => "cannot_grant_more",
             Self::LastOwner => "last_owner",
+            Self::RoleInUse { .. } => "role_in_use",
             Self::TooMany { .. } => "limit_reached",
             Self::PeopleOnly { .. } => "people_only",
             Self::NotRestorable { .. } => "not_restorable",
@@ -205,6 +215,7 @@ impl Failure for OrgError {
             Self::Stale { .. } => "read it again, then repeat the change".into(),
             Self::CannotGrantMore { .. } => "ask somebody who holds it, or give a smaller role".into(),
             Self::LastOwner => "make somebody else an owner first".into(),
+            Self::RoleInUse { .. } => "take those grants away first: holdfast grants list shows them".into(),
             Self::TooMany { .. } => "remove what is not needed any more".into(),
             Self::PeopleOnly { .. } => "sign in as a person with: holdfast login".into(),
             Self::NotRestorable { .. } => "see what can be restored with: holdfast deletions list".into(),

@@ -22,9 +22,11 @@ pub mod grant;
 pub mod member;
 pub mod organization;
 pub mod project;
+pub mod role;
 pub mod service_account;
 pub mod session;
 pub mod setup;
+pub mod team;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]

@@ -68,7 +68,7 @@ pub(crate) fn slug(text: &str) -> Slug {
 /// A role on a node written as ``, `shop` or `shop/staging`.
 pub(crate) fn wish(role: BuiltinRole, node: &str) -> GrantWish {
     let (project, environment) = names(node);
-    GrantWish { role, project, environment }
+    GrantWish { role: slug(role.as_str()), project, environment }
 }
 
 /// Project and environment of a node written as ``, `shop` or `shop/staging`.
@@ -242,7 +242,7 @@ impl World {
     /// A service account of a node with a role on it, and a key.
     pub(crate) async fn machine(&self, name: &str, role: BuiltinRole, node: &str) -> Person {
         let (project, environment) = names(node);
-        let grants = vec![GrantWish { role, project: None, environment: None }];
+        let grants = vec![wish(role, "")];
         let new = ServiceAccountCreate { name: name.to_owned(), project, environment, grants };
         let made = service_account_create(&self.owner(), new).await.unwrap();
         let id = PrincipalId::ServiceAccount(made.account.id);

@@ -201,8 +201,9 @@ fn grants_that_gave(principal: &Principal, action: Action, resource: &Resource, 
     let mut reasons = Vec::with_capacity(1);
     for node in resource.chain() {
         for grant in principal.grants.iter().filter(|g| g.node() == node && names.contains(&g.role().name())) {
-            let reason =
-                format!("role `{}` on {} {node} gives `{permission}`", grant.role().name(), node.kind().as_str());
+            let through = grant.team().map(|t| format!(" through the team `{t}`")).unwrap_or_default();
+            let (role, kind) = (grant.role().name(), node.kind().as_str());
+            let reason = format!("role `{role}` on {kind} {node}{through} gives `{permission}`");
             if !reasons.contains(&reason) {
                 reasons.push(reason);
             }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::action::shown_by_name;
 use super::{PermissionSet, Role};
-use crate::types::{Id, ParseError, kinds};
+use crate::types::{Id, ParseError, Slug, kinds};
 
 /// Who acts, whatever credential proved it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -132,6 +132,7 @@ shown_by_name! { Tier }
 pub struct GrantFact {
     role: Role,
     node: Node,
+    team: Option<Slug>,
 }
 
 impl GrantFact {
@@ -142,11 +143,23 @@ impl GrantFact {
     pub fn new(role: impl Into<Role>, node: Node) -> Result<Self, ParseError> {
         let role = role.into();
         if role.grantable_on(node.kind()) {
-            Ok(Self { role, node })
+            Ok(Self { role, node, team: None })
         } else {
             let problem = format!("`{}` is given on an organization, not on a {}", role.name(), node.kind().as_str());
             Err(ParseError::new("grant", problem))
         }
+    }
+
+    /// The same grant, given to a team that its holder is in. It decides nothing, and is named in reasons.
+    #[must_use]
+    pub fn through(mut self, team: Slug) -> Self {
+        self.team = Some(team);
+        self
+    }
+
+    /// The team it was given to; none when it was given to its holder.
+    pub const fn team(&self) -> Option<&Slug> {
+        self.team.as_ref()
     }
 
     /// The role given.

@@ -194,12 +194,37 @@ impl Role {
         }
     }
 
+    /// What giving or taking this role asks for, besides holding all of it.
+    pub fn grant_action(&self) -> Action {
+        match self {
+            Self::Builtin(role) => role.grant_action(),
+            Self::Custom(_) => Action::GrantManage,
+        }
+    }
+
+    /// Whether it is ownership: given to people only, one by one, after a fresh sign-in.
+    pub fn is_owner(&self) -> bool {
+        matches!(self, Self::Builtin(BuiltinRole::Owner))
+    }
+
     /// Whether it may be given on such a node. Custom roles may be given anywhere.
     pub fn grantable_on(&self, kind: NodeKind) -> bool {
         match self {
             Self::Builtin(role) => role.grantable_on(kind),
             Self::Custom(_) => true,
         }
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl serde::Serialize for Role {
+    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.serialize_str(self.name())
     }
 }
 

@@ -49,6 +49,10 @@ pub mod kinds {
         SecretRow "sec" "secret";
         /// A role given to somebody on a node.
         Grant "grt" "grant";
+        /// An organization's own role.
+        Role "rol" "role";
+        /// A group of people.
+        Team "tea" "team";
         /// An entry of the ledger.
         Event "evt" "event";
         /// One HTTP request or one run of a command or job.

@@ -18,6 +18,10 @@ const OWN: &[&str] = &[
     "member_list",
     "service_account_list",
     "grant_list",
+    "role_list",
+    "role_get",
+    "team_list",
+    "team_get",
     "policy_evaluate",
     "access_matrix",
     "token_list",
@@ -45,12 +49,18 @@ impl Things {
         let key = owner.send("POST", &path, None).expect(201);
         // The owner of one organization may own another: somebody who is in this one only.
         let member = owner.post("/members", json!({ "email": format!("bob@{slug}.example") })).expect(201);
+        let role = json!({ "name": "readers", "permissions": ["secret.list"] });
+        let role = owner.post("/roles", role).expect(201);
+        let team = owner.post("/teams", json!({ "name": "web" })).expect(201);
+        let joined = json!({ "user": member["user"]["id"] });
+        owner.post(&format!("/teams/{}/members", text(&team["id"])), joined).expect(200);
         let deleted = owner.delete(&format!("/projects/{slug}/environments/gone")).expect(200);
         let event = owner.get("/audit/events?limit=1").expect(200)["items"][0]["id"].clone();
         let ids = json!({
             "organization": me["organization"]["id"], "project": project["id"], "environment": dev["id"],
             "name": "KEY", "user": member["user"]["id"], "token": me["credential"]["id"],
             "service_account": account["id"], "key": key["id"], "grant": account["grants"][0]["id"],
+            "role": role["id"], "team": team["id"], "member": member["user"]["id"],
             "deletion": deleted["deletion"]["id"], "event": event, "job": "no_such_job",
         });
         Self { owner, ids }
@@ -136,8 +146,11 @@ fn body(id: &str, t: &Things) -> Value {
         "folder_create" => json!({ "path": "/api" }),
         "member_create" => json!({ "email": "eve@example.com" }),
         "token_create" => json!({ "name": "mine" }),
-        "service_account_create" => json!({ "name": "another" }),
+        "service_account_create" | "team_create" => json!({ "name": "another" }),
         "grant_create" => json!({ "user": t.id("user"), "role": "viewer" }),
+        "role_create" => json!({ "name": "another", "permissions": ["secret.list"] }),
+        "role_update" => json!({ "description": "Another" }),
+        "team_member_add" => json!({ "user": t.id("user") }),
         "policy_evaluate" => json!({ "action": "secret.use" }),
         other => panic!("{other} takes a body: give a sample of it"),
     }
@@ -149,6 +162,7 @@ fn naming(endpoint: &Endpoint, own: &Things, other: &Things) -> Vec<(String, Opt
     let (project, environment) = (other.id("project"), other.id("environment"));
     let place = [("project", project), ("environment", environment)];
     let principals = [("user", other.id("user")), ("service_account", other.id("service_account"))];
+    let holders = [principals[0], principals[1], ("team", other.id("team"))];
     let queries = |names: &[(&str, &str)]| {
         names.iter().map(|(name, id)| (format!("{path}?{name}={id}"), None)).collect::<Vec<_>>()
     };
@@ -171,7 +185,7 @@ fn naming(endpoint: &Endpoint, own: &Things, other: &Things) -> Vec<(String, Opt
         "grant_create" => {
             let mut all: Vec<_> =
                 place.iter().map(|(n, id)| json!({ "user": own.id("user"), "role": "viewer", *n: id })).collect();
-            all.extend(principals.iter().map(|(n, id)| json!({ "role": "viewer", *n: id })));
+            all.extend(holders.iter().map(|(n, id)| json!({ "role": "viewer", *n: id })));
             bodies(all)
         }
         "policy_evaluate" => {
@@ -180,7 +194,8 @@ fn naming(endpoint: &Endpoint, own: &Things, other: &Things) -> Vec<(String, Opt
             all.extend(principals.iter().map(|(n, id)| ask("actor", json!({ *n: id }))));
             bodies(all)
         }
-        "grant_list" => [queries(&place), queries(&principals)].concat(),
+        "team_member_add" => bodies(vec![json!({ "user": other.id("user") }), json!({ "team": other.id("team") })]),
+        "grant_list" => [queries(&place), queries(&holders)].concat(),
         "access_matrix" | "audit_list" => queries(&place),
         _ => Vec::new(),
     }
@@ -219,10 +234,20 @@ fn another_organizations_things_are_not_there() {
     assert!(asked > 60, "only {asked} requests named something foreign");
     let me = umbrella.owner.get("/whoami").expect(200);
     assert_eq!(me["organization"]["slug"], "umbrella");
-    for list in ["/projects", "/members", "/grants", "/service-accounts", "/deletions", "/tokens", "/audit/events"] {
+    for list in [
+        "/projects",
+        "/members",
+        "/grants",
+        "/service-accounts",
+        "/deletions",
+        "/tokens",
+        "/audit/events",
+        "/roles",
+        "/teams",
+    ] {
         let answer = umbrella.owner.get(list);
         assert_eq!(answer.status, 200, "{list}");
-        for name in ["organization", "project", "environment", "service_account", "grant"] {
+        for name in ["organization", "project", "environment", "service_account", "grant", "role", "team"] {
             assert!(!answer.text().contains(acme.id(name)), "{list} shows the other's {name}");
         }
     }

@@ -108,6 +108,23 @@ const ROWS: &[(u32, &str, &str)] = &[
     (13, "jobs", "(name, schedule, next_run_at) VALUES ('tidy', '* * * * *', 7)"),
     (13, "job_runs", "(id, name, started_at, detail) VALUES (X'B0000000000000000000000000000001', 'tidy', 7, '')"),
     (14, "setup_token", "VALUES (1, 'public', X'01', 7)"),
+    (
+        40,
+        "roles",
+        "VALUES (X'C0000000000000000000000000000001', X'10000000000000000000000000000001', 'readers', '', 'secret.list', 1,
+                 7, 'system', 7)",
+    ),
+    (
+        41,
+        "teams",
+        "VALUES (X'D0000000000000000000000000000001', X'10000000000000000000000000000001', 'web', '', 7, 'system')",
+    ),
+    (
+        41,
+        "team_members",
+        "VALUES (X'D0000000000000000000000000000001', 'user', X'30000000000000000000000000000001',
+                 X'10000000000000000000000000000001', 7, 'system')",
+    ),
 ];
 
 /// The migrations as they stand in the source, in their order.

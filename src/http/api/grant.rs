@@ -3,25 +3,27 @@
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::place::{GrantAnswer, RoleForm};
+use super::place::GrantAnswer;
 use super::{Answer, List, created, ok};
 use crate::http::error::Problem;
 use crate::http::extract::{DryRun, Json, Known, Names, Query, page_of};
 use crate::orgs::OrgError;
 use crate::orgs::access::PrincipalName;
-use crate::orgs::grant::{self, GrantFilter, GrantWish};
-use crate::types::Id;
+use crate::orgs::grant::{self, GrantFilter, GrantWish, HolderName};
+use crate::types::{Id, Slug};
 
 /// Who gets which role where.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct GrantCreate {
-    /// A member, by id or e-mail address; this or `service_account`.
+    /// A member, by id or e-mail address; this, `service_account` or `team`.
     user: Option<String>,
-    /// A service account, by id or name; this or `user`.
+    /// A service account, by id or name.
     service_account: Option<String>,
-    /// The role.
-    role: RoleForm,
+    /// A team, by id or name.
+    team: Option<String>,
+    /// The role, built in or the organization's own.
+    role: Slug,
     /// The project, by id or slug; none: the whole organization.
     project: Option<String>,
     /// The environment of it, by id or slug.
@@ -37,6 +39,8 @@ pub(crate) struct GrantListQuery {
     user: Option<String>,
     /// Of this service account, by id or name.
     service_account: Option<String>,
+    /// Of this team, by id or name.
+    team: Option<String>,
     /// On this project itself, or on the environment of it.
     project: Option<String>,
     /// On this environment itself.
@@ -58,12 +62,17 @@ pub(crate) struct GrantDeleted {
 }
 
 /// The one who is named, if one is.
-fn principal(user: Option<String>, service_account: Option<String>) -> Result<Option<PrincipalName>, Problem> {
-    match (user, service_account) {
-        (Some(_), Some(_)) => Err(Problem::invalid("actor_ambiguous", "name a user or a service account, not both")),
-        (Some(user), None) => Ok(Some(PrincipalName::User(user))),
-        (None, Some(account)) => Ok(Some(PrincipalName::ServiceAccount(account))),
-        (None, None) => Ok(None),
+fn holder(
+    user: Option<String>,
+    service_account: Option<String>,
+    team: Option<String>,
+) -> Result<Option<HolderName>, Problem> {
+    match (user, service_account, team) {
+        (Some(user), None, None) => Ok(Some(PrincipalName::User(user).into())),
+        (None, Some(account), None) => Ok(Some(PrincipalName::ServiceAccount(account).into())),
+        (None, None, Some(team)) => Ok(Some(HolderName::Team(team))),
+        (None, None, None) => Ok(None),
+        _ => Err(Problem::invalid("actor_ambiguous", "name one: a user, a service account or a team")),
     }
 }
 
@@ -71,9 +80,9 @@ fn principal(user: Option<String>, service_account: Option<String>) -> Result<Op
 #[utoipa::path(post, path = "/grants", operation_id = "grant_create", request_body = GrantCreate,
     responses((status = 201, description = "The grant.", body = GrantAnswer)))]
 pub(crate) async fn create(Known(op, _): Known, Json(body): Json<GrantCreate>) -> Answer {
-    let missing = || Problem::invalid("missing_field", "missing field `user` or `service_account`");
-    let to = principal(body.user, body.service_account)?.ok_or_else(missing)?;
-    let wish = GrantWish { role: body.role.into(), project: body.project, environment: body.environment };
+    let missing = || Problem::invalid("missing_field", "missing field `user`, `service_account` or `team`");
+    let to = holder(body.user, body.service_account, body.team)?.ok_or_else(missing)?;
+    let wish = GrantWish { role: body.role, project: body.project, environment: body.environment };
     created(&GrantAnswer::from(grant::grant_create(&op, to, wish).await?))
 }
 
@@ -82,8 +91,8 @@ pub(crate) async fn create(Known(op, _): Known, Json(body): Json<GrantCreate>) -
     responses((status = 200, description = "A page of grants.", body = List<GrantAnswer>)))]
 pub(crate) async fn list(Known(op, _): Known, Query(query): Query<GrantListQuery>) -> Answer {
     let (limit, cursor) = page_of(query.limit, query.cursor.as_deref())?;
-    let principal = principal(query.user, query.service_account)?;
-    let filter = GrantFilter { principal, project: query.project, environment: query.environment };
+    let holder = holder(query.user, query.service_account, query.team)?;
+    let filter = GrantFilter { holder, project: query.project, environment: query.environment };
     ok(&List::of(grant::grant_list(&op, filter, limit, cursor).await?, GrantAnswer::from))
 }
 

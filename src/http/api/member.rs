@@ -4,14 +4,14 @@ use actix_web::web::Data;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::place::{GrantAnswer, RoleForm};
+use super::place::GrantAnswer;
 use super::{Answer, List, created, ok};
 use crate::auth::User;
 use crate::http::extract::{DryRun, Json, Known, ListQuery, Names, Query};
 use crate::http::schema::UserId;
 use crate::http::state::State;
 use crate::orgs::member::{self, Member, MemberAdd};
-use crate::types::{Email, SecretString, Timestamp};
+use crate::types::{Email, SecretString, Slug, Timestamp};
 
 /// A person of the organization.
 #[derive(Serialize, ToSchema)]
@@ -62,8 +62,8 @@ pub(crate) struct MemberCreate {
     /// A first password, for this organization only.
     #[schema(value_type = Option<String>, write_only, min_length = 8, max_length = 256)]
     password: Option<SecretString>,
-    /// A first role.
-    role: Option<RoleForm>,
+    /// A first role, built in or the organization's own.
+    role: Option<Slug>,
     /// The project the role is given on, by id or slug.
     project: Option<String>,
     /// The environment of it, by id or slug.
@@ -79,6 +79,8 @@ pub(crate) struct MemberRemoved {
     user: UserAnswer,
     /// Grants taken.
     grants: usize,
+    /// Teams left.
+    teams: usize,
     /// Credentials that stop working.
     credentials: usize,
 }
@@ -99,7 +101,7 @@ pub(crate) async fn create(state: Data<State>, Known(op, _): Known, Json(body): 
         email: body.email,
         name: body.name,
         password: body.password,
-        role: body.role.map(Into::into),
+        role: body.role,
         project: body.project,
         environment: body.environment,
     };
@@ -112,5 +114,11 @@ pub(crate) async fn create(state: Data<State>, Known(op, _): Known, Json(body): 
 pub(crate) async fn delete(Known(op, _): Known, Names([user]): Names<1>, Query(query): Query<DryRun>) -> Answer {
     let dry_run = query.dry_run;
     let gone = member::member_remove(&op, user, dry_run).await?;
-    ok(&MemberRemoved { dry_run, user: gone.user.into(), grants: gone.grants, credentials: gone.credentials })
+    ok(&MemberRemoved {
+        dry_run,
+        user: gone.user.into(),
+        grants: gone.grants,
+        teams: gone.teams,
+        credentials: gone.credentials,
+    })
 }

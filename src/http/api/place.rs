@@ -1,54 +1,13 @@
 //! Nodes, roles and grants, as several resources tell of them.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::http::schema::{EnvironmentId, GrantId, ProjectId, ServiceAccountId, UserId};
+use crate::http::schema::{EnvironmentId, GrantId, ProjectId, ServiceAccountId, TeamId, UserId};
 use crate::orgs::access::Place;
-use crate::orgs::grant::GrantView;
-use crate::policy::{BuiltinRole, PrincipalId};
+use crate::orgs::grant::{GrantView, Holder};
+use crate::policy::PrincipalId;
 use crate::types::{Slug, Timestamp};
-
-/// A built-in role.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-#[schema(as = Role)]
-pub(crate) enum RoleForm {
-    /// Sees what there is, never a value.
-    Viewer,
-    /// Works with what is not protected.
-    Developer,
-    /// Works with protected environments too.
-    Maintainer,
-    /// Runs the organization.
-    Admin,
-    /// Owns the organization.
-    Owner,
-}
-
-impl From<RoleForm> for BuiltinRole {
-    fn from(form: RoleForm) -> Self {
-        match form {
-            RoleForm::Viewer => Self::Viewer,
-            RoleForm::Developer => Self::Developer,
-            RoleForm::Maintainer => Self::Maintainer,
-            RoleForm::Admin => Self::Admin,
-            RoleForm::Owner => Self::Owner,
-        }
-    }
-}
-
-impl From<BuiltinRole> for RoleForm {
-    fn from(role: BuiltinRole) -> Self {
-        match role {
-            BuiltinRole::Viewer => Self::Viewer,
-            BuiltinRole::Developer => Self::Developer,
-            BuiltinRole::Maintainer => Self::Maintainer,
-            BuiltinRole::Admin => Self::Admin,
-            BuiltinRole::Owner => Self::Owner,
-        }
-    }
-}
 
 /// A node of the organization; both null: the organization itself.
 #[derive(Debug, Serialize, ToSchema)]
@@ -104,17 +63,28 @@ pub(crate) struct HolderAccount {
     name: String,
 }
 
+/// A team, by its names.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct HolderTeam {
+    /// Its id.
+    id: TeamId,
+    /// Its name.
+    name: String,
+}
+
 /// A role given on a node.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct GrantAnswer {
     /// Its id.
     id: GrantId,
-    /// The person who has it; null when a service account does.
+    /// The person who has it; null when somebody else does.
     user: Option<HolderUser>,
-    /// The service account that has it; null when a person does.
+    /// The service account that has it; null when somebody else does.
     service_account: Option<HolderAccount>,
-    /// Which role.
-    role: RoleForm,
+    /// The team that has it; null when somebody else does.
+    team: Option<HolderTeam>,
+    /// Which role, built in or the organization's own.
+    role: String,
     /// The project it is given on or in; null on the organization.
     project: Option<PlaceProject>,
     /// The environment it is given on; null above one.
@@ -128,16 +98,19 @@ pub(crate) struct GrantAnswer {
 impl From<GrantView> for GrantAnswer {
     fn from(view: GrantView) -> Self {
         let grant = view.grant;
-        let (user, service_account) = match grant.principal {
-            PrincipalId::User(id) => (Some(HolderUser { id, email: view.holder }), None),
-            PrincipalId::ServiceAccount(id) => (None, Some(HolderAccount { id, name: view.holder })),
+        let name = view.holder;
+        let (user, service_account, team) = match grant.holder {
+            Holder::Principal(PrincipalId::User(id)) => (Some(HolderUser { id, email: name }), None, None),
+            Holder::Principal(PrincipalId::ServiceAccount(id)) => (None, Some(HolderAccount { id, name }), None),
+            Holder::Team(id) => (None, None, Some(HolderTeam { id, name })),
         };
         let place = PlaceAnswer::from(view.place);
         Self {
             id: grant.id,
             user,
             service_account,
-            role: grant.role.into(),
+            team,
+            role: grant.role.name().to_owned(),
             project: place.project,
             environment: place.environment,
             created_at: grant.created_at,

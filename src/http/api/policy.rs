@@ -5,11 +5,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::place::RoleForm;
 use super::{Answer, ok};
 use crate::http::extract::{Json, Known, Query};
 use crate::orgs::access::{self, PrincipalName, Question};
-use crate::policy::{Action, BuiltinRole};
+use crate::policy::Action;
 
 /// A question.
 #[derive(Deserialize, ToSchema)]
@@ -91,8 +90,8 @@ pub(crate) struct Evaluation {
     reasons: Vec<String>,
     /// The permission that no role of theirs gives there.
     missing: Option<&'static str>,
-    /// The built-in roles that hold it, least first.
-    held_by: Vec<RoleForm>,
+    /// The roles that hold it: built-in ones, least first, then the organization's own.
+    held_by: Vec<String>,
 }
 
 /// Allow or deny.
@@ -125,14 +124,14 @@ pub(crate) struct MatrixQuery {
 /// What each role may do, when it is given on the organization.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct MatrixAnswer {
-    /// The roles, from least to most.
-    roles: Vec<RoleForm>,
+    /// The roles, from least to most, then the organization's own.
+    roles: Vec<String>,
     /// The actions.
     actions: Vec<&'static str>,
     /// The columns: kinds of resources, or the one that was named.
     resources: Vec<String>,
     /// By role, action and resource.
-    cells: BTreeMap<&'static str, BTreeMap<&'static str, BTreeMap<String, DecisionWord>>>,
+    cells: BTreeMap<String, BTreeMap<&'static str, BTreeMap<String, DecisionWord>>>,
 }
 
 /// Whether somebody may do something somewhere, which policies decided, and why.
@@ -151,7 +150,7 @@ pub(crate) async fn evaluate(Known(op, _): Known, Json(body): Json<EvaluateReque
         policies: found.policies.to_vec(),
         reasons: found.reasons,
         missing: found.missing.map(crate::policy::Permission::as_str),
-        held_by: found.held_by.into_iter().map(RoleForm::from).collect(),
+        held_by: found.held_by,
     })
 }
 
@@ -161,16 +160,15 @@ pub(crate) async fn evaluate(Known(op, _): Known, Json(body): Json<EvaluateReque
 pub(crate) async fn matrix(Known(op, _): Known, Query(query): Query<MatrixQuery>) -> Answer {
     let found = access::matrix(&op, query.project.as_deref(), query.environment.as_deref()).await?;
     let mut cells = BTreeMap::new();
-    for role in BuiltinRole::ALL {
+    for role in &found.roles {
         let mut actions = BTreeMap::new();
         for action in Action::ALL {
-            let word = |column| DecisionWord::of(found.allows(*role, *action, column));
+            let word = |column| DecisionWord::of(found.allows(role, *action, column));
             let row = found.resources.iter().enumerate().map(|(column, name)| (name.clone(), word(column)));
             actions.insert(action.as_str(), row.collect());
         }
-        cells.insert(role.as_str(), actions);
+        cells.insert(role.clone(), actions);
     }
-    let roles = BuiltinRole::ALL.iter().copied().map(RoleForm::from).collect();
     let actions = Action::ALL.iter().map(|a| a.as_str()).collect();
-    ok(&MatrixAnswer { roles, actions, resources: found.resources, cells })
+    ok(&MatrixAnswer { roles: found.roles, actions, resources: found.resources, cells })
 }

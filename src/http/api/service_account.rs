@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::place::{GrantAnswer, PlaceAnswer, RoleForm};
+use super::place::{GrantAnswer, PlaceAnswer};
 use super::token::{CredentialAnswer, Life, MintedAnswer, RevokedAnswer, wishes};
 use super::{Answer, List, created, ok};
 use crate::http::extract::{DryRun, Json, Known, ListQuery, Names, OptionalJson, Query};
@@ -11,7 +11,7 @@ use crate::http::schema::ServiceAccountId;
 use crate::orgs::OrgError;
 use crate::orgs::grant::GrantWish;
 use crate::orgs::service_account::{self, ServiceAccountView};
-use crate::types::{Id, Timestamp};
+use crate::types::{Id, Slug, Timestamp};
 
 /// A machine identity.
 #[derive(Serialize, ToSchema)]
@@ -67,8 +67,8 @@ pub(crate) struct ServiceAccountCreate {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ServiceAccountGrant {
-    /// The role.
-    role: RoleForm,
+    /// The role, built in or the organization's own.
+    role: Slug,
     /// The project, by id or slug.
     project: Option<String>,
     /// The environment of it, by id or slug.
@@ -137,9 +137,7 @@ pub(crate) async fn create(Known(op, _): Known, Json(body): Json<ServiceAccountC
         name: body.name,
         project: body.project,
         environment: body.environment,
-        grants: grants
-            .map(|g| GrantWish { role: g.role.into(), project: g.project, environment: g.environment })
-            .collect(),
+        grants: grants.map(|g| GrantWish { role: g.role, project: g.project, environment: g.environment }).collect(),
     };
     created(&ServiceAccountAnswer::from(service_account::service_account_create(&op, new).await?))
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::PrincipalName;
 use crate::op::{Op, epoch};
-use crate::orgs::{OrgError, access};
-use crate::policy::{Action, BuiltinRole, Decision, InstancePermission, Permission};
+use crate::orgs::{OrgError, access, role};
+use crate::policy::{Action, Decision, InstancePermission, Permission};
 use crate::types::ParseError;
 
 /// What is asked.
@@ -32,8 +32,8 @@ pub struct Evaluation {
     pub reasons: Vec<String>,
     /// The permission that no role of theirs gives there.
     pub missing: Option<Permission>,
-    /// The built-in roles that hold it, least first.
-    pub held_by: Vec<BuiltinRole>,
+    /// The roles that hold it: built-in ones, least first, then the organization's own.
+    pub held_by: Vec<String>,
 }
 
 impl From<&Decision> for Evaluation {
@@ -43,7 +43,7 @@ impl From<&Decision> for Evaluation {
             policies: Arc::clone(&decision.policies),
             reasons: decision.reasons.clone(),
             missing: decision.missing,
-            held_by: decision.held_by.clone(),
+            held_by: decision.held_by.iter().map(ToString::to_string).collect(),
         }
     }
 }
@@ -85,7 +85,15 @@ pub async fn evaluate(op: &Op, question: Question) -> Result<Evaluation, OrgErro
             return Ok(Evaluation { allow: false, policies, reasons, missing: None, held_by: Vec::new() });
         };
         Ok(match action {
-            Asked::Action(action) => Evaluation::from(&*op.decide_for(epoch_seen, &principal, action, &resource)?),
+            Asked::Action(action) => {
+                let mut found = Evaluation::from(&*op.decide_for(epoch_seen, &principal, action, &resource)?);
+                if let Some(missing) = found.missing {
+                    let own = role::roles_of(reader, own.organization)?;
+                    let holding = own.iter().filter(|r| r.permissions().contains(missing));
+                    found.held_by.extend(holding.map(|r| r.name().to_owned()));
+                }
+                found
+            }
             Asked::Instance(permission) => Evaluation::from(&op.core().policy.decide_instance(&principal, permission)),
         })
     })

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use crate::op::Op;
-use crate::orgs::{OrgError, access};
+use crate::orgs::{OrgError, access, role};
 use crate::policy::{
-    Action, BuiltinRole, Cell, Context, Engine, GrantFact, Matrix, Node, Principal, PrincipalId, Resource,
+    Action, BuiltinRole, Cell, Context, Engine, GrantFact, Matrix, Node, Principal, PrincipalId, Resource, Role,
 };
 use crate::types::Id;
 
@@ -15,14 +15,27 @@ use crate::types::Id;
 pub struct AccessMatrix {
     /// The columns: kinds of resources, or the one resource that was named.
     pub resources: Vec<String>,
+    /// The roles, from least to most, then the organization's own by name.
+    pub roles: Vec<String>,
     /// Whether a role may do an action on each of the resources, in their order.
-    pub cells: BTreeMap<(BuiltinRole, Action), Vec<bool>>,
+    pub cells: BTreeMap<(String, Action), Vec<bool>>,
 }
 
 impl AccessMatrix {
     /// Whether `role` may do `action` on the resource in column `column`.
-    pub fn allows(&self, role: BuiltinRole, action: Action, column: usize) -> bool {
-        self.cells.get(&(role, action)).and_then(|row| row.get(column)).copied().unwrap_or(false)
+    pub fn allows(&self, role: &str, action: Action, column: usize) -> bool {
+        self.cells.get(&(role.to_owned(), action)).and_then(|row| row.get(column)).copied().unwrap_or(false)
+    }
+
+    /// Adds a role of the organization; `protected` says of each resource whether it is. What the engine decides of a
+    /// custom role is what its set says: a property of `policy`'s tests.
+    fn add(&mut self, role: &Role, protected: &[bool]) {
+        let (name, held) = (role.name().to_owned(), role.permissions());
+        for action in Action::ALL {
+            let row = protected.iter().map(|p| held.permits(*action, *p)).collect();
+            self.cells.insert((name.clone(), *action), row);
+        }
+        self.roles.push(name);
     }
 }
 
@@ -34,12 +47,17 @@ impl AccessMatrix {
 pub async fn matrix(op: &Op, project: Option<&str>, environment: Option<&str>) -> Result<AccessMatrix, OrgError> {
     op.read(|reader| {
         op.principal(reader)?;
-        if project.is_none() && environment.is_none() {
-            return Ok(of_kinds(&op.core().policy).clone());
+        let (mut found, protected) = if project.is_none() && environment.is_none() {
+            (of_kinds(&op.core().policy).clone(), vec![false, false, false, true])
+        } else {
+            let resource = access::node(op, reader, project, environment)?;
+            let name = access::node_name(reader, resource.node())?.unwrap_or_default();
+            (of_resource(&op.core().policy, &resource, name), vec![resource.is_protected()])
+        };
+        for role in role::roles_of(reader, op.organization()?)? {
+            found.add(&role, &protected);
         }
-        let resource = access::node(op, reader, project, environment)?;
-        let name = access::node_name(reader, resource.node())?.unwrap_or_default();
-        Ok(of_resource(&op.core().policy, &resource, name))
+        Ok(found)
     })
     .await
 }
@@ -50,9 +68,10 @@ fn of_kinds(engine: &Engine) -> &'static AccessMatrix {
     KINDS.get_or_init(|| {
         let columns = |c: &Cell| vec![c.organization, c.project, c.environment, c.protected_environment];
         let rows = Matrix::compute(engine, Context::default()).rows;
-        let cells = rows.iter().flat_map(|row| row.cells.iter().map(|c| ((c.role, row.action), columns(c))));
+        let cells =
+            rows.iter().flat_map(|row| row.cells.iter().map(|c| ((c.role.to_string(), row.action), columns(c))));
         let resources = ["organization", "project", "environment", "protected_environment"];
-        AccessMatrix { resources: resources.map(str::to_owned).to_vec(), cells: cells.collect() }
+        AccessMatrix { resources: resources.map(str::to_owned).to_vec(), roles: builtin(), cells: cells.collect() }
     })
 }
 
@@ -68,8 +87,12 @@ fn of_resource(engine: &Engine, resource: &Resource, name: String) -> AccessMatr
         };
         for action in Action::ALL {
             let allowed = engine.decide(&principal, *action, resource, Context::default()).allow;
-            cells.insert((*role, *action), vec![allowed]);
+            cells.insert((role.to_string(), *action), vec![allowed]);
         }
     }
-    AccessMatrix { resources: vec![name], cells }
+    AccessMatrix { resources: vec![name], roles: builtin(), cells }
+}
+
+fn builtin() -> Vec<String> {
+    BuiltinRole::ALL.iter().map(ToString::to_string).collect()
 }

@@ -187,9 +187,13 @@ pub fn principal_facts(
         }
     };
     let Some(instance_operator) = operator else { return Ok(None) };
-    let grants = grant::store::grant_of_principal(reader, organization, &id)?;
+    let held = grant::store::grant_held(reader, organization, id)?;
     // A role on a level it is not given on would be a row changed by hand: it counts for nothing.
-    let grants = grants.iter().filter_map(|g| GrantFact::new(g.role, g.node).ok()).collect();
+    let facts = held.into_iter().filter_map(|(grant, team)| {
+        let fact = GrantFact::new(grant.role, grant.node).ok()?;
+        Some(if let Some(team) = team { fact.through(team) } else { fact })
+    });
+    let grants = facts.collect();
     Ok(Some(Principal { id, organization, instance_operator, grants }))
 }
 

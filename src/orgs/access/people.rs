@@ -7,7 +7,7 @@ use crate::ledger::Event;
 use crate::op::Op;
 use crate::orgs::service_account::{self, ServiceAccount};
 use crate::orgs::{OrgError, environment, organization, project};
-use crate::policy::{BuiltinRole, Node, PrincipalId, Resource, effective, may_grant};
+use crate::policy::{Node, PermissionSet, PrincipalId, Resource, effective, may_grant};
 use crate::types::{Email, Id, Slug, kinds};
 
 /// Somebody of the organization, as a request names them.
@@ -138,7 +138,7 @@ pub(crate) fn require_fresh(op: &Op, event: &Event) -> Result<(), OrgError> {
     })
 }
 
-/// Whether whoever asks holds all of `role` at `resource`, with what reaches its protected descendants; `event`
+/// Whether whoever asks holds all of `given` at `resource`, with what reaches its protected descendants; `event`
 /// becomes the record of the refusal.
 ///
 /// # Errors
@@ -147,11 +147,11 @@ pub(crate) fn require_cover(
     op: &Op,
     reader: &Reader<'_>,
     event: &Event,
-    role: BuiltinRole,
+    given: PermissionSet,
     resource: &Resource,
 ) -> Result<(), OrgError> {
     let (_, principal) = op.principal(reader)?;
-    may_grant(effective(&principal, resource), role.permissions()).map_err(|lacking| {
+    may_grant(effective(&principal, resource), given).map_err(|lacking| {
         op.refuse(event, "cannot_grant_more");
         OrgError::CannotGrantMore { missing: lacking.iter().map(|p| p.as_str().to_owned()).collect() }
     })

@@ -40,7 +40,7 @@ pub struct Whoami {
     pub instance_operator: bool,
     /// What they hold at the organization itself.
     pub permissions: Vec<Permission>,
-    /// Every grant of theirs in the organization.
+    /// Every grant of theirs in the organization, their teams' included.
     pub grants: Vec<GrantView>,
 }
 
@@ -67,7 +67,7 @@ pub async fn whoami(op: &Op) -> Result<Whoami, OrgError> {
         };
         let held = effective(&principal, &Resource::organization(organization));
         let mut grants = Vec::new();
-        for given in grant::store::grant_of_principal(reader, organization, &principal.id)? {
+        for (given, _) in grant::store::grant_held(reader, organization, principal.id)? {
             grants.push(grant::view(reader, given)?);
         }
         Ok(Whoami {

@@ -91,7 +91,7 @@ fn authorize(op: &Op, tx: &WriteTx<'_>, before: &Placed, change: &EnvironmentUpd
         let event = op.authorize(tx, Action::EnvironmentProtect, &resource)?;
         if change.protected == Some(false) {
             // It gives developers what they lack there: only who holds all of it, protected, gives it.
-            access::require_cover(op, tx, &event, BuiltinRole::Developer, &resource)?;
+            access::require_cover(op, tx, &event, BuiltinRole::Developer.permissions(), &resource)?;
         }
         events.push(event);
     }

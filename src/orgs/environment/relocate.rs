@@ -5,8 +5,8 @@ use super::{require_open, store};
 use crate::db::WriteTx;
 use crate::ledger::{Details, Event};
 use crate::op::{Op, epoch_raise};
-use crate::orgs::grant;
-use crate::orgs::{OrgError, access};
+use crate::orgs::grant::{self, Holder};
+use crate::orgs::{OrgError, access, team};
 use crate::policy::{Action, Node, PermissionSet, PrincipalId, Resource, effective};
 use crate::types::{Id, kinds};
 
@@ -132,8 +132,14 @@ fn access_changes(tx: &WriteTx<'_>, before: &Placed, after: &Placed) -> Result<V
     let mut people: Vec<PrincipalId> = Vec::new();
     for node in old.chain().chain(new.chain()).collect::<Vec<Node>>() {
         for given in grant::store::grant_on_node(tx, &node)? {
-            if !people.contains(&given.principal) {
-                people.push(given.principal);
+            let holders = match given.holder {
+                Holder::Principal(id) => vec![id],
+                Holder::Team(id) => team::store::team_people(tx, id)?.into_iter().map(PrincipalId::User).collect(),
+            };
+            for id in holders {
+                if !people.contains(&id) {
+                    people.push(id);
+                }
             }
         }
     }

@@ -2,16 +2,46 @@
 
 pub(crate) mod store;
 
-use super::{OrgError, access, service_account};
+use super::{OrgError, access, role, service_account, team};
 use crate::db::{Reader, WriteTx};
 use crate::ledger::{Details, Event, Target};
 use crate::op::{Op, epoch_raise};
 use crate::orgs::access::{Place, PrincipalName};
-use crate::policy::{Action, BuiltinRole, GrantFact, Node, PrincipalId, Resource};
-use crate::types::{Cursor, Id, Limit, Page, ParseError, Timestamp, kinds};
+use crate::policy::{Action, GrantFact, Node, PrincipalId, Resource, Role};
+use crate::types::{Cursor, Id, Limit, Page, ParseError, Slug, Timestamp, kinds};
 
-/// Most grants one principal has in an organization.
+/// Most grants one principal, or one team, has in an organization.
 pub const GRANTS_MAX: usize = 256;
+
+/// Who has a grant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Holder {
+    /// A person or a machine.
+    Principal(PrincipalId),
+    /// Everybody in a team.
+    Team(Id<kinds::Team>),
+}
+
+impl From<PrincipalId> for Holder {
+    fn from(id: PrincipalId) -> Self {
+        Self::Principal(id)
+    }
+}
+
+/// Who shall have a grant, as a request names them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HolderName {
+    /// A person or a machine.
+    Principal(PrincipalName),
+    /// A team, by name or id.
+    Team(String),
+}
+
+impl From<PrincipalName> for HolderName {
+    fn from(name: PrincipalName) -> Self {
+        Self::Principal(name)
+    }
+}
 
 /// A role given on a node.
 #[derive(Debug, Clone)]
@@ -21,9 +51,9 @@ pub struct Grant {
     /// The tenant.
     pub organization: Id<kinds::Organization>,
     /// To whom.
-    pub principal: PrincipalId,
+    pub holder: Holder,
     /// Which role.
-    pub role: BuiltinRole,
+    pub role: Role,
     /// Where.
     pub node: Node,
     /// When.
@@ -39,15 +69,15 @@ pub struct GrantView {
     pub grant: Grant,
     /// Where it is given.
     pub place: Place,
-    /// How whoever has it is called: an e-mail address or a service account's name.
+    /// How whoever has it is called: an e-mail address, or the name of a service account or a team.
     pub holder: String,
 }
 
 /// A role and where it shall be given.
 #[derive(Debug, Clone)]
 pub struct GrantWish {
-    /// The role.
-    pub role: BuiltinRole,
+    /// The role, by name.
+    pub role: Slug,
     /// The project, by id or slug.
     pub project: Option<String>,
     /// The environment of it, by id or slug.
@@ -58,7 +88,7 @@ pub struct GrantWish {
 #[derive(Debug, Clone, Default)]
 pub struct GrantFilter {
     /// To whom.
-    pub principal: Option<PrincipalName>,
+    pub holder: Option<HolderName>,
     /// On this project itself, or on the environment of it.
     pub project: Option<String>,
     /// On this environment itself.
@@ -71,42 +101,49 @@ pub struct GrantFilter {
 /// The database failed.
 pub(crate) fn view(reader: &Reader<'_>, grant: Grant) -> Result<GrantView, OrgError> {
     let place = access::place_of(reader, grant.node)?;
-    let holder = access::principal_label(reader, grant.principal)?.unwrap_or_default();
+    let holder = match grant.holder {
+        Holder::Principal(id) => access::principal_label(reader, id)?,
+        Holder::Team(id) => team::store::team_get(reader, grant.organization, id)?.map(|t| t.name.to_string()),
+    };
+    let holder = holder.unwrap_or_default();
     Ok(GrantView { grant, place, holder })
 }
 
-fn target(principal: PrincipalId) -> Target {
-    match principal {
-        PrincipalId::User(id) => Target::new("user", id),
-        PrincipalId::ServiceAccount(id) => Target::new("service_account", id),
+fn target(holder: Holder) -> Target {
+    match holder {
+        Holder::Principal(PrincipalId::User(id)) => Target::new("user", id),
+        Holder::Principal(PrincipalId::ServiceAccount(id)) => Target::new("service_account", id),
+        Holder::Team(id) => Target::new("team", id),
     }
 }
 
 /// Gives a role: decides, stores and records. Raising the epoch is the caller's, after the last of them.
 ///
 /// # Errors
-/// Not allowed there, more than is held, no role for this level or this kind of principal, given already.
+/// Not allowed there, more than is held, no role for this level or this kind of holder, given already.
 pub(crate) fn give(
     op: &Op,
     tx: &mut WriteTx<'_>,
-    principal: PrincipalId,
-    role: BuiltinRole,
+    holder: impl Into<Holder>,
+    name: &Slug,
     resource: &Resource,
 ) -> Result<Grant, OrgError> {
-    GrantFact::new(role, resource.node())?;
-    if role == BuiltinRole::Owner && matches!(principal, PrincipalId::ServiceAccount(_)) {
-        // A machine is never asked to sign in again, which is what guards ownership.
+    let (holder, organization) = (holder.into(), op.organization()?);
+    let role = role::role_named(tx, organization, name)?;
+    GrantFact::new(role.clone(), resource.node())?;
+    if role.is_owner() && !matches!(holder, Holder::Principal(PrincipalId::User(_))) {
+        // A machine is never asked to sign in again, which is what guards ownership; a team's owners could come and
+        // go by a change of the team.
         return Err(ParseError::new("role", "`owner` is given to people only").into());
     }
-    let event = op.authorize(tx, role.grant_action(), resource)?.target(target(principal));
-    if role == BuiltinRole::Owner {
+    let event = op.authorize(tx, role.grant_action(), resource)?.target(target(holder));
+    if role.is_owner() {
         access::require_fresh(op, &event)?;
     }
-    access::require_cover(op, tx, &event, role, resource)?;
-    let organization = op.organization()?;
-    let there = store::grant_of_principal(tx, organization, &principal)?;
+    access::require_cover(op, tx, &event, role.permissions(), resource)?;
+    let there = store::grant_of(tx, organization, &holder)?;
     if there.iter().any(|g| g.role == role && g.node == resource.node()) {
-        return Err(OrgError::Taken { what: "grant", name: role.to_string() });
+        return Err(OrgError::Taken { what: "grant", name: role.name().to_owned() });
     }
     if there.len() >= GRANTS_MAX {
         return Err(OrgError::TooMany { what: "grant", max: GRANTS_MAX });
@@ -114,56 +151,70 @@ pub(crate) fn give(
     let grant = Grant {
         id: Id::new(op.now()),
         organization,
-        principal,
+        holder,
         role,
         node: resource.node(),
         created_at: op.now(),
         created_by: op.author(),
     };
     store::grant_insert(tx, &grant)?;
-    op.record(tx, event.details(Details::new().with("given", grant.id).with("role", role)))?;
+    op.record(tx, event.details(Details::new().with("given", grant.id).with("role", &grant.role)))?;
     Ok(grant)
 }
 
-/// Gives a role to a member or a service account of the organization.
+/// Gives a role to a member, a service account or a team of the organization.
 ///
 /// # Errors
 /// Nobody answers to the name; the node is not visible; not allowed; more than is held; given already. To a service
 /// account: not manageable, or outside its own node.
-pub async fn grant_create(op: &Op, to: PrincipalName, wish: GrantWish) -> Result<GrantView, OrgError> {
+pub async fn grant_create(op: &Op, to: impl Into<HolderName>, wish: GrantWish) -> Result<GrantView, OrgError> {
+    let to = to.into();
     op.write(move |op, tx| {
         let resource = access::node(op, tx, wish.project.as_deref(), wish.environment.as_deref())?;
-        let principal = match &to {
-            PrincipalName::ServiceAccount(name) => {
+        let holder = match &to {
+            HolderName::Principal(PrincipalName::ServiceAccount(name)) => {
                 let account = service_account::managed(op, tx, name)?.0;
                 service_account::require_within(&account, &resource)?;
-                PrincipalId::ServiceAccount(account.id)
+                Holder::Principal(PrincipalId::ServiceAccount(account.id))
             }
-            _ => access::principal_named(op, tx, &to)?,
+            other => holder_named(op, tx, other)?,
         };
-        let grant = give(op, tx, principal, wish.role, &resource)?;
+        let grant = give(op, tx, holder, &wish.role, &resource)?;
         epoch_raise(tx)?;
         view(tx, grant)
     })
     .await
 }
 
-/// Whether whoever asks may know of a grant: their own, or they give or explain rights where it is.
+fn holder_named(op: &Op, reader: &Reader<'_>, name: &HolderName) -> Result<Holder, OrgError> {
+    Ok(match name {
+        HolderName::Principal(name) => Holder::Principal(access::principal_named(op, reader, name)?),
+        HolderName::Team(name) => Holder::Team(team::team_named(op, reader, name)?.id),
+    })
+}
+
+/// Whether whoever asks may know of a grant: their own or one of their teams', or they give or explain rights where
+/// it is.
 fn visible(op: &Op, reader: &Reader<'_>, grant: &Grant) -> Result<bool, OrgError> {
-    if op.identity()?.principal.id == grant.principal {
+    let own = op.identity()?.principal.id;
+    let is_own = match grant.holder {
+        Holder::Principal(id) => id == own,
+        Holder::Team(team) => team::store::team_has(reader, grant.organization, team, own)?,
+    };
+    if is_own {
         return Ok(true);
     }
     let resource = access::resource_standing(reader, grant.organization, grant.node)?;
     Ok(op.permits(reader, Action::GrantManage, &resource)? || op.permits(reader, Action::AccessExplain, &resource)?)
 }
 
-/// The visible ones of a principal's grants.
+/// The visible ones of the grants that were given to a holder itself.
 ///
 /// # Errors
 /// The credential is gone; the database failed.
-pub(crate) fn visible_of(op: &Op, reader: &Reader<'_>, principal: PrincipalId) -> Result<Vec<GrantView>, OrgError> {
+pub(crate) fn visible_of(op: &Op, reader: &Reader<'_>, holder: impl Into<Holder>) -> Result<Vec<GrantView>, OrgError> {
     let mut shown = Vec::new();
-    for grant in store::grant_of_principal(reader, op.organization()?, &principal)? {
+    for grant in store::grant_of(reader, op.organization()?, &holder.into())? {
         if visible(op, reader, &grant)? {
             shown.push(view(reader, grant)?);
         }
@@ -184,7 +235,7 @@ pub async fn grant_list(
     op.read(|reader| {
         op.principal(reader)?;
         let after = cursor.map(|c| Id::parse(c.key())).transpose()?;
-        let principal = filter.principal.as_ref().map(|p| access::principal_named(op, reader, p)).transpose()?;
+        let holder = filter.holder.as_ref().map(|h| holder_named(op, reader, h)).transpose()?;
         let node = match (&filter.project, &filter.environment) {
             (None, None) => None,
             (project, environment) => {
@@ -192,7 +243,7 @@ pub async fn grant_list(
             }
         };
         let organization = op.organization()?;
-        let rows = store::grant_list(reader, organization, principal.as_ref(), node.as_ref(), after, limit.rows() + 1)?;
+        let rows = store::grant_list(reader, organization, holder.as_ref(), node.as_ref(), after, limit.rows() + 1)?;
         let page = Page::cut(rows, limit, |g| g.id.to_string());
         let mut items = Vec::with_capacity(page.items.len());
         for grant in page.items {
@@ -211,12 +262,12 @@ pub async fn grant_list(
 /// Not allowed; more than is held; an owner's without a fresh sign-in.
 pub(crate) fn require_taking(op: &Op, reader: &Reader<'_>, grant: &Grant) -> Result<Event, OrgError> {
     let resource = access::resource_standing(reader, grant.organization, grant.node)?;
-    let event = op.authorize(reader, grant.role.grant_action(), &resource)?.target(target(grant.principal));
-    if grant.role == BuiltinRole::Owner {
+    let event = op.authorize(reader, grant.role.grant_action(), &resource)?.target(target(grant.holder));
+    if grant.role.is_owner() {
         access::require_fresh(op, &event)?;
     }
-    access::require_cover(op, reader, &event, grant.role, &resource)?;
-    Ok(event.details(Details::new().with("taken", grant.id).with("role", grant.role)))
+    access::require_cover(op, reader, &event, grant.role.permissions(), &resource)?;
+    Ok(event.details(Details::new().with("taken", grant.id).with("role", &grant.role)))
 }
 
 /// Whether the organization keeps an owner who can sign in when `principal` is none any more.
@@ -245,8 +296,8 @@ pub async fn grant_delete(op: &Op, id: Id<kinds::Grant>, dry_run: bool) -> Resul
         }
         let event = require_taking(op, tx, &grant)?;
         let shown = view(tx, grant)?;
-        if shown.grant.role == BuiltinRole::Owner {
-            require_other_owner(tx, shown.grant.organization, &shown.grant.principal)?;
+        if let (true, Holder::Principal(id)) = (shown.grant.role.is_owner(), shown.grant.holder) {
+            require_other_owner(tx, shown.grant.organization, &id)?;
         }
         if !dry_run {
             store::grant_delete(tx, id)?;

@@ -3,7 +3,7 @@
 //! An address that is known elsewhere joins like a new one: same answer, same work. A password given here opens this
 //! organization only, so whoever sets it cannot become that person anywhere else.
 
-use super::{OrgError, access, grant, organization};
+use super::{OrgError, access, grant, organization, team};
 use crate::auth::password::{PasswordHash, Passwords};
 use crate::auth::{self, User};
 use crate::db::{Reader, WriteTx};
@@ -12,8 +12,8 @@ use crate::op::{Op, about, epoch_raise};
 use crate::orgs::access::PrincipalName;
 use crate::orgs::grant::{Grant, GrantView};
 use crate::orgs::organization::display_name;
-use crate::policy::{Action, BuiltinRole, PrincipalId, Resource};
-use crate::types::{Cursor, Email, Id, Limit, Page, ParseError, SecretString, Timestamp};
+use crate::policy::{Action, PrincipalId, Resource};
+use crate::types::{Cursor, Email, Id, Limit, Page, ParseError, SecretString, Slug, Timestamp};
 
 /// Leaving is recorded like being removed: the actor is the target.
 const LEFT: ActionName = ActionName::new(Action::MemberRemove.as_str());
@@ -37,8 +37,8 @@ pub struct MemberAdd {
     pub name: Option<String>,
     /// A first password, for this organization.
     pub password: Option<SecretString>,
-    /// A first role.
-    pub role: Option<BuiltinRole>,
+    /// A first role, by name.
+    pub role: Option<Slug>,
     /// The project the role is given on, by id or slug.
     pub project: Option<String>,
     /// The environment of it, by id or slug.
@@ -70,7 +70,7 @@ pub async fn member_add(op: &Op, passwords: &Passwords, new: MemberAdd) -> Resul
         let principal = PrincipalId::User(user.id);
         let mut grants = Vec::new();
         if let Some(role) = role {
-            let given = grant::give(op, tx, principal, role, &resource)?;
+            let given = grant::give(op, tx, principal, &role, &resource)?;
             grants.push(grant::view(tx, given)?);
         }
         epoch_raise(tx)?;
@@ -148,6 +148,8 @@ pub struct Removal {
     pub user: User,
     /// Grants taken.
     pub grants: usize,
+    /// Teams left.
+    pub teams: usize,
     /// Credentials that stop working.
     pub credentials: usize,
 }
@@ -163,30 +165,34 @@ pub async fn member_remove(op: &Op, name: String, dry_run: bool) -> Result<Remov
         let organization = own.organization;
         let id = access::principal_named(op, tx, &PrincipalName::User(name.clone()))?;
         let PrincipalId::User(user) = id else { return Err(OrgError::not_found("member", name)) };
-        let held = grant::store::grant_of_principal(tx, organization, &id)?;
+        let held = grant::store::grant_held(tx, organization, id)?;
+        let is_owner = held.iter().any(|(grant, _)| grant.role.is_owner());
         let event = if id == own.id {
             let at = access::own_organization(op)?;
             let event = about(op.event(LEFT, Outcome::Allowed), &at);
-            if held.iter().any(|g| g.role == BuiltinRole::Owner) {
+            if is_owner {
                 access::require_fresh(op, &event)?;
             }
             event
         } else {
             require_removing(op, tx, &held)?
         };
-        if held.iter().any(|g| g.role == BuiltinRole::Owner) {
+        if is_owner {
             grant::require_other_owner(tx, organization, &id)?;
         }
         let missing = || OrgError::not_found("member", name.clone());
         let user = auth::store::user_get(tx, user)?.ok_or_else(missing)?;
         let credentials = auth::store::credential_count(tx, organization, &id)?;
-        let removal = Removal { user, grants: held.len(), credentials };
+        let grants = held.iter().filter(|(_, team)| team.is_none()).count();
+        let teams = team::store::team_count_of(tx, organization, user.id)?;
+        let removal = Removal { user, grants, teams, credentials };
         if !dry_run {
-            grant::store::grant_delete_of(tx, organization, &id)?;
+            grant::store::grant_delete_of(tx, organization, &id.into())?;
+            team::store::member_delete_all(tx, organization, removal.user.id)?;
             auth::store::credential_revoke_all(tx, organization, &id, op.now())?;
             organization::store::member_delete(tx, organization, removal.user.id)?;
             epoch_raise(tx)?;
-            let details = Details::new().with("grants", removal.grants).with("credentials", credentials);
+            let details = Details::new().with("grants", grants).with("teams", teams).with("credentials", credentials);
             op.record(tx, event.target(Target::new("user", removal.user.id)).details(details))?;
         }
         Ok(removal)
@@ -195,10 +201,16 @@ pub async fn member_remove(op: &Op, name: String, dry_run: bool) -> Result<Remov
 }
 
 /// Whether whoever asks may remove somebody who holds this.
-fn require_removing(op: &Op, reader: &Reader<'_>, held: &[Grant]) -> Result<Event, OrgError> {
+fn require_removing(op: &Op, reader: &Reader<'_>, held: &[(Grant, Option<Slug>)]) -> Result<Event, OrgError> {
     let event = op.authorize(reader, Action::MemberRemove, &access::own_organization(op)?)?;
-    for grant in held {
-        grant::require_taking(op, reader, grant)?;
+    for (grant, team) in held {
+        if team.is_none() {
+            grant::require_taking(op, reader, grant)?;
+        } else {
+            // The team keeps it: only what this person loses must be held.
+            let resource = access::resource_standing(reader, grant.organization, grant.node)?;
+            access::require_cover(op, reader, &event, grant.role.permissions(), &resource)?;
+        }
     }
     Ok(event)
 }

@@ -125,8 +125,8 @@ pub(super) fn insert(
     let first = grant::Grant {
         id: Id::new(now),
         organization: organization.id,
-        principal: PrincipalId::User(owner),
-        role: BuiltinRole::Owner,
+        holder: PrincipalId::User(owner).into(),
+        role: BuiltinRole::Owner.into(),
         node: Node::Organization(organization.id),
         created_at: now,
         created_by: owner.to_string(),

@@ -75,7 +75,7 @@ pub async fn service_account_create(op: &Op, new: ServiceAccountCreate) -> Resul
                 access::node(op, tx, wish.project.as_deref(), wish.environment.as_deref())?
             };
             require_within(&account, &resource)?;
-            grant::give(op, tx, PrincipalId::ServiceAccount(account.id), wish.role, &resource)?;
+            grant::give(op, tx, PrincipalId::ServiceAccount(account.id), &wish.role, &resource)?;
         }
         epoch_raise(tx)?;
         view(tx, account)
@@ -146,12 +146,12 @@ pub async fn service_account_delete(op: &Op, name: String, dry_run: bool) -> Res
         require_covered(op, tx, &event, &account)?;
         let (organization, id) = (account.organization, PrincipalId::ServiceAccount(account.id));
         let removal = ServiceAccountRemoval {
-            grants: grant::store::grant_of_principal(tx, organization, &id)?.len(),
+            grants: grant::store::grant_of(tx, organization, &id.into())?.len(),
             keys: auth::store::credential_count(tx, organization, &id)?,
             account,
         };
         if !dry_run {
-            grant::store::grant_delete_of(tx, organization, &id)?;
+            grant::store::grant_delete_of(tx, organization, &id.into())?;
             auth::store::credential_revoke_all(tx, organization, &id, op.now())?;
             store::service_account_delete(tx, removal.account.id)?;
             epoch_raise(tx)?;

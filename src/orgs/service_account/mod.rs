@@ -54,8 +54,7 @@ pub struct ServiceAccountView {
 
 fn view(reader: &Reader<'_>, account: ServiceAccount) -> Result<ServiceAccountView, OrgError> {
     let place = access::place_of(reader, account.node)?;
-    let held =
-        grant::store::grant_of_principal(reader, account.organization, &PrincipalId::ServiceAccount(account.id))?;
+    let held = grant::store::grant_of(reader, account.organization, &PrincipalId::ServiceAccount(account.id).into())?;
     let grants = held.into_iter().map(|g| grant::view(reader, g)).collect::<Result<_, _>>()?;
     Ok(ServiceAccountView { account, place, grants })
 }
@@ -84,9 +83,9 @@ pub(super) fn managed(op: &Op, reader: &Reader<'_>, name: &str) -> Result<(Servi
 /// Whether whoever asks holds all that the account holds, wherever it does.
 fn require_covered(op: &Op, reader: &Reader<'_>, event: &Event, account: &ServiceAccount) -> Result<(), OrgError> {
     let id = PrincipalId::ServiceAccount(account.id);
-    for grant in grant::store::grant_of_principal(reader, account.organization, &id)? {
+    for grant in grant::store::grant_of(reader, account.organization, &id.into())? {
         let resource = access::resource_standing(reader, account.organization, grant.node)?;
-        access::require_cover(op, reader, event, grant.role, &resource)?;
+        access::require_cover(op, reader, event, grant.role.permissions(), &resource)?;
     }
     Ok(())
 }

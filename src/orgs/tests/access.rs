@@ -61,10 +61,10 @@ async fn the_matrix_is_what_the_policies_say() {
     let op = world.op_as(&world.person("dev", &[(Developer, "shop")]).await);
     let all = matrix(&op, None, None).await.unwrap();
     assert_eq!(all.resources, ["organization", "project", "environment", "protected_environment"]);
-    assert!(all.allows(Developer, Action::SecretUse, 2) && !all.allows(Developer, Action::SecretUse, 3));
+    assert!(all.allows("developer", Action::SecretUse, 2) && !all.allows("developer", Action::SecretUse, 3));
     let one = matrix(&op, Some("shop"), Some("production")).await.unwrap();
     assert_eq!(one.resources, ["shop/production"]);
-    assert!(one.allows(Maintainer, Action::SecretUse, 0) && !one.allows(Developer, Action::SecretUse, 0));
+    assert!(one.allows("maintainer", Action::SecretUse, 0) && !one.allows("developer", Action::SecretUse, 0));
     assert_eq!(code(matrix(&op, Some("lab"), None).await), "project_not_found");
 }
 

@@ -69,7 +69,7 @@ async fn ownership_needs_an_owner_who_signed_in_freshly() {
 async fn the_last_owner_stays() {
     let world = World::new().await;
     let op = world.owner();
-    let own = GrantFilter { principal: Some(PrincipalName::Own), ..GrantFilter::default() };
+    let own = GrantFilter { holder: Some(PrincipalName::Own.into()), ..GrantFilter::default() };
     let id = grant_list(&op, own, Limit::default(), None).await.unwrap().items[0].grant.id;
     assert_eq!(code(grant_delete(&op, id, false).await), "last_owner");
     assert_eq!(code(grant_delete(&op, id, true).await), "last_owner");
@@ -84,7 +84,7 @@ async fn what_is_not_held_cannot_be_taken_either() {
     let world = World::new().await;
     let admin = world.person("ann", &[(Admin, "")]).await;
     let mia = world.person("mia", &[(Maintainer, "")]).await;
-    let of_admin = GrantFilter { principal: Some(admin.name()), ..GrantFilter::default() };
+    let of_admin = GrantFilter { holder: Some(admin.name().into()), ..GrantFilter::default() };
     let id = grant_list(&world.owner(), of_admin, Limit::default(), None).await.unwrap().items[0].grant.id;
     assert_eq!(code(grant_delete(&world.op_as(&mia), id, false).await), "cannot_grant_more");
     assert_eq!(code(grant_delete(&world.op_as(&admin), id, false).await), "ok");
@@ -119,7 +119,7 @@ async fn a_viewer_sees_only_their_own_grants() {
     assert_eq!(count(world.op_as(&bob)).await, 1);
     assert_eq!(count(world.op_as(&mia)).await, 2);
     assert_eq!(count(world.owner()).await, 4);
-    let staging = GrantFilter { project: Some("shop".into()), environment: Some("staging".into()), principal: None };
+    let staging = GrantFilter { project: Some("shop".into()), environment: Some("staging".into()), holder: None };
     let found = grant_list(&world.owner(), staging, Limit::default(), None).await.unwrap().items;
     assert_eq!(found.iter().map(|g| g.holder.as_str()).collect::<Vec<_>>(), ["mia@example.com"]);
 }

@@ -48,7 +48,7 @@ async fn an_account_holds_only_what_is_beneath_its_node_and_its_maker_holds() {
     assert_eq!(make(&world.op_as(&org), "b", "", &[(Admin, "")]).await, "cannot_grant_more");
     assert_eq!(world.events("grant.manage", Outcome::Denied).len(), 1);
     let a = service_account_get(&op, "a").await.unwrap();
-    let own = a.grants.iter().find(|g| g.grant.role == Viewer).unwrap();
+    let own = a.grants.iter().find(|g| g.grant.role == Viewer.into()).unwrap();
     assert_eq!((own.grant.node, own.place.environment.as_ref().unwrap().1.as_str()), (a.account.node, "staging"));
     assert!(matches!(a.account.node, Node::Environment(_)));
 }

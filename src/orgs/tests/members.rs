@@ -9,6 +9,7 @@ use crate::orgs::member::{MemberAdd, member_add, member_list, member_remove};
 use crate::orgs::project::{ProjectCreate, project_create};
 use crate::orgs::session::{SignIn, session_create};
 use crate::orgs::testing::{PASSWORD, World, code, newcomer, passwords, secret, slug};
+use crate::policy::BuiltinRole;
 use crate::policy::BuiltinRole::{Admin, Developer, Maintainer, Owner, Viewer};
 use crate::types::{Email, Limit};
 
@@ -71,8 +72,8 @@ async fn a_first_role_is_given_with_the_membership_or_neither_is() {
     world.shop().await;
     let mia = world.person("mia", &[(Maintainer, "shop")]).await;
     let op = world.op_as(&mia);
-    let at = |role, project: Option<&str>| MemberAdd {
-        role: Some(role),
+    let at = |role: BuiltinRole, project: Option<&str>| MemberAdd {
+        role: Some(slug(role.as_str())),
         project: project.map(str::to_owned),
         ..newcomer("new")
     };

@@ -4,4 +4,5 @@ mod access;
 mod grants;
 mod machines;
 mod members;
+mod roles;
 mod tokens;
