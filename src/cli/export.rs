@@ -3,30 +3,17 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use serde_json::Value;
 
 use super::args::FolderArg;
 use super::client::Request;
 use super::context::Context;
 use super::error::CliError;
-use super::output::Format;
+use super::format::ExportFormat;
+use super::output;
 use crate::config::write_private_file;
-
-/// A format of variables.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum ExportFormat {
-    /// NAME="value" lines
-    Dotenv,
-    /// One JSON object of names and values
-    Json,
-    /// One YAML mapping of names and values
-    Yaml,
-    /// export NAME='value' lines for a POSIX shell
-    Shell,
-    /// NAME=value lines for docker run --env-file
-    Docker,
-}
+use crate::vault::format::Format;
 
 /// What to export.
 #[derive(Debug, Args)]
@@ -40,6 +27,12 @@ pub struct ExportArgs {
     /// Leave out restricted values in place of failing
     #[arg(long)]
     omit_withheld: bool,
+    /// Put restricted values into a kubernetes-configmap, where many can read them
+    #[arg(long)]
+    include_restricted: bool,
+    /// The name of the Kubernetes object [default: PROJECT-ENVIRONMENT]
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
     /// Where it is.
     #[command(flatten)]
     folder: FolderArg,
@@ -51,14 +44,16 @@ pub struct ExportArgs {
 /// What the server refuses; a value the format cannot hold.
 pub fn run(context: &Context, args: &ExportArgs) -> Result<(), CliError> {
     let place = context.place(None)?;
-    let format = args.format.unwrap_or_else(|| default_format(context));
+    let format = args.format.map_or_else(|| default_format(context), |ExportFormat(format)| format);
     let request = Request::get(&place.below(&["variables"]))
         .query("path", context.path(args.folder.path.as_deref())?)
-        .query_opt("format", format.to_possible_value().map(|v| v.get_name().to_owned()))
+        .query("format", format.as_str())
+        .query_opt("name", args.name.as_deref())
+        .query_opt("restricted", args.include_restricted.then_some("include"))
         .query_opt("withheld", args.omit_withheld.then_some("omit"));
     let answer = context.client()?.send(&request)?;
     let text = match format {
-        ExportFormat::Json => flat(&answer.json()?)?.into_bytes(),
+        Format::Json => flat(&answer.json()?)?.into_bytes(),
         _ => answer.bytes().to_vec(),
     };
     match &args.file {
@@ -71,11 +66,11 @@ pub fn run(context: &Context, args: &ExportArgs) -> Result<(), CliError> {
     }
 }
 
-fn default_format(context: &Context) -> ExportFormat {
+fn default_format(context: &Context) -> Format {
     match (context.flags.json, context.flags.output) {
-        (true, _) | (_, Some(Format::Json)) => ExportFormat::Json,
-        (_, Some(Format::Yaml)) => ExportFormat::Yaml,
-        _ => ExportFormat::Dotenv,
+        (true, _) | (_, Some(output::Format::Json)) => Format::Json,
+        (_, Some(output::Format::Yaml)) => Format::Yaml,
+        _ => Format::Dotenv,
     }
 }
 

@@ -1,29 +1,20 @@
 //! `holdfast import`: the server parses the file, so that every door reads it the same way.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use serde_json::{Value, json};
 
 use super::args::{FolderArg, body};
 use super::client::{Client, Request};
 use super::context::{Context, Place};
 use super::error::CliError;
+use super::format::ImportFormat;
 use super::output::Column;
+use crate::vault::format::Format;
 
 /// From this size on an import is worth a progress line, in bytes.
 const LONG: usize = 32 << 10;
-
-/// The format of a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum ImportFormat {
-    /// NAME=value lines
-    Dotenv,
-    /// One object of names and values
-    Json,
-    /// One mapping of names and values
-    Yaml,
-}
 
 /// What to import.
 #[derive(Debug, Args)]
@@ -58,7 +49,8 @@ pub fn run(context: &Context, args: &ImportArgs) -> Result<(), CliError> {
     let path = context.path(args.folder.path.as_deref())?;
     let client = context.client()?;
     let content = context.input.document(&args.file)?;
-    let import = Import { client, place, path, format: args.format.unwrap_or_else(|| guess(&args.file)), content };
+    let format = args.format.map_or_else(|| Format::guess(&args.file.to_string_lossy()), |ImportFormat(format)| format);
+    let import = Import { client, place, path, format, content };
     let output = &context.output;
     if args.dry_run {
         return show(context, &import.send(args.replace, true)?);
@@ -82,15 +74,14 @@ struct Import {
     client: Client,
     place: Place,
     path: String,
-    format: ImportFormat,
+    format: Format,
     content: String,
 }
 
 impl Import {
     fn send(&self, replace: bool, dry_run: bool) -> Result<Value, CliError> {
-        let format = self.format.to_possible_value().map(|v| v.get_name().to_owned());
         let fields = body(json!({
-            "format": format,
+            "format": self.format.as_str(),
             "content": self.content,
             "path": self.path,
             "replace": replace.then_some(true),
@@ -129,32 +120,9 @@ fn summary(answer: &Value) -> String {
     format!("{did}{added} added, {changed} changed, {deleted} deleted; {same} as they were")
 }
 
-fn guess(file: &Path) -> ImportFormat {
-    match file.extension().and_then(|e| e.to_str()) {
-        Some("json") => ImportFormat::Json,
-        Some("yaml" | "yml") => ImportFormat::Yaml,
-        _ => ImportFormat::Dotenv,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_format_is_guessed_from_the_name() {
-        let cases = [
-            (".env", ImportFormat::Dotenv),
-            (".env.production", ImportFormat::Dotenv),
-            ("a/b.json", ImportFormat::Json),
-            ("b.yml", ImportFormat::Yaml),
-            ("b.yaml", ImportFormat::Yaml),
-            ("-", ImportFormat::Dotenv),
-        ];
-        for (name, format) in cases {
-            assert_eq!(guess(Path::new(name)), format, "{name}");
-        }
-    }
 
     #[test]
     fn the_summary_counts() {

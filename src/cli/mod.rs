@@ -27,6 +27,7 @@ pub mod environments;
 pub mod error;
 pub mod export;
 pub mod folders;
+pub mod format;
 pub mod grants;
 pub mod import;
 pub mod init;

@@ -43,6 +43,12 @@ pub enum VaultError {
         /// Their names.
         names: Vec<String>,
     },
+    /// Some variables are restricted and would go where many can read them.
+    #[error("{} of the variables are restricted and do not belong where many can read them: {}", .names.len(), shown(.names))]
+    Public {
+        /// Their names.
+        names: Vec<String>,
+    },
     /// References that lead nowhere.
     #[error("{}", broken_words(.0))]
     Broken(Vec<BrokenReference>),
@@ -169,7 +175,7 @@ impl Failure for VaultError {
         match self {
             Self::NotFound { .. } => Class::NotFound,
             Self::Restricted { .. } | Self::Withheld { .. } => Class::Forbidden,
-            Self::Broken(_) | Self::TooMuch => Class::Unprocessable,
+            Self::Public { .. } | Self::Broken(_) | Self::TooMuch => Class::Unprocessable,
             Self::HasDependents { .. } => Class::Conflict,
             Self::Stale { .. } => Class::Stale,
             Self::Template { .. } | Self::Twice { .. } => Class::Invalid,
@@ -187,6 +193,7 @@ impl Failure for VaultError {
             Self::NotFound { .. } => "not_found",
             Self::Restricted { .. } => "secret_restricted",
             Self::Withheld { .. } => "variables_withheld",
+            Self::Public { .. } => "variables_restricted",
             Self::Broken(_) => "reference_broken",
             Self::HasDependents { .. } => "secret_has_dependents",
             Self::Stale { .. } => "version_mismatch",
@@ -205,6 +212,11 @@ impl Failure for VaultError {
         match self {
             Self::NotFound { .. } => "see what is there with: holdfast secrets list".into(),
             Self::Restricted { .. } => "set it anew if it is lost; nobody can read it back".into(),
+            Self::Public { .. } => {
+                "export a kubernetes-secret, leave them out with ?withheld=omit (--omit-withheld), or put them in with \
+                 ?restricted=include (--include-restricted)"
+                    .into()
+            }
             Self::Withheld { .. } => "leave them out with ?withheld=omit or --omit-withheld".into(),
             Self::Broken(broken) => broken.first().map(|b| b.reason.hint().to_owned()).unwrap_or_default(),
             Self::HasDependents { .. } => {
@@ -237,6 +249,11 @@ impl Failure for VaultError {
                 .iter()
                 .take(PROBLEMS_MAX)
                 .map(|n| problem(n.clone(), "variables_withheld", format!("{n} is restricted")))
+                .collect(),
+            Self::Public { names } => names
+                .iter()
+                .take(PROBLEMS_MAX)
+                .map(|n| problem(n.clone(), "variables_restricted", format!("{n} is restricted")))
                 .collect(),
             Self::HasDependents { dependents, hidden, .. } => {
                 let mut all: Vec<_> = dependents

@@ -32,6 +32,8 @@ pub struct ReadVariables {
     pub variant: String,
     /// Whether restricted values are left out rather than refused.
     pub omit_withheld: bool,
+    /// Whether restricted values stay out even of what may have them, because many will read the answer.
+    pub refuse_restricted: bool,
     /// The ETag the caller has.
     pub if_none_match: Option<String>,
 }
@@ -103,13 +105,14 @@ impl Etags {
 /// caller has them already, nothing leaves and nothing is recorded; the right to them is asked all the same.
 ///
 /// # Errors
-/// Unknown or not visible; not allowed; restricted ones among them; a name that cannot be resolved.
+/// Unknown or not visible; not allowed; restricted ones among them that may not leave, or not in this way; a name that cannot be resolved.
 pub async fn variables(op: &Op, uses: &Uses, etags: &Etags, ask: &ReadVariables) -> Result<Variables, VaultError> {
     op.read_value(|reader| {
         let placed = access::environment(op, reader, &ask.project, &ask.environment)?;
         let event = op.authorize(reader, Action::SecretUse, &placed.resource())?;
         // Only machines receive restricted values; people hold the permission to give it and to deploy with it.
-        let restricted = op.is_machine() && op.permits(reader, Action::SecretUseRestricted, &placed.resource())?;
+        let permitted = op.is_machine() && op.permits(reader, Action::SecretUseRestricted, &placed.resource())?;
+        let restricted = permitted && !ask.refuse_restricted;
         let path = FolderPath::parse(if ask.path.is_empty() { "/" } else { &ask.path })?;
         let asked = Asked {
             environment: placed.environment.id,
@@ -131,7 +134,7 @@ pub async fn variables(op: &Op, uses: &Uses, etags: &Etags, ask: &ReadVariables)
         let resolved = resolve_folder(&source, asked.environment, &asked.path, options)?;
         if !resolved.withheld.is_empty() && !ask.omit_withheld {
             let names = resolved.withheld.iter().map(ToString::to_string).collect();
-            return Err(VaultError::Withheld { names });
+            return Err(if permitted { VaultError::Public { names } } else { VaultError::Withheld { names } });
         }
         let etag = etag(&keys, &asked, &resolved);
         etags.put(asked, world, etag.clone());

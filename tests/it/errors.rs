@@ -68,6 +68,11 @@ fn failures_are_told_as_reviewed() {
     ada.put(&format!("{base}/secrets/HOST"), json!({ "value": "h", "visibility": "restricted" }));
     told.ask(&ada, "GET", &format!("{base}/secrets/HOST?reveal=true"), None);
     told.ask(&ada, "GET", &format!("{base}/variables"), None);
+    let runner = json!({ "name": "runner", "grants": [{ "role": "maintainer", "project": "shop" }] });
+    ada.post("/service-accounts", runner).expect(201);
+    let key = ada.send("POST", "/service-accounts/runner/keys", None).expect(201);
+    let runner = app.client(key["token"].as_str().expect("a token"));
+    told.ask(&runner, "GET", &format!("{base}/variables?format=kubernetes-configmap"), None);
     ada.post(&format!("{base}/lock"), json!({ "reason": "freeze" })).expect(200);
     told.ask(&ada, "PUT", &format!("{base}/secrets/KEY"), Some(&value));
     let me = ada.get("/whoami").expect(200);

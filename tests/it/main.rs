@@ -7,6 +7,8 @@ mod cli_run;
 mod dotenv_differential;
 mod errors;
 mod faults;
+mod format_differential;
+mod formats;
 mod http_api;
 mod http_appliance;
 mod http_people;

@@ -5,6 +5,7 @@ pub(crate) mod audit;
 pub(crate) mod deletion;
 pub(crate) mod environment;
 pub(crate) mod folder;
+pub(crate) mod format;
 pub(crate) mod grant;
 pub(crate) mod health;
 pub(crate) mod instance;

@@ -9,10 +9,12 @@ use serde::{Deserialize, Serialize, Serializer};
 use utoipa::{IntoParams, ToSchema};
 
 use super::Answer;
+use super::format::ExportFormat;
 use crate::http::error::ProblemBody;
 use crate::http::extract::{Known, Names, Query};
 use crate::http::state::State;
-use crate::vault::format::{self, Format};
+use crate::vault::VaultError;
+use crate::vault::format::{self, Format, ObjectName};
 use crate::vault::variables::{self, ReadVariables, Variable, Variables};
 
 /// What is wanted of an environment's variables.
@@ -31,23 +33,21 @@ pub(crate) struct VariablesQuery {
     /// `omit` leaves restricted values out; otherwise they are an error.
     #[param(inline)]
     withheld: Option<Withheld>,
+    /// `include` puts restricted values into a `kubernetes-configmap`, where many can read them; otherwise they are an
+    /// error there. Other formats have what this credential may have.
+    #[param(inline)]
+    restricted: Option<Restricted>,
+    /// The name of the object, for `kubernetes-secret` and `kubernetes-configmap`; `project-environment` when none.
+    #[param(example = "shop-staging", max_length = 253)]
+    name: Option<String>,
 }
 
-/// Formats of an export.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, ToSchema)]
+/// What to do with restricted values in a format that many can read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum ExportFormat {
-    /// With names of what is base64 or withheld.
-    #[default]
-    Json,
-    /// A `.env` file.
-    Dotenv,
-    /// A YAML mapping.
-    Yaml,
-    /// `export NAME='value'`.
-    Shell,
-    /// For `docker run --env-file`.
-    Docker,
+pub(crate) enum Restricted {
+    /// Put them in.
+    Include,
 }
 
 /// What to do with restricted values.
@@ -101,6 +101,7 @@ impl Serialize for Encodings<'_> {
     operation_id = "variables", params(VariablesQuery), responses(
         (status = 200, description = "The variables.", content(
             (VariablesAnswer<'static> = "application/json"), (String = "text/plain"),
+            (String = "text/csv"), (String = "application/toml"),
             (std::collections::BTreeMap<String, String> = "application/yaml"))),
         (status = 304, description = "They are as you have them."),
         (status = 422, description = "References lead nowhere: one error for each name.", body = ProblemBody,
@@ -112,20 +113,19 @@ pub(crate) async fn get(
     Names([project, environment]): Names<2>,
     Query(query): Query<VariablesQuery>,
 ) -> Answer {
-    let format = match query.format {
-        ExportFormat::Json => None,
-        ExportFormat::Dotenv => Some(Format::Dotenv),
-        ExportFormat::Yaml => Some(Format::Yaml),
-        ExportFormat::Shell => Some(Format::Shell),
-        ExportFormat::Docker => Some(Format::Docker),
+    let format = query.format.of_vault();
+    let object = match &query.name {
+        Some(name) => ObjectName::parse(name).map_err(VaultError::from)?,
+        None => ObjectName::of(&project, &environment),
     };
     let known = req.headers().get(IF_NONE_MATCH).and_then(|v| v.to_str().ok()).map(str::to_owned);
     let ask = ReadVariables {
         project,
         environment,
         path: query.path,
-        variant: format.map_or("api", Format::as_str).to_owned(),
+        variant: format.map_or_else(|| "api".to_owned(), |format| format!("{format} {}", object.as_str())),
         omit_withheld: query.withheld.is_some(),
+        refuse_restricted: format.is_some_and(Format::is_public) && query.restricted.is_none(),
         if_none_match: known,
     };
     match variables::variables(&op, &state.uses, &state.etags, &ask).await? {
@@ -142,7 +142,7 @@ pub(crate) async fn get(
             };
             let listed: Vec<_> =
                 variables.iter().map(|v| format::Variable { name: &v.name, value: v.value.expose() }).collect();
-            let text = format::write(format, &listed)?;
+            let text = format::write(format, &object, &listed)?;
             Ok(builder.content_type(format.media_type()).body(text.expose().clone()))
         }
     }

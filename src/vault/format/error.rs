@@ -42,7 +42,7 @@ pub enum FormatError {
         /// What is wrong with it, as the end of a sentence.
         problem: &'static str,
     },
-    /// A JSON or YAML object has one name twice.
+    /// One name is there twice, where the format has no rule for it.
     #[error("line {line}: `{name}` is there twice, first on line {first}")]
     Duplicate {
         /// The name.
@@ -169,11 +169,16 @@ impl Failure for FormatError {
             }
             Self::ValueTooLarge { .. } => "Keep large files elsewhere and store their address or key as the secret.",
             Self::InputTooLarge | Self::TooManyEntries { .. } => "Split the file and import the parts one by one.",
-            Self::UnknownFormat { .. } => "Known formats: dotenv, json, yaml, shell, docker.",
-            Self::ExportOnly { .. } => "Import from dotenv, json or yaml.",
+            Self::UnknownFormat { .. } => return format!("Known formats: {}.", names(|_| true)),
+            Self::ExportOnly { .. } => return format!("Import from one of {}.", names(Format::can_import)),
         };
         hint.to_owned()
     }
+}
+
+fn names(wanted: impl Fn(Format) -> bool) -> String {
+    let names: Vec<_> = Format::ALL.into_iter().filter(|format| wanted(*format)).map(Format::as_str).collect();
+    names.join(", ")
 }
 
 /// A name for a message: one line, at most 80 characters.

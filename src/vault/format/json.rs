@@ -192,13 +192,18 @@ pub fn write_json(variables: &[Variable<'_>]) -> SecretBytes {
 
 /// `{"value": "…", "encoding": "base64"}`, valid as JSON and as YAML.
 pub(super) fn push_binary(out: &mut Vec<u8>, value: &[u8]) {
-    let encoded = Secret::new(BASE64.encode(value));
     out.extend_from_slice(b"{\"value\": \"");
-    out.extend_from_slice(encoded.expose().as_bytes());
+    push_base64(out, value);
     out.extend_from_slice(b"\", \"encoding\": \"base64\"}");
 }
 
-/// A double-quoted string that is valid as JSON (RFC 8259) and as YAML 1.2 (5.7 escapes, 5.1 printable characters).
+/// Base64 (RFC 4648 section 4, padded), without quotes.
+pub(super) fn push_base64(out: &mut Vec<u8>, value: &[u8]) {
+    out.extend_from_slice(Secret::new(BASE64.encode(value)).expose().as_bytes());
+}
+
+/// A double-quoted string that is valid as JSON (RFC 8259), as YAML 1.2 (5.7 escapes, 5.1 printable characters) and as a
+/// basic string of TOML.
 pub(super) fn push_string(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
     let mut utf8 = [0; 4];

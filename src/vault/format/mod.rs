@@ -12,9 +12,14 @@
 //!
 //! It does not check names against the vault's rules, look at references, or pick what to export.
 
+mod csv;
 mod dotenv;
 mod error;
+mod ini;
 mod json;
+mod manifest;
+mod properties;
+mod toml;
 mod write;
 mod yaml;
 
@@ -23,9 +28,17 @@ use std::fmt;
 
 pub use error::FormatError;
 
+pub use self::csv::{parse_csv, write_csv};
 pub use self::dotenv::parse_dotenv;
+pub use self::ini::{parse_ini, write_ini};
 pub use self::json::{parse_json, write_json};
-pub use self::write::{write_docker_env_file, write_dotenv, write_shell};
+pub use self::manifest::{
+    ObjectName, parse_compose, parse_kubernetes_configmap, parse_kubernetes_secret, write_compose,
+    write_kubernetes_configmap, write_kubernetes_secret,
+};
+pub use self::properties::{parse_properties, write_properties};
+pub use self::toml::{parse_toml, write_toml};
+pub use self::write::{write_docker_env_file, write_dotenv, write_github_masks, write_shell};
 pub use self::yaml::{parse_yaml, write_yaml};
 use crate::types::SecretBytes;
 
@@ -71,17 +84,47 @@ pub enum Format {
     Json,
     /// One flat YAML mapping.
     Yaml,
+    /// One flat TOML table.
+    Toml,
+    /// `name,value` records under a heading.
+    Csv,
+    /// Java properties.
+    Properties,
+    /// `name=value` lines as `.npmrc` has them.
+    Ini,
+    /// The `environment:` of a Compose service.
+    Compose,
+    /// A Secret of Kubernetes.
+    KubernetesSecret,
+    /// A ConfigMap of Kubernetes: readable to many, so restricted values go in only when that is said.
+    KubernetesConfigmap,
     /// `export NAME='value'` lines for a POSIX shell; export only.
     Shell,
     /// `docker run --env-file`: raw `NAME=value` lines; export only.
     Docker,
+    /// `::add-mask::` lines for a job of GitHub Actions; export only.
+    GithubMask,
 }
 
 impl Format {
     /// Every format, in the order messages name them.
-    pub const ALL: [Self; 5] = [Self::Dotenv, Self::Json, Self::Yaml, Self::Shell, Self::Docker];
+    pub const ALL: [Self; 13] = [
+        Self::Dotenv,
+        Self::Json,
+        Self::Yaml,
+        Self::Toml,
+        Self::Csv,
+        Self::Properties,
+        Self::Ini,
+        Self::Compose,
+        Self::KubernetesSecret,
+        Self::KubernetesConfigmap,
+        Self::Shell,
+        Self::Docker,
+        Self::GithubMask,
+    ];
 
-    /// Reads the name of a format: `dotenv`, `json`, `yaml`, `shell` or `docker`.
+    /// Reads the name of a format, as [`Format::as_str`] writes it.
     ///
     /// # Errors
     /// [`FormatError::UnknownFormat`], whose hint lists the known names.
@@ -90,12 +133,19 @@ impl Format {
         known.ok_or_else(|| FormatError::UnknownFormat { given: error::shown(name) })
     }
 
-    /// The format a file name suggests: `.json`, `.yaml` or `.yml` in any case, else dotenv.
+    /// The format a file name suggests, in any case: by its extension, `.npmrc` and the usual names of Compose files;
+    /// else dotenv.
     pub fn guess(file_name: &str) -> Self {
-        let extension = file_name.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase());
-        match extension.as_deref() {
-            Some("json") => Self::Json,
-            Some("yaml" | "yml") => Self::Yaml,
+        let name = file_name.rsplit('/').next().unwrap_or(file_name).to_ascii_lowercase();
+        let (stem, extension) = name.rsplit_once('.').unwrap_or((name.as_str(), ""));
+        match extension {
+            "json" => Self::Json,
+            "yaml" | "yml" if matches!(stem, "compose" | "docker-compose") => Self::Compose,
+            "yaml" | "yml" => Self::Yaml,
+            "toml" => Self::Toml,
+            "csv" => Self::Csv,
+            "properties" => Self::Properties,
+            "ini" | "npmrc" => Self::Ini,
             _ => Self::Dotenv,
         }
     }
@@ -106,17 +156,58 @@ impl Format {
             Self::Dotenv => "dotenv",
             Self::Json => "json",
             Self::Yaml => "yaml",
+            Self::Toml => "toml",
+            Self::Csv => "csv",
+            Self::Properties => "properties",
+            Self::Ini => "ini",
+            Self::Compose => "compose",
+            Self::KubernetesSecret => "kubernetes-secret",
+            Self::KubernetesConfigmap => "kubernetes-configmap",
             Self::Shell => "shell",
             Self::Docker => "docker",
+            Self::GithubMask => "github-mask",
         }
+    }
+
+    /// What it is, in a few words.
+    pub fn about(self) -> &'static str {
+        match self {
+            Self::Dotenv => "NAME=\"value\" lines",
+            Self::Json => "One JSON object of names and values",
+            Self::Yaml => "One YAML mapping of names and values",
+            Self::Toml => "One TOML table of names and values",
+            Self::Csv => "name,value records under a heading",
+            Self::Properties => "Java properties",
+            Self::Ini => "name=value lines, as in .npmrc",
+            Self::Compose => "The environment: of a Compose service",
+            Self::KubernetesSecret => "A Secret of Kubernetes",
+            Self::KubernetesConfigmap => "A ConfigMap of Kubernetes",
+            Self::Shell => "export NAME='value' lines for a POSIX shell",
+            Self::Docker => "NAME=value lines for docker run --env-file",
+            Self::GithubMask => "::add-mask:: lines for a job of GitHub Actions",
+        }
+    }
+
+    /// Whether files of it are read, not only written.
+    pub fn can_import(self) -> bool {
+        !matches!(self, Self::Shell | Self::Docker | Self::GithubMask)
+    }
+
+    /// Whether what is written is usually readable to more people than a secret is.
+    pub fn is_public(self) -> bool {
+        self == Self::KubernetesConfigmap
     }
 
     /// The media type of an export.
     pub fn media_type(self) -> &'static str {
         match self {
             Self::Json => "application/json",
-            Self::Yaml => "application/yaml",
-            Self::Dotenv | Self::Shell | Self::Docker => "text/plain; charset=utf-8",
+            Self::Yaml | Self::Compose | Self::KubernetesSecret | Self::KubernetesConfigmap => "application/yaml",
+            Self::Toml => "application/toml",
+            Self::Csv => "text/csv; charset=utf-8",
+            Self::Dotenv | Self::Properties | Self::Ini | Self::Shell | Self::Docker | Self::GithubMask => {
+                "text/plain; charset=utf-8"
+            }
         }
     }
 }
@@ -130,27 +221,43 @@ impl fmt::Display for Format {
 /// Reads a whole file of variables. At most [`MAX_INPUT_BYTES`], [`MAX_ENTRIES`] and [`MAX_VALUE_BYTES`].
 ///
 /// # Errors
-/// Any [`FormatError`]; [`FormatError::ExportOnly`] for `shell` and `docker`.
+/// Any [`FormatError`]; [`FormatError::ExportOnly`] for `shell`, `docker` and `github-mask`.
 pub fn parse(format: Format, input: &[u8]) -> Result<Vec<Entry>, FormatError> {
     match format {
         Format::Dotenv => parse_dotenv(input),
         Format::Json => parse_json(input),
         Format::Yaml => parse_yaml(input),
-        Format::Shell | Format::Docker => Err(FormatError::ExportOnly { format }),
+        Format::Toml => parse_toml(input),
+        Format::Csv => parse_csv(input),
+        Format::Properties => parse_properties(input),
+        Format::Ini => parse_ini(input),
+        Format::Compose => parse_compose(input),
+        Format::KubernetesSecret => parse_kubernetes_secret(input),
+        Format::KubernetesConfigmap => parse_kubernetes_configmap(input),
+        Format::Shell | Format::Docker | Format::GithubMask => Err(FormatError::ExportOnly { format }),
     }
 }
 
-/// Writes variables in the order given. The result is as secret as they are.
+/// Writes variables in the order given; `object` is the name of a Kubernetes object, for the formats that are one. The
+/// result is as secret as the variables are.
 ///
 /// # Errors
 /// [`FormatError::NotRepresentable`] with the first variable the format cannot hold.
-pub fn write(format: Format, variables: &[Variable<'_>]) -> Result<SecretBytes, FormatError> {
+pub fn write(format: Format, object: &ObjectName, variables: &[Variable<'_>]) -> Result<SecretBytes, FormatError> {
     match format {
         Format::Dotenv => write_dotenv(variables),
         Format::Json => Ok(write_json(variables)),
         Format::Yaml => Ok(write_yaml(variables)),
+        Format::Toml => Ok(write_toml(variables)),
+        Format::Csv => Ok(write_csv(variables)),
+        Format::Properties => write_properties(variables),
+        Format::Ini => write_ini(variables),
+        Format::Compose => write_compose(variables),
+        Format::KubernetesSecret => write_kubernetes_secret(object, variables),
+        Format::KubernetesConfigmap => write_kubernetes_configmap(object, variables),
         Format::Shell => write_shell(variables),
         Format::Docker => write_docker_env_file(variables),
+        Format::GithubMask => write_github_masks(variables),
     }
 }
 
@@ -239,5 +346,7 @@ impl Collector {
     }
 }
 
+#[cfg(test)]
+mod structured_tests;
 #[cfg(test)]
 mod tests;

@@ -20,7 +20,7 @@ fn resolved(entry: &Entry) -> Option<Vec<u8>> {
     pieces.collect::<Option<Vec<_>>>().map(|pieces| pieces.concat())
 }
 
-fn values(entries: &[Entry]) -> Vec<(String, Vec<u8>)> {
+pub(super) fn values(entries: &[Entry]) -> Vec<(String, Vec<u8>)> {
     entries.iter().map(|e| (e.name.clone(), resolved(e).expect("no reference"))).collect()
 }
 
@@ -42,17 +42,21 @@ fn one(text: &str) -> (String, bool) {
     (value, interpolate)
 }
 
-fn exported(format: Format, pairs: &[(&str, &[u8])]) -> Result<Vec<u8>, FormatError> {
-    let variables: Vec<_> = pairs.iter().map(|(name, value)| Variable { name, value }).collect();
-    write(format, &variables).map(|bytes| bytes.expose().clone())
+pub(super) fn object() -> ObjectName {
+    ObjectName::of("shop", "staging")
 }
 
-fn exported_text(format: Format, pairs: &[(&str, &str)]) -> String {
+pub(super) fn exported(format: Format, pairs: &[(&str, &[u8])]) -> Result<Vec<u8>, FormatError> {
+    let variables: Vec<_> = pairs.iter().map(|(name, value)| Variable { name, value }).collect();
+    write(format, &object(), &variables).map(|bytes| bytes.expose().clone())
+}
+
+pub(super) fn exported_text(format: Format, pairs: &[(&str, &str)]) -> String {
     let pairs: Vec<_> = pairs.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
     String::from_utf8(exported(format, &pairs).unwrap()).unwrap()
 }
 
-fn refused(format: Format, text: &str) -> (&'static str, Option<u32>, String) {
+pub(super) fn refused(format: Format, text: &str) -> (&'static str, Option<u32>, String) {
     let error = parse(format, text.as_bytes()).expect_err(text);
     assert!(!error.hint().is_empty() && !error.to_string().contains('\n'));
     (error.code(), error.line(), error.name().unwrap_or_default().to_owned())
@@ -148,7 +152,7 @@ fn limits_hold_at_their_edge() {
     assert_eq!(parse_dotenv(many(MAX_ENTRIES).as_bytes()).unwrap().len(), MAX_ENTRIES);
     assert_eq!(refused(Format::Dotenv, &many(MAX_ENTRIES + 1)), ("format_too_large", Some(10_001), String::new()));
     let huge = vec![b'\n'; MAX_INPUT_BYTES + 1];
-    for format in [Format::Dotenv, Format::Json, Format::Yaml] {
+    for format in Format::ALL.into_iter().filter(|format| format.can_import()) {
         assert_eq!(parse(format, &huge).unwrap_err(), FormatError::InputTooLarge);
     }
     assert!(parse_dotenv(&huge[1..]).unwrap().is_empty());
@@ -326,6 +330,22 @@ fn the_other_formats_are_written_as_documented() {
     assert_eq!((exported_text(Format::Json, &[]), exported_text(Format::Yaml, &[])), ("{}\n".into(), "{}\n".into()));
 }
 
+const FILES: &[(&str, Format)] = &[
+    ("a.json", Format::Json),
+    ("x/a.YML", Format::Yaml),
+    (".env", Format::Dotenv),
+    (".env.production", Format::Dotenv),
+    ("json", Format::Dotenv),
+    ("-", Format::Dotenv),
+    ("Cargo.toml", Format::Toml),
+    ("a.csv", Format::Csv),
+    ("conf.d/app", Format::Dotenv),
+    ("application.properties", Format::Properties),
+    ("/home/ada/.npmrc", Format::Ini),
+    ("compose.yaml", Format::Compose),
+    ("docker-compose.yml", Format::Compose),
+];
+
 #[test]
 fn formats_are_named_and_guessed() {
     for format in Format::ALL {
@@ -333,15 +353,13 @@ fn formats_are_named_and_guessed() {
     }
     let error = Format::parse("xml").unwrap_err();
     assert!(error.code() == "format_unknown" && Format::ALL.iter().all(|f| error.hint().contains(f.as_str())));
-    for (file, format) in
-        [("a.json", Format::Json), ("x/a.YML", Format::Yaml), (".env", Format::Dotenv), ("json", Format::Dotenv)]
-    {
+    for (file, format) in FILES.iter().copied() {
         assert_eq!(Format::guess(file), format);
     }
 }
 
 /// Text that hits the special characters often.
-fn tricky_text() -> impl Strategy<Value = String> {
+pub(super) fn tricky_text() -> impl Strategy<Value = String> {
     prop_oneof![
         "[ab '\"`\\\\$\\{\\}#=\n\r\tnrt:-]{0,24}",
         "\\PC{0,16}",
@@ -354,7 +372,7 @@ fn tricky_text() -> impl Strategy<Value = String> {
     ]
 }
 
-fn tricky_bytes() -> impl Strategy<Value = Vec<u8>> {
+pub(super) fn tricky_bytes() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![3 => tricky_text().prop_map(String::into_bytes), 1 => vec(any::<u8>(), 0..32)]
 }
 

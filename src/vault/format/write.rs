@@ -1,4 +1,4 @@
-//! The line formats: dotenv, shell, docker `--env-file`. Each refuses what it cannot hold, naming the variable.
+//! The line formats: dotenv, shell, docker `--env-file`, masks for GitHub Actions. Each refuses what it cannot hold, naming the variable.
 
 use super::dotenv::is_name_char;
 use super::error::shown;
@@ -128,11 +128,42 @@ pub fn write_docker_env_file(variables: &[Variable<'_>]) -> Result<SecretBytes, 
     Ok(Secret::new(out))
 }
 
+/// Writes an `::add-mask::` line for each value, with the escapes of workflow commands: printed by a step, they keep the
+/// values out of the log of the job. The runner masks each line of a value by itself, too. Blank values are left out:
+/// the runner cannot mask them.
+///
+/// # Errors
+/// [`FormatError::NotRepresentable`]: a value that is not UTF-8 or has a NUL, which no line of a log shows as it is.
+pub fn write_github_masks(variables: &[Variable<'_>]) -> Result<SecretBytes, FormatError> {
+    let mut out = buffer(variables);
+    for Variable { name, value } in variables {
+        let refuse = refusal(Format::GithubMask, name);
+        let text = std::str::from_utf8(value).map_err(|_| refuse("the value is not UTF-8"))?;
+        if text.contains('\0') {
+            return Err(refuse("the value has a NUL byte"));
+        }
+        if text.trim().is_empty() {
+            continue;
+        }
+        out.extend_from_slice(b"::add-mask::");
+        for byte in text.bytes() {
+            match byte {
+                b'%' => out.extend_from_slice(b"%25"),
+                b'\r' => out.extend_from_slice(b"%0D"),
+                b'\n' => out.extend_from_slice(b"%0A"),
+                other => out.push(other),
+            }
+        }
+        out.push(b'\n');
+    }
+    Ok(Secret::new(out))
+}
+
 /// Room for an export with few escapes, so that the buffer seldom moves and leaves a copy behind.
 pub(super) fn buffer(variables: &[Variable<'_>]) -> Vec<u8> {
     Vec::with_capacity(variables.iter().map(|v| v.name.len() + v.value.len() * 3 / 2 + 32).sum())
 }
 
-fn refusal(format: Format, name: &str) -> impl Fn(&'static str) -> FormatError {
+pub(super) fn refusal(format: Format, name: &str) -> impl Fn(&'static str) -> FormatError {
     move |problem| FormatError::NotRepresentable { name: shown(name), format, problem }
 }

@@ -18,30 +18,21 @@ const MAX_ANCHORS: usize = 1_000;
 /// Longest name written as a plain `name: value`; YAML allows 1,024 characters for such a key (YAML 1.2.2, 7.4.2).
 const MAX_SIMPLE_KEY: usize = 1_000;
 
+/// Deepest nesting of a file of variables: one mapping, and the binary mapping in it.
+const FLAT_NESTING: usize = 8;
+
 /// Reads one flat mapping of scalars in one document. Plain scalars keep their source text whatever type YAML gives
 /// them, except null. `!!binary` and `{value: …, encoding: base64}` are bytes. All values are literal.
 ///
 /// # Errors
 /// [`FormatError`] with the line: null, lists, other mappings, unknown tags, a name twice, a second document.
 pub fn parse_yaml(input: &[u8]) -> Result<Vec<Entry>, FormatError> {
-    let text = checked_text(input)?;
-    let mut options = Options::default();
-    options.emit_comments = false;
-    options.flow_nesting_limit = 8;
-    options.block_nesting_limit = 8;
-    let parser = Parser::new_from_str_with_options(text, options);
-    let mut reader = Reader { parser, anchors: HashMap::new(), alias_bytes: 0 };
+    let mut reader = Reader::new(checked_text(input)?, FLAT_NESTING);
     let mut entries = Collector::new(Repeated::Refused);
     if !reader.open_document()? {
         return Ok(Vec::new());
     }
-    loop {
-        let (node, line) = reader.next()?;
-        let name = match node {
-            Node::End => break,
-            Node::Text(name) => name.into_name(line)?,
-            Node::Map | Node::List => return Err(syntax(line, "a name is text, not a list or a mapping")),
-        };
+    while let Some((name, line)) = reader.name()? {
         let value = reader.value(&name, line)?;
         entries.add(Entry { name, value, interpolate: false, line, replaces: None })?;
     }
@@ -49,20 +40,22 @@ pub fn parse_yaml(input: &[u8]) -> Result<Vec<Entry>, FormatError> {
     Ok(entries.finish())
 }
 
-fn syntax(line: u32, problem: &'static str) -> FormatError {
+pub(super) fn syntax(line: u32, problem: &'static str) -> FormatError {
     FormatError::Syntax { line, problem }
 }
 
-/// One event, as far as a flat mapping cares.
-enum Node {
+/// One event, as far as mappings of scalars care.
+pub(super) enum Node {
     Text(Scalar),
+    /// An alias of a list or a mapping, which is nothing we read.
+    Alias,
     Map,
     List,
     End,
 }
 
 /// A scalar and what its tag and style say about it.
-struct Scalar {
+pub(super) struct Scalar {
     text: SecretString,
     kind: ScalarKind,
 }
@@ -98,7 +91,7 @@ impl Scalar {
         Self { text: Secret::new(self.text.expose().clone()), kind: self.kind }
     }
 
-    fn into_name(self, line: u32) -> Result<String, FormatError> {
+    pub(super) fn into_name(self, line: u32) -> Result<String, FormatError> {
         match self.kind {
             ScalarKind::Text => Ok(self.text.expose().clone()),
             ScalarKind::Null => Err(syntax(line, "a name is missing or null; quote it if it is meant")),
@@ -106,21 +99,29 @@ impl Scalar {
         }
     }
 
-    fn into_value(self, name: &str, line: u32) -> Result<SecretBytes, FormatError> {
+    pub(super) fn is_null(&self) -> bool {
+        self.kind == ScalarKind::Null
+    }
+
+    /// The bytes whose base64 it is, line breaks in it or not.
+    pub(super) fn into_decoded(self, name: &str, line: u32) -> Result<SecretBytes, FormatError> {
+        let compact: String = self.text.expose().split_ascii_whitespace().collect();
+        from_base64(Secret::new(compact).expose(), name, line)
+    }
+
+    pub(super) fn into_value(self, name: &str, line: u32) -> Result<SecretBytes, FormatError> {
         let refuse = |problem| Err(FormatError::Value { name: shown(name), line, problem });
         match self.kind {
             ScalarKind::Text => Ok(self.text.into_bytes()),
             ScalarKind::Null => refuse("is null; an empty value is \"\""),
             ScalarKind::UnknownTag => refuse("has a tag that is not known here"),
-            ScalarKind::Binary => {
-                let compact: String = self.text.expose().split_ascii_whitespace().collect();
-                from_base64(Secret::new(compact).expose(), name, line)
-            }
+            ScalarKind::Binary => self.into_decoded(name, line),
         }
     }
 }
 
-struct Reader<'a> {
+/// Reads events under limits: nesting, anchors, and what aliases expand to.
+pub(super) struct Reader<'a> {
     parser: Parser<'a, StrInput<'a>>,
     /// The scalars with an anchor, for `*alias`.
     anchors: HashMap<usize, Scalar>,
@@ -129,6 +130,16 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
+    /// A reader of `text` that refuses anything nested deeper than `nesting`.
+    pub(super) fn new(text: &'a str, nesting: usize) -> Self {
+        let mut options = Options::default();
+        options.emit_comments = false;
+        options.flow_nesting_limit = nesting;
+        options.block_nesting_limit = nesting;
+        let parser = Parser::new_from_str_with_options(text, options);
+        Self { parser, anchors: HashMap::new(), alias_bytes: 0 }
+    }
+
     /// The next event and its line. The parser's own message is dropped: it may quote the input.
     fn event(&mut self) -> Result<(Event<'a>, u32), FormatError> {
         let broken = |e: ScanError| syntax(line_number(e.marker().line()), "not valid YAML");
@@ -140,7 +151,7 @@ impl<'a> Reader<'a> {
     }
 
     /// To the first name; false when there is no document or an empty one.
-    fn open_document(&mut self) -> Result<bool, FormatError> {
+    pub(super) fn open_document(&mut self) -> Result<bool, FormatError> {
         loop {
             let (event, line) = self.event()?;
             match event {
@@ -156,7 +167,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn close_document(&mut self) -> Result<(), FormatError> {
+    pub(super) fn close_document(&mut self) -> Result<(), FormatError> {
         loop {
             let (event, line) = self.event()?;
             match event {
@@ -167,7 +178,31 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn next(&mut self) -> Result<(Node, u32), FormatError> {
+    /// The next name of the mapping that is open; `None` at its end.
+    pub(super) fn name(&mut self) -> Result<Option<(String, u32)>, FormatError> {
+        match self.next()? {
+            (Node::End, _) => Ok(None),
+            (Node::Text(name), line) => Ok(Some((name.into_name(line)?, line))),
+            (_, line) => Err(syntax(line, "a name is text, not a list or a mapping")),
+        }
+    }
+
+    /// Passes over the next value, whatever it holds.
+    pub(super) fn skip(&mut self) -> Result<(), FormatError> {
+        let mut depth = 0_u32;
+        loop {
+            match self.next()?.0 {
+                Node::Map | Node::List => depth += 1,
+                Node::End => depth = depth.saturating_sub(1),
+                Node::Text(_) | Node::Alias => {}
+            }
+            if depth == 0 {
+                return Ok(());
+            }
+        }
+    }
+
+    pub(super) fn next(&mut self) -> Result<(Node, u32), FormatError> {
         let (event, line) = self.event()?;
         let node = match event {
             Event::Scalar(text, style, anchor, tag) => {
@@ -181,8 +216,7 @@ impl<'a> Reader<'a> {
                 Node::Text(scalar)
             }
             Event::Alias(anchor) => {
-                let known = self.anchors.get(&anchor);
-                let scalar = known.ok_or_else(|| syntax(line, "an alias of something that is not one scalar"))?;
+                let Some(scalar) = self.anchors.get(&anchor) else { return Ok((Node::Alias, line)) };
                 self.alias_bytes = self.alias_bytes.saturating_add(scalar.text.expose().len());
                 if self.alias_bytes > MAX_INPUT_BYTES {
                     return Err(FormatError::InputTooLarge);
@@ -191,19 +225,20 @@ impl<'a> Reader<'a> {
             }
             Event::MappingStart(..) => Node::Map,
             Event::SequenceStart(..) => Node::List,
-            Event::MappingEnd => Node::End,
+            Event::MappingEnd | Event::SequenceEnd => Node::End,
             _ => return Err(syntax(line, "not valid YAML")),
         };
         Ok((node, line))
     }
 
-    fn value(&mut self, name: &str, key_line: u32) -> Result<SecretBytes, FormatError> {
+    /// The value of a name: a scalar, or bytes as `{value: …, encoding: base64}`.
+    pub(super) fn value(&mut self, name: &str, key_line: u32) -> Result<SecretBytes, FormatError> {
         let (node, line) = self.next()?;
         match node {
             Node::Text(scalar) => scalar.into_value(name, line),
             Node::Map => self.binary(name, key_line),
-            Node::List | Node::End => {
-                let problem = "is a list; only scalars are values";
+            Node::List | Node::Alias | Node::End => {
+                let problem = "is a list, or an alias of one or of a mapping; only scalars are values";
                 Err(FormatError::Value { name: shown(name), line, problem })
             }
         }
@@ -218,7 +253,7 @@ impl<'a> Reader<'a> {
             let part = match self.next()?.0 {
                 Node::End => break,
                 Node::Text(part) => part.into_name(line).map_err(|_| refuse())?,
-                Node::Map | Node::List => return Err(refuse()),
+                Node::Map | Node::List | Node::Alias => return Err(refuse()),
             };
             if !matches!(&*part, "value" | "encoding") {
                 return Err(refuse());
@@ -260,7 +295,7 @@ pub fn write_yaml(variables: &[Variable<'_>]) -> SecretBytes {
 }
 
 /// The name and `: `; plain where no YAML version could read it as anything but text.
-fn push_key(out: &mut Vec<u8>, name: &str) {
+pub(super) fn push_key(out: &mut Vec<u8>, name: &str) {
     let reserved = ["y", "n", "yes", "no", "on", "off", "true", "false", "null"];
     let plain = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')

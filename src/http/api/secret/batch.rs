@@ -4,12 +4,12 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::form::{self, Encoding, StateWish, Warning, folder};
+use crate::http::api::format::ImportFormat;
 use crate::http::api::{Answer, ok};
 use crate::http::error::Problem;
 use crate::http::extract::{DryRun, Json, Known, Names, Query};
 use crate::http::schema::SecretId;
 use crate::types::SecretString;
-use crate::vault::format::Format;
 use crate::vault::import::{self, Import};
 use crate::vault::model::Visibility;
 use crate::vault::secret::{self, BatchOutcome, BatchRequest, Item, PlannedAction, Wish};
@@ -86,18 +86,6 @@ pub(crate) struct ImportBody {
     #[serde(default)]
     #[schema(required = false)]
     dry_run: bool,
-}
-
-/// Formats that can be imported.
-#[derive(Clone, Copy, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum ImportFormat {
-    /// A `.env` file.
-    Dotenv,
-    /// A JSON object of texts.
-    Json,
-    /// A YAML mapping of texts.
-    Yaml,
 }
 
 /// What became, or would become, of a write.
@@ -212,11 +200,7 @@ pub(crate) async fn import(
     Json(body): Json<ImportBody>,
 ) -> Answer {
     let dry_run = body.dry_run || query.dry_run;
-    let format = match body.format {
-        ImportFormat::Dotenv => Format::Dotenv,
-        ImportFormat::Json => Format::Json,
-        ImportFormat::Yaml => Format::Yaml,
-    };
+    let format = body.format.into();
     let path = body.path.and_then(folder).unwrap_or_else(|| "/".into());
     let content = body.content.into_bytes();
     let replace = body.replace;
