@@ -166,6 +166,14 @@ pub struct FolderArg {
     pub path: Option<String>,
 }
 
+/// A moment of the past.
+#[derive(Debug, Clone, Default, Args)]
+pub struct AtArg {
+    /// As it was: a time like 2026-11-23T08:00:00Z, or an event of the ledger (its number or id)
+    #[arg(long, value_name = "WHEN")]
+    pub at: Option<String>,
+}
+
 /// How much of a list.
 #[derive(Debug, Clone, Args)]
 pub struct LimitArg {

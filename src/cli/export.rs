@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::Value;
 
-use super::args::FolderArg;
+use super::args::{AtArg, FolderArg};
 use super::client::Request;
 use super::context::Context;
 use super::error::CliError;
@@ -33,6 +33,9 @@ pub struct ExportArgs {
     /// The name of the Kubernetes object [default: PROJECT-ENVIRONMENT]
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
+    /// When.
+    #[command(flatten)]
+    at: AtArg,
     /// Where it is.
     #[command(flatten)]
     folder: FolderArg,
@@ -50,7 +53,8 @@ pub fn run(context: &Context, args: &ExportArgs) -> Result<(), CliError> {
         .query("format", format.as_str())
         .query_opt("name", args.name.as_deref())
         .query_opt("restricted", args.include_restricted.then_some("include"))
-        .query_opt("withheld", args.omit_withheld.then_some("omit"));
+        .query_opt("withheld", args.omit_withheld.then_some("omit"))
+        .query_opt("at", args.at.at.as_deref());
     let answer = context.client()?.send(&request)?;
     let text = match format {
         Format::Json => flat(&answer.json()?)?.into_bytes(),

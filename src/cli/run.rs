@@ -11,7 +11,7 @@ use clap::Args;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::args::FolderArg;
+use super::args::{AtArg, FolderArg};
 use super::client::Request;
 use super::context::Context;
 use super::error::{CliError, Exit};
@@ -47,6 +47,9 @@ pub struct RunArgs {
     /// Leave HOLDFAST_TOKEN in the program's environment
     #[arg(long)]
     keep_token: bool,
+    /// When.
+    #[command(flatten)]
+    at: AtArg,
     /// Where it is.
     #[command(flatten)]
     folder: FolderArg,
@@ -74,7 +77,8 @@ pub fn run(context: &Context, args: &RunArgs) -> Result<(), CliError> {
     let place = context.place(None)?;
     let request = Request::get(&place.below(&["variables"]))
         .query("path", context.path(args.folder.path.as_deref())?)
-        .query_opt("withheld", args.omit_withheld.then_some("omit"));
+        .query_opt("withheld", args.omit_withheld.then_some("omit"))
+        .query_opt("at", args.at.at.as_deref());
     let answer: Variables = context.client()?.send(&request)?.json()?;
     if !answer.withheld.is_empty() {
         let count = answer.withheld.len();

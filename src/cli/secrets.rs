@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
-use super::args::{FolderArg, LimitArg, body};
+use super::args::{AtArg, FolderArg, LimitArg, body};
 use super::client::Request;
 use super::confirm::{PlanArgs, planned};
 use super::context::Context;
@@ -86,6 +86,9 @@ pub struct ListArgs {
     /// Only names with this part
     #[arg(long, value_name = "TEXT")]
     search: Option<String>,
+    /// When.
+    #[command(flatten)]
+    at: AtArg,
     /// How many.
     #[command(flatten)]
     limit: LimitArg,
@@ -101,8 +104,11 @@ pub struct GetArgs {
     #[arg(long, conflicts_with_all = ["version", "resolve"])]
     no_value: bool,
     /// This version in place of the newest
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", conflicts_with = "at")]
     version: Option<u64>,
+    /// When.
+    #[command(flatten)]
+    at: AtArg,
     /// With its references resolved
     #[arg(long)]
     resolve: bool,
@@ -284,7 +290,8 @@ fn list(context: &Context, args: &ListArgs) -> Result<(), CliError> {
     let path = context.path(args.folder.path.as_deref())?;
     let request = || {
         let request = Request::get(&place.below(&["secrets"])).query("path", &path);
-        request.flag("recursive", args.recursive).query_opt("search", args.search.as_deref())
+        let request = request.flag("recursive", args.recursive).query_opt("search", args.search.as_deref());
+        request.query_opt("at", args.at.at.as_deref())
     };
     context.output.list(&context.ask_list(request, args.limit.items())?, LIST)
 }
@@ -293,6 +300,7 @@ fn get(context: &Context, args: &GetArgs) -> Result<(), CliError> {
     let request = on(context, &args.name, Request::get, &[])?
         .flag("reveal", !args.no_value)
         .query_opt("version", args.version.map(|v| v.to_string()))
+        .query_opt("at", args.at.at.as_deref())
         .flag("resolve", args.resolve);
     let answer = context.ask(&request)?;
     if args.no_value || context.output.structured() {

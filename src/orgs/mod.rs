@@ -21,6 +21,7 @@ mod error;
 pub mod grant;
 pub mod member;
 pub mod organization;
+pub mod past;
 pub mod project;
 pub mod role;
 pub mod service_account;

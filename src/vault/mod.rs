@@ -22,6 +22,7 @@ pub mod resolve;
 pub mod secret;
 pub mod source;
 pub mod store;
+pub mod time;
 pub mod uses;
 pub mod variables;
 

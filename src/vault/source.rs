@@ -9,12 +9,14 @@ use super::VaultError;
 use super::model::{FolderPath, SecretName};
 use super::resolve::{EnvironmentFacts, EnvironmentId, SecretFacts, SecretId, Source, State, StoredSecret};
 use super::store::{self, SecretVersion, VersionState};
+use super::time::Past;
 use crate::db::Reader;
 use crate::keys::{OrganizationKeys, SecretAad, SecretCipher};
+use crate::orgs::past::Cut;
 use crate::orgs::{environment, project};
 use crate::types::{Id, SecretBytes, Slug, kinds};
 
-/// One organization's secrets, now.
+/// One organization's secrets, now or as they were.
 pub struct StoreSource<'r> {
     reader: &'r Reader<'r>,
     organization: Id<kinds::Organization>,
@@ -22,13 +24,21 @@ pub struct StoreSource<'r> {
     ciphers: RefCell<HashMap<EnvironmentId, Rc<SecretCipher>>>,
     /// What a listing brought: its values are asked for next.
     seen: RefCell<HashMap<SecretId, Rc<SecretVersion>>>,
+    /// The moment that is asked, when it is not now.
+    past: Option<Past>,
 }
 
 impl<'r> StoreSource<'r> {
     /// The secrets of an organization as this transaction sees them.
     pub fn new(reader: &'r Reader<'r>, keys: Arc<OrganizationKeys>) -> Self {
         let organization = keys.id();
-        Self { reader, organization, keys, ciphers: RefCell::default(), seen: RefCell::default() }
+        Self { reader, organization, keys, ciphers: RefCell::default(), seen: RefCell::default(), past: None }
+    }
+
+    /// The same secrets as they were at a place of the ledger.
+    pub(super) fn at(mut self, cut: Cut) -> Self {
+        self.past = Some(Past::at(cut));
+        self
     }
 
     /// Opens one version.
@@ -111,6 +121,7 @@ pub(super) fn environment_facts(e: &environment::Environment) -> EnvironmentFact
         slug: e.slug.clone(),
         parent: e.parent,
         flow: e.flow.clone(),
+        listed_as: None,
     }
 }
 
@@ -119,8 +130,11 @@ impl Source for StoreSource<'_> {
 
     fn environment(&self, id: EnvironmentId) -> Result<Option<EnvironmentFacts>, VaultError> {
         let found = environment::store::environment_get(self.reader, id)?;
-        let found = found.filter(|e| e.organization == self.organization && e.deletion.is_none());
-        Ok(found.as_ref().map(environment_facts))
+        let found = found.filter(|e| e.organization == self.organization);
+        match (self.past, found) {
+            (Some(past), Some(found)) => past.environment(self.reader, &found),
+            (_, found) => Ok(found.filter(|e| e.deletion.is_none()).as_ref().map(environment_facts)),
+        }
     }
 
     fn find_environment(
@@ -138,7 +152,11 @@ impl Source for StoreSource<'_> {
             None => seen_from.project,
         };
         let found = environment::store::environment_by_slug(self.reader, project, environment.as_str())?;
-        Ok(found.filter(|e| e.deletion.is_none()).map(|e| e.id))
+        let found = found.filter(|e| e.deletion.is_none()).map(|e| e.id);
+        match (self.past, found) {
+            (Some(past), Some(id)) => Ok(past.has(self.reader, id)?.then_some(id)),
+            _ => Ok(found),
+        }
     }
 
     fn secret(
@@ -147,7 +165,12 @@ impl Source for StoreSource<'_> {
         path: &FolderPath,
         name: &SecretName,
     ) -> Result<Option<SecretFacts>, VaultError> {
-        Ok(self.newest(environment, path, name)?.map(|v| facts(&v)))
+        let Some(past) = self.past else { return Ok(self.newest(environment, path, name)?.map(|v| facts(&v))) };
+        let found = past.secret(self.reader, environment, path, name)?;
+        Ok(found.map(|found| {
+            self.seen.borrow_mut().insert(found.version.id, Rc::new(found.version));
+            found.facts
+        }))
     }
 
     fn secrets(
@@ -156,6 +179,9 @@ impl Source for StoreSource<'_> {
         path: &FolderPath,
         beneath: bool,
     ) -> Result<Vec<StoredSecret>, VaultError> {
+        if let Some(past) = self.past {
+            return past.secrets(self.reader, environment, path, beneath);
+        }
         let rows = store::secret_list(self.reader, environment, path, beneath)?;
         let mut seen = self.seen.borrow_mut();
         let stored = rows.into_iter().map(|v| {

@@ -4,6 +4,7 @@ use rusqlite::{OptionalExtension, Row, params};
 
 use super::model::{FolderPath, SecretName, Visibility};
 use crate::db::{DbError, Reader, WriteTx};
+use crate::orgs::past;
 use crate::types::{Id, Timestamp, kinds};
 
 /// What a version is.
@@ -27,7 +28,7 @@ impl VersionState {
         }
     }
 
-    fn parse(text: &str) -> Option<Self> {
+    pub(super) fn parse(text: &str) -> Option<Self> {
         [Self::Set, Self::Unset, Self::Deleted].into_iter().find(|s| s.as_str() == text)
     }
 }
@@ -69,11 +70,12 @@ pub struct SecretVersion {
     pub written_by: String,
 }
 
-const COLUMNS: &str = "s.id, s.environment_id, s.path, s.name, s.version, s.created_at, v.version, v.state,
+pub(super) const COLUMNS: &str = "s.id, s.environment_id, s.path, s.name, s.version, s.created_at, v.version, v.state,
     v.visibility, v.interpolate, v.ciphertext, v.value_tag, v.comment, v.tags, v.created_at, v.created_by";
 const NEWEST: &str = "secrets s JOIN secret_versions v ON v.secret_id = s.id AND v.version = s.version";
 
-fn version(row: &Row<'_>) -> rusqlite::Result<SecretVersion> {
+/// A row of [`COLUMNS`].
+pub(super) fn version(row: &Row<'_>) -> rusqlite::Result<SecretVersion> {
     let broken = |index| rusqlite::Error::InvalidColumnType(index, "secret".into(), rusqlite::types::Type::Text);
     let text = |index| row.get_ref(index).and_then(|v| v.as_str().map_err(|_| broken(index)));
     let tags = text(13)?;
@@ -180,12 +182,13 @@ pub(crate) fn secret_insert(
     Ok(())
 }
 
-/// Adds a version to a secret and makes it the newest.
+/// Adds a version to a secret and makes it the newest, at the place of the event that is recorded next.
 pub(crate) fn secret_version_insert(tx: &WriteTx<'_>, v: &SecretVersion) -> Result<(), DbError> {
     tx.sql()
         .prepare_cached(
             "INSERT INTO secret_versions (secret_id, version, state, visibility, interpolate, ciphertext, value_tag,
-                comment, tags, created_at, created_by) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+                comment, tags, created_at, created_by, seq) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11,
+                (SELECT coalesce(max(seq) + 1, 0) FROM ledger_events))",
         )?
         .execute(params![
             v.id,
@@ -306,12 +309,16 @@ pub(crate) fn content_version(reader: &Reader<'_>, id: Id<kinds::Organization>) 
     Ok(statement.query_row([id], |row| row.get(0))?)
 }
 
-/// Voids every answer made from the organization's secrets.
-pub(crate) fn content_version_raise(tx: &WriteTx<'_>, id: Id<kinds::Organization>) -> Result<(), DbError> {
+/// Voids every answer made from the organization's secrets, and notes when they changed.
+pub(crate) fn content_version_raise(
+    tx: &WriteTx<'_>,
+    id: Id<kinds::Organization>,
+    now: Timestamp,
+) -> Result<(), DbError> {
     tx.sql()
         .prepare_cached("UPDATE organizations SET content_version = content_version + 1 WHERE id = ?1")?
         .execute([id])?;
-    Ok(())
+    past::store::moment_insert(tx, id, now)
 }
 
 /// Notes who had values last.

@@ -2,7 +2,8 @@
 
 use super::model::Origin;
 use super::secret::{
-    BatchRequest, Item, PlannedAction, ReadSecret, Wish, secret_batch, secret_get, secret_list, secret_search,
+    BatchRequest, Item, ListSecrets, PlannedAction, ReadSecret, Wish, secret_batch, secret_get, secret_list,
+    secret_search,
 };
 use super::uses::Uses;
 use super::variables::{Etags, ReadVariables, Variables, variables};
@@ -34,6 +35,10 @@ fn ask(environment: &str) -> ReadVariables {
     ReadVariables { project: "shop".into(), environment: environment.into(), ..ReadVariables::default() }
 }
 
+fn list(environment: &str) -> ListSecrets {
+    ListSecrets { project: "shop".into(), environment: environment.into(), ..ListSecrets::default() }
+}
+
 async fn seen(op: &Op, environment: &str) -> Result<Vec<String>, VaultError> {
     match variables(op, &Uses::default(), &Etags::default(), &ask(environment)).await? {
         Variables::Changed { variables, .. } => {
@@ -54,7 +59,7 @@ async fn a_child_has_what_its_parent_has_with_its_own_overrides_in_references() 
     secret_batch(&owner, write("staging", vec![set("HOST", "db2")])).await.unwrap();
     assert_eq!(seen(&owner, "base").await.unwrap(), ["HOST=db", "URL=pg://db"]);
     assert_eq!(seen(&owner, "feat").await.unwrap(), ["HOST=db2", "URL=pg://db2"]);
-    let listed = secret_list(&owner, "shop", "staging", "/", false, Limit::default(), None).await.unwrap();
+    let listed = secret_list(&owner, &list("staging"), Limit::default(), None).await.unwrap();
     assert!(matches!(listed.items[0].origin.origin, Origin::Overrides { .. }));
     assert!(matches!(listed.items[1].origin.origin, Origin::Inherited { .. }));
 }
@@ -78,7 +83,7 @@ async fn a_viewer_lists_names_and_has_no_value() {
     world.shop().await;
     secret_batch(&world.owner(), write("staging", vec![set("A", "1")])).await.unwrap();
     let viewer = world.op_as(&world.person("vera", &[(BuiltinRole::Viewer, "shop")]).await);
-    let listed = secret_list(&viewer, "shop", "staging", "/", true, Limit::default(), None).await.unwrap();
+    let listed = secret_list(&viewer, &list("staging"), Limit::default(), None).await.unwrap();
     assert_eq!(listed.items.len(), 1);
     let ask = ReadSecret {
         project: "shop".into(),

@@ -6,13 +6,14 @@ use std::sync::{Mutex, PoisonError};
 use super::VaultError;
 use super::model::FolderPath;
 use super::resolve::{Options, Resolved, resolve_folder};
-use super::source::StoreSource;
 use super::store;
+use super::time::{self, Instant};
 use super::uses::Uses;
 use crate::keys::{MacPurpose, OrganizationKeys};
 use crate::ledger::Details;
 use crate::op::{Op, Released, epoch};
 use crate::orgs::access;
+use crate::orgs::past::Cut;
 use crate::policy::Action;
 use crate::types::{Id, SecretBytes, kinds};
 
@@ -34,6 +35,8 @@ pub struct ReadVariables {
     pub omit_withheld: bool,
     /// Whether restricted values stay out even of what may have them, because many will read the answer.
     pub refuse_restricted: bool,
+    /// The moment whose variables they are; now when none.
+    pub at: Option<Instant>,
     /// The ETag the caller has.
     pub if_none_match: Option<String>,
 }
@@ -71,6 +74,7 @@ struct Asked {
     variant: String,
     restricted: bool,
     omit: bool,
+    cut: Option<Cut>,
 }
 
 /// ETags of answers, each with the versions of the world it was made in.
@@ -114,12 +118,14 @@ pub async fn variables(op: &Op, uses: &Uses, etags: &Etags, ask: &ReadVariables)
         let permitted = op.is_machine() && op.permits(reader, Action::SecretUseRestricted, &placed.resource())?;
         let restricted = permitted && !ask.refuse_restricted;
         let path = FolderPath::parse(if ask.path.is_empty() { "/" } else { &ask.path })?;
+        let (source, cut) = time::world(op, reader, &placed, ask.at.as_ref())?;
         let asked = Asked {
             environment: placed.environment.id,
             path,
             variant: ask.variant.clone(),
             restricted,
             omit: ask.omit_withheld,
+            cut,
         };
         let organization = placed.environment.organization;
         let world = World { epoch: epoch(reader)?, content: store::content_version(reader, organization)? };
@@ -129,7 +135,6 @@ pub async fn variables(op: &Op, uses: &Uses, etags: &Etags, ask: &ReadVariables)
             return Ok(Released { value: Variables::Unchanged { etag }, event: None, note: None });
         }
         let keys = op.keyring().organization(reader, organization)?;
-        let source = StoreSource::new(reader, std::sync::Arc::clone(&keys));
         let options = Options { may_use_restricted: restricted };
         let resolved = resolve_folder(&source, asked.environment, &asked.path, options)?;
         if !resolved.withheld.is_empty() && !ask.omit_withheld {
@@ -137,11 +142,11 @@ pub async fn variables(op: &Op, uses: &Uses, etags: &Etags, ask: &ReadVariables)
             return Err(if permitted { VaultError::Public { names } } else { VaultError::Withheld { names } });
         }
         let etag = etag(&keys, &asked, &resolved);
-        etags.put(asked, world, etag.clone());
+        etags.put(asked.clone(), world, etag.clone());
         if ask.if_none_match.as_ref().is_some_and(|known| matches(known, &etag)) {
             return Ok(Released { value: Variables::Unchanged { etag }, event: None, note: None });
         }
-        let (event, note) = told(op, uses, event, &resolved, ask);
+        let (event, note) = told(op, uses, event, &resolved, &asked);
         Ok(Released { value: changed(resolved, etag), event: Some(event), note })
     })
     .await
@@ -153,14 +158,14 @@ fn told(
     uses: &Uses,
     event: crate::ledger::Event,
     resolved: &Resolved,
-    ask: &ReadVariables,
+    asked: &Asked,
 ) -> (crate::ledger::Event, Option<crate::op::Note>) {
     let mut parts: Vec<_> = resolved.entries.iter().flat_map(|e| e.parts.iter().copied()).collect();
     parts.sort_unstable();
     parts.dedup();
     let listed: Vec<_> = parts.iter().map(|p| (p.secret, p.version)).collect();
-    let path = if ask.path.is_empty() { "/" } else { &ask.path };
-    let details = Details::large().with("path", path).with("count", resolved.entries.len());
+    let details = Details::large().with("path", asked.path.as_str()).with("count", resolved.entries.len());
+    let details = time::noted(details, asked.cut);
     let note = uses.note(parts.iter().map(|p| p.secret).collect(), op);
     (event.details(details.with("secrets", listed)), note)
 }

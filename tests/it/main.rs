@@ -20,3 +20,4 @@ mod policy_matrix;
 mod schemathesis;
 mod shell_export;
 mod support;
+mod time_travel;

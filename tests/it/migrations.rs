@@ -108,6 +108,8 @@ const ROWS: &[(u32, &str, &str)] = &[
     (13, "jobs", "(name, schedule, next_run_at) VALUES ('tidy', '* * * * *', 7)"),
     (13, "job_runs", "(id, name, started_at, detail) VALUES (X'B0000000000000000000000000000001', 'tidy', 7, '')"),
     (14, "setup_token", "VALUES (1, 'public', X'01', 7)"),
+    (25, "environment_places", "VALUES (X'50000000000000000000000000000001', 9, NULL)"),
+    (26, "moments", "VALUES (X'10000000000000000000000000000001', 10, 7, 9223372036854775807)"),
     (
         40,
         "roles",
@@ -219,6 +221,42 @@ fn data_of_every_version_survives_to_the_newest() {
             sql.query_row("SELECT count(*) FROM pragma_foreign_key_check", [], |row| row.get(0)).expect("a count");
         assert_eq!(broken, 0, "rows that refer to nothing, from version {version}");
     }
+}
+
+#[test]
+fn versions_of_before_are_placed_at_the_write_that_was_recorded_before_them() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let path = dir.path().join("placed.db");
+    let mut sql = Connection::open(&path).expect("a new database");
+    for step in 1..=16 {
+        migrate(&mut sql, step);
+        fill(&sql, step);
+    }
+    // A write at 7 is version 1; a read; a write at 20; and one after the clock was set back to 9.
+    for (seq, at, action) in
+        [(1, 7, "secret.write"), (2, 8, "secret.use"), (3, 20, "secret.write"), (4, 9, "secret.write")]
+    {
+        let event = "INSERT INTO ledger_events (seq, at, outcome, organization, action, actor, leaf_hash)
+                     VALUES (?1, ?2, 0, X'10000000000000000000000000000001', ?3, 'system', zeroblob(32))";
+        sql.execute(event, (seq, at, action)).expect("an event");
+    }
+    for (version, at) in [(2, 21), (3, 9)] {
+        let row = "INSERT INTO secret_versions VALUES
+            (X'A0000000000000000000000000000001', ?1, 'set', 'masked', 1, X'01', X'01', '', '', ?2, 'system')";
+        sql.execute(row, (version, at)).expect("a version");
+    }
+    drop(sql);
+    open_newest(&path).expect("to the newest");
+    let sql = Connection::open(&path).expect("the database");
+    let all = |query: &str| {
+        let mut statement = sql.prepare(query).expect("a query");
+        let rows = statement.query_map([], |row| Ok([row.get(0)?, row.get(1)?, row.get(2)?])).expect("its rows");
+        rows.collect::<Result<Vec<[i64; 3]>, _>>().expect("numbers")
+    };
+    let versions = all("SELECT version, created_at, seq FROM secret_versions ORDER BY version");
+    assert_eq!(versions, [[1, 7, 1], [2, 21, 3], [3, 9, 4]]);
+    let moments = all("SELECT seq, at, until FROM moments ORDER BY seq");
+    assert_eq!(moments, [[0, 7, 7], [1, 7, 9], [3, 21, 9], [4, 9, i64::MAX]]);
 }
 
 #[test]

@@ -21,6 +21,7 @@ pub(crate) mod service_account;
 pub(crate) mod session;
 pub(crate) mod setup;
 pub(crate) mod team;
+pub(crate) mod time;
 pub(crate) mod token;
 pub(crate) mod variables;
 pub(crate) mod whoami;

@@ -10,6 +10,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::Answer;
 use super::format::ExportFormat;
+use super::time::moment;
 use crate::http::error::ProblemBody;
 use crate::http::extract::{Known, Names, Query};
 use crate::http::state::State;
@@ -40,6 +41,9 @@ pub(crate) struct VariablesQuery {
     /// The name of the object, for `kubernetes-secret` and `kubernetes-configmap`; `project-environment` when none.
     #[param(example = "shop-staging", max_length = 253)]
     name: Option<String>,
+    /// A moment, in place of now: a time like 2026-11-23T08:00:00Z, or an event (its number or id).
+    #[param(max_length = 64)]
+    at: Option<String>,
 }
 
 /// What to do with restricted values in a format that many can read.
@@ -126,6 +130,7 @@ pub(crate) async fn get(
         variant: format.map_or_else(|| "api".to_owned(), |format| format!("{format} {}", object.as_str())),
         omit_withheld: query.withheld.is_some(),
         refuse_restricted: format.is_some_and(Format::is_public) && query.restricted.is_none(),
+        at: moment(query.at.as_deref())?,
         if_none_match: known,
     };
     match variables::variables(&op, &state.uses, &state.etags, &ask).await? {

@@ -4,6 +4,7 @@ use rusqlite::{OptionalExtension, Row, params};
 
 use super::model::{DEPTH_MAX, Environment, Flow, Lock, Placed};
 use crate::db::{DbError, Reader, WriteTx};
+use crate::orgs::past;
 use crate::policy::Tier;
 use crate::types::{Id, Slug, Timestamp, kinds};
 
@@ -164,6 +165,7 @@ pub(crate) fn environment_insert(tx: &WriteTx<'_>, e: &Environment) -> Result<()
             e.updated_at,
             e.version
         ])?;
+    past::store::place_set(tx, e, e.created_at)?;
     listed_set(tx, e)
 }
 
@@ -191,6 +193,7 @@ pub(crate) fn environment_update(tx: &WriteTx<'_>, e: &Environment) -> Result<()
             e.updated_at,
             e.version
         ])?;
+    past::store::place_set(tx, e, e.updated_at)?;
     listed_set(tx, e)
 }
 

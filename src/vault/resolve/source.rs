@@ -25,6 +25,9 @@ pub struct EnvironmentFacts {
     pub parent: Option<EnvironmentId>,
     /// Where its values may go.
     pub flow: Flow,
+    /// Itself and what it is beneath, for flows that list environments, where that is not its chain: the past is
+    /// resolved along the parents of then, and let in by the flows and places of today.
+    pub listed_as: Option<Vec<EnvironmentId>>,
 }
 
 /// Whether a stored name holds a value.

@@ -38,7 +38,10 @@ impl Chain {
         asked.id == owner.id
             || match &owner.flow {
                 Flow::Tree => asked.project == owner.project,
-                Flow::Listed(listed) => self.members.iter().any(|member| listed.contains(&member.id)),
+                Flow::Listed(listed) => match &asked.listed_as {
+                    None => self.members.iter().any(|member| listed.contains(&member.id)),
+                    Some(places) => places.iter().any(|place| listed.contains(place)),
+                },
                 Flow::Closed => false,
             }
     }

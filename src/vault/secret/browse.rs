@@ -10,34 +10,46 @@ use crate::types::{Cursor, Limit, Page, ParseError};
 use crate::vault::VaultError;
 use crate::vault::model::FolderPath;
 use crate::vault::resolve::list_folder;
-use crate::vault::source::StoreSource;
 use crate::vault::store::{self, Match};
+use crate::vault::time::{self, Instant};
 
 /// Longest search, in characters.
 const WORDS_MAX: usize = 255;
 
+/// Which secrets to list.
+#[derive(Debug, Clone, Default)]
+pub struct ListSecrets {
+    /// The project, by id or slug.
+    pub project: String,
+    /// The environment, by id or slug.
+    pub environment: String,
+    /// The folder.
+    pub path: String,
+    /// Whether folders beneath it are listed too.
+    pub recursive: bool,
+    /// The moment whose names they are; now when none.
+    pub at: Option<Instant>,
+}
+
 /// The secrets of a folder, own and inherited, by folder and name; with `recursive` those beneath it too.
 ///
 /// # Errors
-/// Unknown or not visible; not allowed; the folder is none.
+/// Unknown or not visible; not allowed; the folder is none; there is no such moment.
 pub async fn secret_list(
     op: &Op,
-    project: &str,
-    environment: &str,
-    path: &str,
-    recursive: bool,
+    ask: &ListSecrets,
     limit: Limit,
     cursor: Option<Cursor>,
 ) -> Result<Page<SecretView>, VaultError> {
-    let path = FolderPath::parse(if path.is_empty() { "/" } else { path })?;
+    let path = FolderPath::parse(if ask.path.is_empty() { "/" } else { &ask.path })?;
     op.read(|reader| {
-        let placed = access::environment(op, reader, project, environment)?;
+        let placed = access::environment(op, reader, &ask.project, &ask.environment)?;
         if !op.permits(reader, Action::SecretList, &placed.resource())? {
             op.authorize(reader, Action::SecretList, &placed.resource())?;
         }
-        let source = StoreSource::new(reader, op.keyring().organization(reader, placed.environment.organization)?);
+        let (source, _) = time::world(op, reader, &placed, ask.at.as_ref())?;
         let after = cursor.as_ref().map(Cursor::key);
-        let listed = list_folder(&source, placed.environment.id, &path, recursive)?;
+        let listed = list_folder(&source, placed.environment.id, &path, ask.recursive)?;
         let key = |l: &crate::vault::resolve::ListedSecret| format!("{}\n{}", l.path, l.name);
         let rest = listed.into_iter().filter(|l| after.is_none_or(|a| key(l).as_str() > a));
         let page = Page::cut(rest.take(limit.rows() + 1).collect(), limit, key);

@@ -7,7 +7,7 @@ mod plan;
 mod read;
 mod write;
 
-pub use browse::{SearchHit, secret_list, secret_search};
+pub use browse::{ListSecrets, SearchHit, secret_list, secret_search};
 pub use history::{SecretVersionView, secret_history, secret_rollback, secret_undelete};
 pub use plan::{Item, PlannedAction, Wish};
 pub use read::{ReadSecret, SecretRead, secret_get};

@@ -8,13 +8,14 @@ use crate::op::{Op, Released};
 use crate::orgs::access;
 use crate::orgs::environment::Placed;
 use crate::policy::Action;
-use crate::types::{Id, SecretBytes, kinds};
+use crate::types::{Id, ParseError, SecretBytes, kinds};
 use crate::vault::VaultError;
 use crate::vault::model::{FolderPath, Origin, SecretName, Visibility};
 use crate::vault::reference::{Reference, Scope};
 use crate::vault::resolve::{Found, ListedSecret, Options, locate, resolve_one};
 use crate::vault::source::StoreSource;
 use crate::vault::store::{self, SecretVersion, VersionState};
+use crate::vault::time::{self, Instant};
 use crate::vault::uses::Uses;
 
 /// Most references that are told of one secret.
@@ -37,6 +38,8 @@ pub struct ReadSecret {
     pub resolve: bool,
     /// The version; the newest when none. Only of a secret this environment stores itself.
     pub version: Option<u32>,
+    /// The moment whose value it is; now when none. Not together with a version.
+    pub at: Option<Instant>,
 }
 
 /// A secret, and what of its value was asked for.
@@ -68,6 +71,9 @@ struct Stood {
 }
 
 fn stand(reader: &Reader<'_>, source: &StoreSource<'_>, placed: Placed, ask: &ReadSecret) -> Result<Stood, VaultError> {
+    if ask.at.is_some() && ask.version.is_some() {
+        return Err(ParseError::new("at", "names a version already; leave out `version`").into());
+    }
     let path = FolderPath::parse(if ask.path.is_empty() { "/" } else { &ask.path })?;
     let name = parse_name(&placed.environment, &ask.name)?;
     let missing = || VaultError::not_found("secret", ask.name.clone());
@@ -105,7 +111,7 @@ fn tell(op: &Op, reader: &Reader<'_>, ask: &ReadSecret) -> Result<SecretRead, Va
     if !op.permits(reader, Action::SecretList, &placed.resource())? {
         op.authorize(reader, Action::SecretList, &placed.resource())?;
     }
-    let source = StoreSource::new(reader, op.keyring().organization(reader, placed.environment.organization)?);
+    let (source, _) = time::world(op, reader, &placed, ask.at.as_ref())?;
     let stood = stand(reader, &source, placed, ask)?;
     let view = view(op, reader, &stood.placed, &stood.listed, &stood.version)?;
     Ok(SecretRead { view, value: None, resolved: None })
@@ -118,7 +124,7 @@ fn release(op: &Op, reader: &Reader<'_>, uses: &Uses, ask: &ReadSecret) -> Resul
     if placed.protected {
         op.require_step_up()?;
     }
-    let source = StoreSource::new(reader, op.keyring().organization(reader, placed.environment.organization)?);
+    let (source, cut) = time::world(op, reader, &placed, ask.at.as_ref())?;
     let stood = stand(reader, &source, placed, ask)?;
     require_showable(op, reader, &source, &stood)?;
     let has_value = stood.version.state == VersionState::Set;
@@ -126,7 +132,8 @@ fn release(op: &Op, reader: &Reader<'_>, uses: &Uses, ask: &ReadSecret) -> Resul
     let resolved = if ask.resolve && has_value { resolved(op, reader, &source, &stood)? } else { None };
     let view = view(op, reader, &stood.placed, &stood.listed, &stood.version)?;
     let details = Details::new().with("version", view.version).with("name", view.name.as_str());
-    let event = event.target(Target::new("secret", view.id)).details(details.with("path", view.path.as_str()));
+    let details = time::noted(details.with("path", view.path.as_str()), cut);
+    let event = event.target(Target::new("secret", view.id)).details(details);
     let note = uses.note(vec![view.id], op);
     Ok(Released { value: SecretRead { view, value, resolved }, event: Some(event), note })
 }

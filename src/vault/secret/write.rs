@@ -14,7 +14,7 @@ use crate::op::{Op, OpError};
 use crate::orgs::access;
 use crate::orgs::environment::{self, Placed};
 use crate::policy::Action;
-use crate::types::{Failure, Id, Problem, SecretBytes, kinds};
+use crate::types::{Failure, Id, Problem, SecretBytes, Timestamp, kinds};
 use crate::vault::VaultError;
 use crate::vault::model::{FolderPath, SecretName};
 use crate::vault::reference::{Reference, Scope};
@@ -103,6 +103,7 @@ pub(in crate::vault) fn apply(
     warnings.extend(require_whole(op, tx, placed, &planned, request.force)?);
     warnings.truncate(WARNINGS_MAX);
     let mut items = Vec::with_capacity(planned.len());
+    let now = op.now();
     if request.dry_run {
         items.extend(planned.iter().map(|p| outcome(p, p.before.as_ref().map(|b| b.id))));
         return Ok(BatchOutcome { placed: placed.clone(), items, warnings, applied: false });
@@ -111,13 +112,13 @@ pub(in crate::vault) fn apply(
     for one in &planned {
         let id = match one.action {
             PlannedAction::Same => one.before.as_ref().map(|b| b.id),
-            _ => Some(write_one(op, tx, &source, placed, one)?),
+            _ => Some(write_one(op, tx, &source, placed, one, now)?),
         };
         items.push(outcome(one, id));
     }
     drop(source);
     if items.iter().any(|i| i.action != PlannedAction::Same) {
-        store::content_version_raise(tx, placed.environment.organization)?;
+        store::content_version_raise(tx, placed.environment.organization, now)?;
     }
     for event in events {
         record(op, tx, event, &items)?;
@@ -352,8 +353,8 @@ fn write_one(
     source: &StoreSource<'_>,
     placed: &Placed,
     p: &Planned,
+    now: Timestamp,
 ) -> Result<Id<kinds::SecretRow>, VaultError> {
-    let now = op.now();
     let mut version = SecretVersion {
         id: p.before.as_ref().map_or_else(|| Id::new(now), |b| b.id),
         environment: placed.environment.id,

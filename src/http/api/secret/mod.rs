@@ -12,13 +12,14 @@ use actix_web::web::Data;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::time::moment;
 use super::{Answer, List, ok};
 use crate::http::error::ProblemBody;
 use crate::http::extract::{IfMatch, Json, Known, Names, Query, page_of};
 use crate::http::state::State;
 use crate::types::SecretString;
 use crate::vault::model::Visibility;
-use crate::vault::secret::{self, BatchRequest, Item, PlannedAction, ReadSecret, Wish};
+use crate::vault::secret::{self, BatchRequest, Item, ListSecrets, PlannedAction, ReadSecret, Wish};
 use form::{Encoding, StateWish, written};
 
 /// The folder of a secret.
@@ -48,6 +49,9 @@ pub(crate) struct SecretListQuery {
     /// Only names that hold this, in any case. A page may be short and still name a next one.
     #[param(min_length = 1, max_length = 255)]
     search: Option<String>,
+    /// A moment, in place of now: a time like 2026-11-23T08:00:00Z, or an event (its number or id).
+    #[param(max_length = 64)]
+    at: Option<String>,
     /// How many items at most.
     #[param(minimum = 1, maximum = 500, default = 50)]
     limit: Option<u32>,
@@ -75,6 +79,9 @@ pub(crate) struct SecretGetQuery {
     /// A version; the newest when none.
     #[param(minimum = 1)]
     version: Option<u32>,
+    /// A moment, in place of now: a time like 2026-11-23T08:00:00Z, or an event (its number or id).
+    #[param(max_length = 64)]
+    at: Option<String>,
 }
 
 /// How to delete.
@@ -145,8 +152,9 @@ pub(crate) async fn list(
     Query(query): Query<SecretListQuery>,
 ) -> Answer {
     let (limit, cursor) = page_of(query.limit, query.cursor.as_deref())?;
-    let mut page =
-        secret::secret_list(&op, &project, &environment, &query.path, query.recursive, limit, cursor).await?;
+    let at = moment(query.at.as_deref())?;
+    let ask = ListSecrets { project, environment, path: query.path, recursive: query.recursive, at };
+    let mut page = secret::secret_list(&op, &ask, limit, cursor).await?;
     if let Some(words) = query.search.map(|s| s.to_lowercase()) {
         page.items.retain(|s| s.name.as_str().to_lowercase().contains(&words));
     }
@@ -165,12 +173,14 @@ pub(crate) async fn get(
     Names([project, environment, name]): Names<3>,
     Query(query): Query<SecretGetQuery>,
 ) -> Answer {
-    let SecretGetQuery { path, reveal, resolve, version } = query;
-    let ask = ReadSecret { project, environment, path, name, reveal, resolve, version };
+    let SecretGetQuery { path, reveal, resolve, version, at } = query;
+    let at = moment(at.as_deref())?;
+    let ask = ReadSecret { project, environment, path, name, reveal, resolve, version, at };
     let read = secret::secret_get(&op, &state.uses, &ask).await?;
     let mut builder = HttpResponse::Ok();
     builder.insert_header((CACHE_CONTROL, "no-store"));
-    if form::is_own(&read.view) {
+    // The tag is for a change of what there is now.
+    if ask.at.is_none() && form::is_own(&read.view) {
         builder.insert_header((ETAG, format!("\"{}\"", read.view.version)));
     }
     Ok(builder.json(SecretAnswer::with_value(read)))

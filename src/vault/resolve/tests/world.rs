@@ -68,6 +68,7 @@ impl World {
             slug: slug(environment),
             parent: parent.map(|parent| self.id(parent)),
             flow,
+            listed_as: None,
         });
         id
     }

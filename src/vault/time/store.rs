@@ -1,0 +1,102 @@
+//! SQL of versions by their place in the ledger.
+
+use rusqlite::{OptionalExtension, Row, params};
+
+use crate::db::{DbError, Reader};
+use crate::orgs::past::Cut;
+use crate::types::{Id, kinds};
+use crate::vault::model::{FolderPath, SecretName, Visibility};
+use crate::vault::store::{COLUMNS, SecretVersion, VersionState, version};
+
+/// The version a name had at a place, and who may see its newest one.
+pub(super) struct Then {
+    pub(super) version: SecretVersion,
+    pub(super) newest: Visibility,
+}
+
+/// What a list tells of the version a name had at a place.
+pub(super) struct Listed {
+    pub(super) id: Id<kinds::SecretRow>,
+    pub(super) path: FolderPath,
+    pub(super) name: SecretName,
+    pub(super) version: u32,
+    pub(super) state: VersionState,
+    pub(super) visibility: Visibility,
+    pub(super) interpolate: bool,
+    /// Who may see the newest version.
+    pub(super) newest: Visibility,
+}
+
+/// The place of the version that a secret `s` had at the place `?1`: one step into an index, however many there are.
+const AT: &str = "(SELECT z.seq, z.version FROM secret_versions z
+    WHERE z.secret_id = s.id AND z.seq <= ?1 ORDER BY z.seq DESC, z.version DESC LIMIT 1)";
+/// Who may see the newest version of a secret `s`, from the same index.
+const NEWEST: &str = "(SELECT y.visibility FROM secret_versions y
+    WHERE y.secret_id = s.id ORDER BY y.seq DESC, y.version DESC LIMIT 1)";
+
+fn broken(index: usize) -> rusqlite::Error {
+    rusqlite::Error::InvalidColumnType(index, "secret".into(), rusqlite::types::Type::Text)
+}
+
+/// The text of a column as a word of ours.
+fn word<T>(row: &Row<'_>, index: usize, parse: impl Fn(&str) -> Option<T>) -> rusqlite::Result<T> {
+    let text = row.get_ref(index)?.as_str().map_err(|_| broken(index))?;
+    parse(text).ok_or_else(|| broken(index))
+}
+
+fn visibility(text: &str) -> Option<Visibility> {
+    Visibility::parse(text).ok()
+}
+
+/// The version of a name at a place, also one that says it was deleted.
+pub(super) fn secret_at(
+    reader: &Reader<'_>,
+    environment: Id<kinds::Environment>,
+    path: &FolderPath,
+    name: &SecretName,
+    cut: Cut,
+) -> Result<Option<Then>, DbError> {
+    let mut statement = reader.sql().prepare_cached(&format!(
+        "SELECT {COLUMNS}, {NEWEST} FROM secrets s
+         JOIN secret_versions v ON v.secret_id = s.id AND (v.seq, v.version) = {AT}
+         WHERE s.environment_id = ?2 AND s.path = ?3 AND s.name = ?4"
+    ))?;
+    let then = |row: &Row<'_>| Ok(Then { version: version(row)?, newest: word(row, 16, visibility)? });
+    let found = statement.query_row(params![cut.as_sql(), environment, path.as_str(), name.as_str()], then);
+    Ok(found.optional()?)
+}
+
+/// What the names of a folder had at a place, also those that say they were deleted; with `beneath` of those beneath
+/// it too.
+pub(super) fn secret_list_at(
+    reader: &Reader<'_>,
+    environment: Id<kinds::Environment>,
+    path: &FolderPath,
+    beneath: bool,
+    cut: Cut,
+) -> Result<Vec<Listed>, DbError> {
+    let place = match (beneath, path.is_root()) {
+        (false, _) => "s.path = ?3",
+        (true, true) => "?3 = ?3",
+        // `0` is the character after `/`: everything that begins with the path and a slash.
+        (true, false) => "(s.path = ?3 OR (s.path > ?3 || '/' AND s.path < ?3 || '0'))",
+    };
+    let mut statement = reader.sql().prepare_cached(&format!(
+        "SELECT s.id, s.path, s.name, v.version, v.state, v.visibility, v.interpolate, {NEWEST}
+         FROM secrets s JOIN secret_versions v ON v.secret_id = s.id AND (v.seq, v.version) = {AT}
+         WHERE s.environment_id = ?2 AND {place}"
+    ))?;
+    let listed = |row: &Row<'_>| {
+        Ok(Listed {
+            id: row.get(0)?,
+            path: word(row, 1, |t| FolderPath::parse(t).ok())?,
+            name: word(row, 2, |t| SecretName::parse_any(t).ok())?,
+            version: row.get(3)?,
+            state: word(row, 4, VersionState::parse)?,
+            visibility: word(row, 5, visibility)?,
+            interpolate: row.get(6)?,
+            newest: word(row, 7, visibility)?,
+        })
+    };
+    Ok(statement.query_map(params![cut.as_sql(), environment, path.as_str()], listed)?.collect::<Result<_, _>>()?)
+}
