@@ -49,6 +49,7 @@ check_packages() {
         packages+=(python3-venv)
     fi
     have strace || packages+=(strace) # the fsync fault test
+    [ -x /usr/bin/chromium ] || packages+=(chromium) # the test of the page of one-time links
 }
 
 install_packages() {

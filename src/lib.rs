@@ -15,6 +15,7 @@ pub mod http;
 pub mod jobs;
 pub mod keys;
 pub mod ledger;
+pub mod links;
 pub mod op;
 pub mod orgs;
 pub mod policy;

@@ -1,8 +1,8 @@
 //! Everything that can stand in the ledger, joined from the features and frozen.
 
 use crate::ledger::{ActionName, LedgerError, Registry};
-use crate::orgs;
 use crate::policy::{Action, InstancePermission};
+use crate::{links, orgs};
 
 /// A recovery kit was made on the machine; the kits before it are void.
 pub(super) const KIT_MADE: ActionName = ActionName::new("instance.recovery_kit_made");
@@ -18,6 +18,6 @@ pub fn registry() -> Result<Registry, LedgerError> {
         .chain(InstancePermission::ALL.iter().map(|permission| permission.as_str()))
         .map(ActionName::new)
         .collect();
-    let features = [asked.as_slice(), &[KIT_MADE]].into_iter().chain(orgs::ACTIONS.iter().copied());
+    let features = [asked.as_slice(), &[KIT_MADE], links::ACTIONS].into_iter().chain(orgs::ACTIONS.iter().copied());
     Registry::freeze(&features.collect::<Vec<_>>())
 }

@@ -13,6 +13,7 @@ use crate::config::LedgerConfig;
 use crate::db::{DbError, Reader};
 use crate::jobs::{Cron, Job, Run, Schedule};
 use crate::ledger;
+use crate::links;
 use crate::op::{Core, Op, Origin, Who};
 use crate::orgs::{deletion, token};
 use crate::types::Id;
@@ -34,6 +35,7 @@ pub(super) fn all(opened: &Opened) -> Vec<Arc<dyn Job>> {
     let dir = opened.settings.data.dir.clone();
     vec![
         Arc::new(ExpireTokens(core())),
+        Arc::new(ExpireLinks(core())),
         Arc::new(PurgeDeleted(core())),
         Arc::new(Checkpoint { core: core(), config: opened.settings.ledger.clone() }),
         Arc::new(Tidy { core: core(), dir }),
@@ -73,6 +75,36 @@ impl Job for ExpireTokens {
                 }
             }
             Ok(format!("{all} expired"))
+        }
+        .boxed()
+    }
+}
+
+/// Ends links whose time is over, and forgets those that ended long ago.
+struct ExpireLinks(Arc<Core>);
+
+impl Job for ExpireLinks {
+    fn name(&self) -> &'static str {
+        "expire_links"
+    }
+
+    fn schedule(&self) -> Schedule {
+        cron("* * * * *")
+    }
+
+    fn run(&self, run: Run) -> BoxFuture<'_, anyhow::Result<String>> {
+        async move {
+            let op = op(&self.0, self.name(), run);
+            let (mut expired, mut forgotten) = (0, 0);
+            for _ in 0..COMMITS_MAX {
+                let (ended, gone) =
+                    (links::link_expire_due(&op, AT_ONCE).await?, links::link_purge(&op, AT_ONCE).await?);
+                (expired, forgotten) = (expired + ended, forgotten + gone);
+                if ended.max(gone) < AT_ONCE as usize {
+                    break;
+                }
+            }
+            Ok(format!("{expired} expired, {forgotten} forgotten"))
         }
         .boxed()
     }

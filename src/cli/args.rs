@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use serde_json::Value;
 
+use super::link;
 use super::output::Format;
 use super::{
     access, audit, completion, config, deletions, doctor, environments, export, folders, grants, import, init, jobs,
@@ -101,6 +102,9 @@ pub enum Command {
     /// Manage your own tokens
     #[command(subcommand, alias = "token")]
     Tokens(tokens::TokensCommand),
+    /// Send a value or a file to somebody who has no account
+    #[command(subcommand, visible_alias = "links")]
+    Link(link::LinkCommand),
 
     /// Manage the people of the organization
     #[command(subcommand, alias = "member")]

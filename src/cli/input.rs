@@ -54,6 +54,43 @@ impl Input {
         if bytes.len() > MAX_VALUE { Err(too_large("stdin", MAX_VALUE)) } else { Ok(SecretBytes::new(bytes)) }
     }
 
+    /// What is to be sent: exactly the bytes of `file` (`-` is stdin), or stdin less one line end, or a prompt.
+    ///
+    /// # Errors
+    /// Over `max` bytes, an unreadable file, or nobody to ask.
+    pub fn content(&self, file: Option<&Path>, max: usize) -> Result<SecretBytes, CliError> {
+        match file {
+            Some(path) if path == Path::new("-") => read_bounded(std::io::stdin().lock(), "stdin", max),
+            Some(path) => read_file(path, max),
+            None if self.interactive => return password("What to send:").map(SecretString::into_bytes),
+            None if std::io::stdin().is_terminal() => {
+                return Err(
+                    CliError::usage("--no-input leaves nowhere to take it from").hint("--file FILE names a file")
+                );
+            }
+            None => {
+                let mut bytes = read_bounded(std::io::stdin().lock(), "stdin", max + 2)?;
+                strip_line_end(&mut bytes);
+                if bytes.len() > max { Err(too_large("stdin", max)) } else { Ok(bytes) }
+            }
+        }
+        .map(SecretBytes::new)
+    }
+
+    /// A line that is a secret: typed at a prompt that does not echo, or piped.
+    ///
+    /// # Errors
+    /// Not one line of UTF-8, or nobody to ask; `what` is named.
+    pub fn line_or_stdin(&self, prompt: &str, what: &str) -> Result<SecretString, CliError> {
+        if self.interactive {
+            return password(prompt);
+        }
+        if std::io::stdin().is_terminal() {
+            return Err(CliError::usage(format!("{what} is needed when nobody can be asked")));
+        }
+        self.line(Some(Path::new("-")), prompt, what)
+    }
+
     /// A password or token: the first line of `file` (`-` is stdin), else a prompt.
     ///
     /// # Errors

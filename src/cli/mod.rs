@@ -34,6 +34,7 @@ pub mod init;
 pub mod input;
 pub mod jobs;
 pub mod keys;
+pub mod link;
 pub mod login;
 pub mod members;
 pub mod offline;
@@ -116,6 +117,7 @@ fn dispatch(context: &Context, command: Command) -> Result<ExitCode, CliError> {
         Command::Login(args) => login::login(context, &args),
         Command::Logout => login::logout(context),
         Command::Whoami => login::whoami(context),
+        Command::Link(command) => link::run(context, command),
         Command::Tokens(command) => tokens::run(context, command),
         Command::Members(command) => members::run(context, command),
         Command::ServiceAccounts(command) => service_accounts::run(context, command),

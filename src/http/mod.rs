@@ -11,7 +11,7 @@
 //! - An answer with a value is not to be stored by anybody on the way.
 //! - SQLite runs in the worker that asks; nothing hops to a blocking pool.
 //!
-//! It deliberately does not serve pages, cookies or other protocols yet; `Host` is not looked at, because a bearer
+//! The manual and the page of one-time links are files it serves. It deliberately knows no other pages, no cookies and no other protocols; `Host` is not looked at, because a bearer
 //! token cannot be sent by a page of somebody else.
 
 mod api;
@@ -19,6 +19,7 @@ mod error;
 mod extract;
 mod help;
 mod idempotency;
+mod link_page;
 mod middleware;
 mod openapi;
 mod routes;
@@ -34,6 +35,7 @@ pub use state::ServerParts;
 use actix_web::web::ServiceConfig;
 
 use actix_web::guard;
+use api::link;
 use api::secret::{batch, history};
 use api::{
     audit, deletion, environment, folder, grant, health, instance, job, member, organization, policy, project, role,
@@ -54,6 +56,7 @@ fn routes(app: &mut ServiceConfig) {
     }));
     app.service(at("/readyz").get(health::readyz).done());
     app.configure(help::help_routes);
+    app.configure(link_page::link_routes);
     app.default_service(not_found());
 }
 
@@ -103,6 +106,9 @@ fn own(v1: &mut ServiceConfig) {
     v1.service(at("/sessions/current").delete(session::delete).done());
     v1.service(at("/tokens").get(token::list).post(token::create).done());
     v1.service(at("/tokens/{token}").delete(token::delete).done());
+    v1.service(at("/links").get(link::list).post(link::create).done());
+    v1.service(at("/links/{link}").get(link::get).delete(link::delete).done());
+    v1.service(at("/links/{link}/open").post(link::open).done());
     v1.service(at("/openapi.json").get(openapi::serve).done());
 }
 

@@ -9,6 +9,7 @@ use actix_web::HttpResponse;
 use serde_json::{Map, Value, json};
 use utoipa::OpenApi;
 
+use super::api::link;
 use super::api::secret::{batch, history};
 use super::api::{
     audit, deletion, environment, folder, grant, health, instance, job, member, organization, policy, project, role,
@@ -18,7 +19,7 @@ use super::error::{PROBLEM_JSON, ProblemBody};
 
 const PREFIX: &str = "/api/v1";
 /// Operations that need no token.
-const PUBLIC: &[&str] = &["setup", "session_create", "openapi", "healthz", "readyz"];
+const PUBLIC: &[&str] = &["setup", "session_create", "openapi", "healthz", "readyz", "link_get", "link_open"];
 /// Operations that look at If-Match.
 const CONDITIONAL: &[&str] = &["project_update", "environment_update", "secret_put"];
 
@@ -40,6 +41,11 @@ const CONDITIONAL: &[&str] = &["project_update", "environment_update", "secret_p
         token::list,
         token::create,
         token::delete,
+        link::list,
+        link::create,
+        link::get,
+        link::delete,
+        link::open,
         organization::list,
         organization::create,
         organization::get,
@@ -292,6 +298,7 @@ fn tag(path: &str) -> &str {
         "accesses",
         "run",
         "recovery-kit",
+        "open",
     ];
     let nouns = words.iter().filter(|w| !w.starts_with('{') && !verbs.contains(w));
     nouns.copied().next_back().unwrap_or("instance")

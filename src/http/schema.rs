@@ -21,6 +21,7 @@ pub(crate) type RoleId = Id<kinds::Role>;
 pub(crate) type TeamId = Id<kinds::Team>;
 pub(crate) type ServiceAccountId = Id<kinds::ServiceAccount>;
 pub(crate) type FolderId = Id<kinds::Folder>;
+pub(crate) type LinkId = Id<kinds::Link>;
 pub(crate) type JobRunId = Id<kinds::JobRun>;
 pub(crate) type SecretId = Id<kinds::SecretRow>;
 

@@ -25,6 +25,8 @@ pub enum MacPurpose {
     KeyCheck,
     /// Name of an object outside that must not tell what it is of.
     ExternalName,
+    /// Stored hash of what proves that somebody has a one-time link's key.
+    LinkProof,
 }
 
 impl MacPurpose {
@@ -38,6 +40,7 @@ impl MacPurpose {
             Self::ClientState => "client-state",
             Self::KeyCheck => "key-check",
             Self::ExternalName => "external-name",
+            Self::LinkProof => "link-proof",
         }
     }
 }

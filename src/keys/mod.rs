@@ -25,7 +25,8 @@
 //!   not wiped by it: they live as long as the keyring that holds them.
 //!
 //! What it deliberately does not do: it decides nobody's access, keeps no ciphertext of a feature, reads no
-//! environment variable and prints nothing. Passwords of people are in `auth`.
+//! environment variable and prints nothing. Passwords of people are in `auth`. The clients' side of one-time links
+//! (`link`) is here because ciphers are; it has nothing to do with the keys above.
 
 mod aead;
 mod cipher;
@@ -33,6 +34,7 @@ mod command;
 mod envelope;
 mod error;
 mod keyring;
+pub mod link;
 mod mac;
 mod passphrase;
 pub mod recovery;

@@ -61,6 +61,8 @@ pub mod kinds {
         JobRun "job" "job run";
         /// One soft delete, which is restored or purged as a whole.
         Deletion "del" "deletion";
+        /// A one-time link for somebody outside.
+        Link "lnk" "link";
     }
 }
 

@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use crate::support::app::{Client, PASSWORD, TestApp};
 
 /// Endpoints that answer without a token.
-const PUBLIC: &[&str] = &["healthz", "readyz", "openapi", "setup", "session_create"];
+/// A link is opened by who shows the proof that comes with its key, whoever they are.
+const PUBLIC: &[&str] = &["healthz", "readyz", "openapi", "setup", "session_create", "link_get", "link_open"];
 /// Endpoints every member may call for themselves, whatever they were given; what they show is theirs.
 const OWN: &[&str] = &[
     "whoami",
@@ -26,6 +27,8 @@ const OWN: &[&str] = &[
     "access_matrix",
     "token_list",
     "token_create",
+    "link_list",
+    "link_create",
     "session_delete",
 ];
 
@@ -55,6 +58,7 @@ impl Things {
         let joined = json!({ "user": member["user"]["id"] });
         owner.post(&format!("/teams/{}/members", text(&team["id"])), joined).expect(200);
         let deleted = owner.delete(&format!("/projects/{slug}/environments/gone")).expect(200);
+        let link = owner.post("/links", link()).expect(201);
         let event = owner.get("/audit/events?limit=1").expect(200)["items"][0]["id"].clone();
         let ids = json!({
             "organization": me["organization"]["id"], "project": project["id"], "environment": dev["id"],
@@ -62,6 +66,7 @@ impl Things {
             "service_account": account["id"], "key": key["id"], "grant": account["grants"][0]["id"],
             "role": role["id"], "team": team["id"], "member": member["user"]["id"],
             "deletion": deleted["deletion"]["id"], "event": event, "job": "no_such_job",
+            "link": link["id"],
         });
         Self { owner, ids }
     }
@@ -131,6 +136,12 @@ fn query(id: &str) -> &'static str {
     }
 }
 
+/// A link with something sealed in it, as far as the server can tell.
+fn link() -> Value {
+    let sealed = |len| data_encoding::BASE64.encode(&vec![7; len]);
+    json!({ "ciphertext": sealed(64), "proof": sealed(32) })
+}
+
 fn body(id: &str, t: &Things) -> Value {
     match id {
         "organization_create" | "project_create" | "environment_create" => json!({ "slug": "another" }),
@@ -145,6 +156,7 @@ fn body(id: &str, t: &Things) -> Value {
         "secret_rollback" => json!({ "version": 1 }),
         "folder_create" => json!({ "path": "/api" }),
         "member_create" => json!({ "email": "eve@example.com" }),
+        "link_create" => link(),
         "token_create" => json!({ "name": "mine" }),
         "service_account_create" | "team_create" => json!({ "name": "another" }),
         "grant_create" => json!({ "user": t.id("user"), "role": "viewer" }),
@@ -242,6 +254,7 @@ fn another_organizations_things_are_not_there() {
         "/deletions",
         "/tokens",
         "/audit/events",
+        "/links",
         "/roles",
         "/teams",
     ] {

@@ -12,6 +12,8 @@ mod formats;
 mod http_api;
 mod http_appliance;
 mod http_people;
+mod link_page;
+mod links;
 mod main_job;
 mod migrations;
 mod openapi;

@@ -104,6 +104,14 @@ const ROWS: &[(u32, &str, &str)] = &[
         "VALUES (X'A0000000000000000000000000000001', X'50000000000000000000000000000001', 1, '/', 'OTHER')",
     ),
     (11, "secret_uses", "VALUES (X'A0000000000000000000000000000001', 7, 'system')"),
+    (
+        50,
+        "links",
+        "(id, organization_id, created_by, note, ciphertext, size, proof, passphrase, views, views_left, tries_left,
+          created_at, expires_at) VALUES
+         (X'C0000000000000000000000000000001', X'10000000000000000000000000000001',
+          X'30000000000000000000000000000001', 'for Eve', X'01', 1, zeroblob(32), 0, 1, 1, 10, 7, 9)",
+    ),
     (12, "idempotency", "VALUES (X'90000000000000000000000000000001', 'key', X'01', 201, '{}', 7)"),
     (13, "jobs", "(name, schedule, next_run_at) VALUES ('tidy', '* * * * *', 7)"),
     (13, "job_runs", "(id, name, started_at, detail) VALUES (X'B0000000000000000000000000000001', 'tidy', 7, '')"),

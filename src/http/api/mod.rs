@@ -10,6 +10,7 @@ pub(crate) mod grant;
 pub(crate) mod health;
 pub(crate) mod instance;
 pub(crate) mod job;
+pub(crate) mod link;
 pub(crate) mod member;
 pub(crate) mod organization;
 pub(crate) mod place;

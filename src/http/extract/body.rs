@@ -19,11 +19,17 @@ use crate::http::error::Problem;
 const BODY_MAX: usize = 1024 * 1024;
 /// Largest body of a batch or an import, in bytes.
 const BATCH_MAX: usize = 32 * 1024 * 1024;
+/// Largest body of a new link, in bytes: its mebibyte of content in base64.
+const LINK_MAX: usize = 2 * 1024 * 1024;
 
 /// The largest body a path takes.
 fn body_limit(path: &str) -> usize {
     let is_bulk = path.ends_with("/secrets/batch") || path.ends_with("/import");
-    if is_bulk { BATCH_MAX } else { BODY_MAX }
+    match path {
+        _ if is_bulk => BATCH_MAX,
+        "/api/v1/links" => LINK_MAX,
+        _ => BODY_MAX,
+    }
 }
 
 /// A JSON body.

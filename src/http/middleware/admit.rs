@@ -24,6 +24,7 @@ const USER_AGENT_MAX: usize = 256;
 const TOKEN_MAX: usize = 512;
 const SETUP: &str = "/api/v1/setup";
 const SESSIONS: &str = "/api/v1/sessions";
+const LINKS: &str = "/api/v1/links/";
 
 /// Lets a request in, or says why not. Puts the [`Caller`] beside it.
 pub(super) fn admit(state: &State, req: &mut ServiceRequest, seen: &mut Seen) -> Result<(), Problem> {
@@ -41,6 +42,8 @@ pub(super) fn admit(state: &State, req: &mut ServiceRequest, seen: &mut Seen) ->
         count(seen, Some(state.limits.setup()))?;
     } else if is_post && req.path() == SESSIONS {
         count(seen, state.limits.sign_in(address))?;
+    } else if is_post && req.path().starts_with(LINKS) {
+        count(seen, state.limits.link(address))?;
     }
     let counted = match &seen.actor {
         Some(actor) => state.limits.actor(actor),

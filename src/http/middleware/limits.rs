@@ -23,6 +23,8 @@ const CHECKS_PER_SWEEP: u32 = 4_096;
 const SETUP_PER_MINUTE: NonZeroU32 = NonZeroU32::new(10).expect("ten is not zero");
 /// Sign-ins with a password a minute from one address.
 const SIGN_INS_PER_MINUTE: NonZeroU32 = NonZeroU32::new(10).expect("ten is not zero");
+/// Links opened a minute from one address.
+const LINKS_PER_MINUTE: NonZeroU32 = NonZeroU32::new(20).expect("twenty is not zero");
 /// The cell of newcomers when all are taken.
 const SHARED: [u8; 16] = [0xff; 16];
 
@@ -95,6 +97,7 @@ pub(crate) struct Limits {
     people: Group,
     machines: Group,
     sign_ins: Group,
+    links: Group,
     setup: One,
 }
 
@@ -106,6 +109,7 @@ impl Limits {
             people: Group::new(config.people_per_minute),
             machines: Group::new(config.machines_per_minute),
             sign_ins: Group::new(SIGN_INS_PER_MINUTE),
+            links: Group::new(LINKS_PER_MINUTE),
             setup: RateLimiter::direct(Quota::per_minute(SETUP_PER_MINUTE)).with_middleware(),
         }
     }
@@ -126,6 +130,11 @@ impl Limits {
     /// Counts a sign-in with a password.
     pub(crate) fn sign_in(&self, address: Option<IpAddr>) -> Option<Result<Standing, Refused>> {
         self.enabled.then(|| self.sign_ins.check(cell(address)))
+    }
+
+    /// Counts an attempt at a one-time link.
+    pub(crate) fn link(&self, address: Option<IpAddr>) -> Option<Result<Standing, Refused>> {
+        self.enabled.then(|| self.links.check(cell(address)))
     }
 
     /// Counts an attempt at the setup token; also where limits are off.

@@ -10,7 +10,7 @@ pub(crate) const LEVELS: &[(u8, &[&str])] = &[
     (6, &["main", "cli"]),
     (5, &["app"]),
     (4, &["http"]),
-    (3, &["vault", "governance", "orgs", "auth"]),
+    (3, &["vault", "governance", "links", "orgs", "auth"]),
     (2, &["op", "policy", "ledger", "jobs"]),
     (1, &["keys", "db", "telemetry", "config"]),
     (0, &["types"]),

@@ -8,6 +8,7 @@ use holdfast::db::Db;
 use holdfast::http::{Running, ServerParts};
 use holdfast::keys::{Keyring, RootKey, Suite};
 use holdfast::ledger::{self, ActionName, Registry};
+use holdfast::links;
 use holdfast::op::{Core, Op, Origin, Who};
 use holdfast::orgs::access::{Sessions, TreePrincipals};
 use holdfast::orgs::{ACTIONS, OrgError, setup};
@@ -237,6 +238,6 @@ fn registry() -> Registry {
         .chain(InstancePermission::ALL.iter().map(|permission| permission.as_str()))
         .map(ActionName::new)
         .collect();
-    let lists: Vec<_> = [asked.as_slice()].into_iter().chain(ACTIONS.iter().copied()).collect();
+    let lists: Vec<_> = [asked.as_slice(), links::ACTIONS].into_iter().chain(ACTIONS.iter().copied()).collect();
     Registry::freeze(&lists).expect("no name twice")
 }
