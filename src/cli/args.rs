@@ -76,7 +76,7 @@ pub enum Command {
     /// List, read and change secrets
     #[command(subcommand, visible_alias = "secret")]
     Secrets(secrets::SecretsCommand),
-    /// Import secrets from a file: dotenv, JSON, YAML, TOML, CSV, Kubernetes and others
+    /// Import secrets from a file (dotenv, JSON, YAML, TOML, CSV, Kubernetes and others), or from another product
     Import(import::ImportArgs),
     /// Write the environment's variables to stdout
     Export(export::ExportArgs),

@@ -11,7 +11,8 @@
 //! - Exit codes are few and stable (see [`error::Exit`]).
 //!
 //! Deliberately not here: rules. What may be done and what a value means is decided by the server; this door only
-//! asks, and shows the answer. So import files are parsed there, too, and every door reads them the same way.
+//! asks, and shows the answer. So files of variables are parsed there, too, and every door reads them the same way; what
+//! other products keep is read here, because their addresses and keys are nobody's business but the person's.
 
 pub mod access;
 pub mod args;

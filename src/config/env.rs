@@ -13,6 +13,18 @@ use super::{ConfigError, Origin};
 const CAPTURED: &[&str] =
     &["HOME", "CREDENTIALS_DIRECTORY", "NO_COLOR", "TERM", "EDITOR", "VISUAL", "SHELL", "COLUMNS"];
 
+/// What the clients of other secret managers read, for importing from them.
+const CAPTURED_FOR_IMPORT: &[&str] = &[
+    "VAULT_ADDR",
+    "VAULT_TOKEN",
+    "VAULT_NAMESPACE",
+    "VAULT_CACERT",
+    "BAO_ADDR",
+    "BAO_TOKEN",
+    "BAO_NAMESPACE",
+    "BAO_CACERT",
+];
+
 /// What a process finds around it. Debug shows names only: a value may be a token.
 pub struct Env {
     variables: BTreeMap<String, OsString>,
@@ -26,7 +38,8 @@ impl Env {
     /// Captures this process's surroundings. The only call into `std::env` in the program, but for the
     /// environment the CLI hands to a child.
     pub fn from_process() -> Self {
-        let wanted = |name: &str| name.starts_with("HOLDFAST_") || name.starts_with("XDG_") || CAPTURED.contains(&name);
+        let listed = |name: &str| CAPTURED.contains(&name) || CAPTURED_FOR_IMPORT.contains(&name);
+        let wanted = |name: &str| name.starts_with("HOLDFAST_") || name.starts_with("XDG_") || listed(name);
         let variables = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
             .filter(|(name, _)| wanted(name))

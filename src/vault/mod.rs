@@ -16,6 +16,7 @@ pub mod folder;
 pub mod format;
 pub mod impact;
 pub mod import;
+pub mod importers;
 pub mod model;
 pub mod reference;
 pub mod resolve;

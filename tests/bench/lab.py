@@ -17,7 +17,7 @@ from typing import Any
 from holdfast import PROJECT, Holdfast
 from measure import BenchError, Load, fdatasync_p50, percentile, reason
 from openbao import OpenBao
-from process import Api, Server
+from process import HOST, Api, Server
 
 VALUE = "value " * 33 + "ok"  # 200 bytes
 SMALL = 100
@@ -204,6 +204,25 @@ class Lab:
             command, env = self.small.cli("import", str(file), *where, token=owner)
             took.append(wall_ms(command, env, self.small.folder) / 1e3)
             self.small.owner.call("GET", f"{PROJECT}/environments/{slug}/secrets/IMPORTED_{self.plan.imported - 1:05}")
+        return statistics.median(took)
+
+    @functools.cached_property
+    def import_from_openbao_seconds(self) -> float:
+        """Wall seconds of `holdfast import vault` of 10,000 secrets of KV version 2, listing and metadata included."""
+        say(f"filling OpenBao with {self.plan.imported:,} secrets")
+        self.bao.fill("bulk", "moved", self.plan.imported, VALUE)
+        say(f"importing {self.plan.imported:,} secrets from OpenBao")
+        owner = self.small.owner.headers["Authorization"].removeprefix("Bearer ")
+        took = []
+        for number in range(self.plan.rounds):
+            slug = f"moved-{number}"
+            self.small.make_environment(slug)
+            where = ("--address", f"http://{HOST}:{self.bao.port}", "--project", "bench", "--environment", slug)
+            command, env = self.small.cli("import", "vault", "bulk", "--yes", *where, token=owner)
+            env = {**env, "VAULT_TOKEN": self.bao.root_token()}
+            took.append(wall_ms(command, env, self.small.folder) / 1e3)
+            last = f"{PROJECT}/environments/{slug}/secrets/VALUE?path=/moved_{self.plan.imported - 1:05}"
+            self.small.owner.call("GET", last)
         return statistics.median(took)
 
     @functools.cached_property

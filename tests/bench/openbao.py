@@ -41,9 +41,9 @@ class OpenBao(Server):
         self._write_config()
         self.spawn([str(binary), "server", f"-config={folder}/config.hcl"], {})
         self.wait_ready("/v1/sys/health", {200, 429, 472, 473, 501, 503})
-        root = self._initialize()
-        self._store(root, secrets, value)
-        self.headers = {"X-Vault-Token": self._service_token(root)}
+        self.root = self._initialize()
+        self._store(secrets, value)
+        self.headers = {"X-Vault-Token": self._service_token()}
         self._check(value)
         time.sleep(1.0)
         self.rss_idle = self.rss()
@@ -54,33 +54,41 @@ class OpenBao(Server):
         (self.folder / "config.hcl").write_text(config)
 
     def _initialize(self) -> Api:
-        """One key share, unsealed, KV mounted; returns a client with the root token."""
+        """One key share, unsealed; returns a client with the root token."""
         api = Api(self.port)
         keys = api.call("PUT", "/v1/sys/init", {"secret_shares": 1, "secret_threshold": 1})
         api.call("PUT", "/v1/sys/unseal", {"key": keys["keys_base64"][0]})
         self.wait_ready("/v1/sys/health", {200})
         api.headers["X-Vault-Token"] = keys["root_token"]
-        api.call("POST", "/v1/sys/mounts/secret", {"type": "kv", "options": {"version": "2"}})
         return api
 
-    def _store(self, root: Api, secrets: int, value: str) -> None:
-        self._first_write(root, value)
-        for index in range(secrets):
-            root.call("POST", f"/v1/secret/data/app/SECRET_{index:05}", {"data": {"value": value}})
+    def _store(self, secrets: int, value: str) -> None:
+        self.fill("secret", "app/SECRET", secrets, value)
 
-    def _first_write(self, root: Api, value: str) -> None:
+    def fill(self, mount: str, prefix: str, secrets: int, value: str) -> None:
+        """Mounts KV version 2 and writes this many secrets."""
+        self.root.call("POST", f"/v1/sys/mounts/{mount}", {"type": "kv", "options": {"version": "2"}})
+        self._first_write(f"/v1/{mount}/data/{prefix}_00000", value)
+        for index in range(secrets):
+            self.root.call("POST", f"/v1/{mount}/data/{prefix}_{index:05}", {"data": {"value": value}})
+
+    def _first_write(self, path: str, value: str) -> None:
         """A new KV mount refuses writes for a moment while it prepares its metadata."""
         for _ in range(200):
-            status, answer, _ = root.ask("POST", "/v1/secret/data/app/SECRET_00000", {"data": {"value": value}})
+            status, answer, _ = self.root.ask("POST", path, {"data": {"value": value}})
             if status == 200:
                 return
             time.sleep(0.05)
         raise BenchError(f"OpenBao takes no secrets: {answer}")
 
-    def _service_token(self, root: Api) -> str:
-        root.call("PUT", "/v1/sys/policies/acl/reader", {"policy": POLICY})
+    def root_token(self) -> str:
+        """The token that may read everything."""
+        return self.root.headers["X-Vault-Token"]
+
+    def _service_token(self) -> str:
+        self.root.call("PUT", "/v1/sys/policies/acl/reader", {"policy": POLICY})
         wanted = {"policies": ["reader"], "no_default_policy": True, "type": "service", "ttl": "1h"}
-        answer: Any = root.call("POST", "/v1/auth/token/create", wanted)
+        answer: Any = self.root.call("POST", "/v1/auth/token/create", wanted)
         return str(answer["auth"]["client_token"])
 
     def _check(self, value: str) -> None:

@@ -107,6 +107,8 @@ def rows(secrets: int, reads: int, imported: int) -> list[Row]:
             lambda lab: at_most(lab.restart[2] / MEGABYTE, 64, "<= 64 MB", lab.openbao_rss[1] / MEGABYTE)),
         Row("import", f"import of {imported:,} secrets", "s", (),
             lambda lab: at_most(lab.import_seconds, 1, "<= 1 s")),
+        Row("import_bao", f"import of {imported:,} secrets from OpenBao", "s", (),
+            lambda lab: at_most(lab.import_from_openbao_seconds, 30, "<= 30 s")),
         Row("verify", "audit verify: events per CPU second", "/s", (), verify_rate),
         Row("binary", "size of the release binary", "MB", (), binary_size),
     ]

@@ -12,6 +12,7 @@ mod formats;
 mod http_api;
 mod http_appliance;
 mod http_people;
+mod importers;
 mod link_page;
 mod links;
 mod main_job;

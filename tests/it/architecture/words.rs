@@ -50,7 +50,7 @@ pub(crate) const RULES: &[Rule] = &[
         words: &["reqwest"],
         // `Url` is what a base URL is parsed by, so that config and client cannot read one differently.
         only_in: &["cli/client.rs", "cli/client/", "config/url.rs"],
-        instead: "the CLI's client is the only one that calls out",
+        instead: "the CLI's clients are the only ones that call out",
     },
     Rule {
         words: &["anyhow"],

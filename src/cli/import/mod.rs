@@ -1,8 +1,13 @@
-//! `holdfast import`: the server parses the file, so that every door reads it the same way.
+//! `holdfast import`: a file of variables, which the server parses so that every door reads it the same way; and what
+//! other secret managers keep, which is read here, where their addresses and keys are known, and written like any
+//! other batch.
 
-use std::path::PathBuf;
+pub mod transfer;
+pub mod vault;
 
-use clap::Args;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::args::{FolderArg, body};
@@ -16,11 +21,22 @@ use crate::vault::format::Format;
 /// From this size on an import is worth a progress line, in bytes.
 const LONG: usize = 32 << 10;
 
+/// Where to import from, other than a file of variables.
+#[derive(Debug, Subcommand)]
+pub enum ImportSource {
+    /// Import from Vault or OpenBao over its API, with all versions
+    Vault(vault::VaultArgs),
+}
+
 /// What to import.
 #[derive(Debug, Args)]
+#[command(subcommand_negates_reqs = true, subcommand_value_name = "SOURCE")]
 pub struct ImportArgs {
+    #[command(subcommand)]
+    source: Option<ImportSource>,
     /// The file; - is stdin
-    file: PathBuf,
+    #[arg(required = true)]
+    file: Option<PathBuf>,
     /// Its format [default: from its name, else dotenv]
     #[arg(long, value_enum)]
     format: Option<ImportFormat>,
@@ -45,11 +61,23 @@ const COLUMNS: &[Column] = &[("action", "/action"), ("name", "/name"), ("path", 
 /// # Errors
 /// An unreadable file, a line that does not parse, what the server refuses.
 pub fn run(context: &Context, args: &ImportArgs) -> Result<(), CliError> {
+    let of_a_file = args.file.is_some() || args.format.is_some() || args.folder.path.is_some();
+    match (&args.source, &args.file) {
+        (Some(_), _) if of_a_file || args.replace || args.dry_run => {
+            Err(CliError::usage("options of a source stand behind its name, and there is no file beside it"))
+        }
+        (Some(ImportSource::Vault(args)), _) => vault::run(context, args),
+        (None, Some(file)) => variables(context, args, file),
+        (None, None) => Err(CliError::usage("name a file or a source to import from")),
+    }
+}
+
+fn variables(context: &Context, args: &ImportArgs, file: &Path) -> Result<(), CliError> {
     let place = context.place(None)?;
     let path = context.path(args.folder.path.as_deref())?;
     let client = context.client()?;
-    let content = context.input.document(&args.file)?;
-    let format = args.format.map_or_else(|| Format::guess(&args.file.to_string_lossy()), |ImportFormat(format)| format);
+    let content = context.input.document(file)?;
+    let format = args.format.map_or_else(|| Format::guess(&file.to_string_lossy()), |ImportFormat(format)| format);
     let import = Import { client, place, path, format, content };
     let output = &context.output;
     if args.dry_run {
