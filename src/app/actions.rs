@@ -2,7 +2,7 @@
 
 use crate::ledger::{ActionName, LedgerError, Registry};
 use crate::policy::{Action, InstancePermission};
-use crate::{links, orgs};
+use crate::{links, orgs, vault};
 
 /// A recovery kit was made on the machine; the kits before it are void.
 pub(super) const KIT_MADE: ActionName = ActionName::new("instance.recovery_kit_made");
@@ -18,6 +18,7 @@ pub fn registry() -> Result<Registry, LedgerError> {
         .chain(InstancePermission::ALL.iter().map(|permission| permission.as_str()))
         .map(ActionName::new)
         .collect();
-    let features = [asked.as_slice(), &[KIT_MADE], links::ACTIONS].into_iter().chain(orgs::ACTIONS.iter().copied());
+    let features = [asked.as_slice(), &[KIT_MADE], links::ACTIONS, vault::care::ACTIONS];
+    let features = features.into_iter().chain(orgs::ACTIONS.iter().copied());
     Registry::freeze(&features.collect::<Vec<_>>())
 }

@@ -17,6 +17,7 @@ use crate::links;
 use crate::op::{Core, Op, Origin, Who};
 use crate::orgs::{deletion, token};
 use crate::types::Id;
+use crate::vault::care;
 
 mod store;
 
@@ -37,6 +38,7 @@ pub(super) fn all(opened: &Opened) -> Vec<Arc<dyn Job>> {
         Arc::new(ExpireTokens(core())),
         Arc::new(ExpireLinks(core())),
         Arc::new(PurgeDeleted(core())),
+        Arc::new(RemindExpiring(core())),
         Arc::new(Checkpoint { core: core(), config: opened.settings.ledger.clone() }),
         Arc::new(Tidy { core: core(), dir }),
     ]
@@ -134,6 +136,38 @@ impl Job for PurgeDeleted {
                 }
             }
             Ok(format!("{all} purged"))
+        }
+        .boxed()
+    }
+}
+
+/// Tells organizations of secrets that expire soon or have expired: in their ledgers, and as a number in the log.
+struct RemindExpiring(Arc<Core>);
+
+impl Job for RemindExpiring {
+    fn name(&self) -> &'static str {
+        "remind_expiring"
+    }
+
+    fn schedule(&self) -> Schedule {
+        cron("23 6 * * *")
+    }
+
+    fn run(&self, run: Run) -> BoxFuture<'_, anyhow::Result<String>> {
+        async move {
+            let op = op(&self.0, self.name(), run);
+            let mut all = 0;
+            for _ in 0..COMMITS_MAX {
+                let told = care::expiry_remind(&op, AT_ONCE as usize).await?;
+                all += told.secrets;
+                if told.secrets < AT_ONCE as usize {
+                    break;
+                }
+            }
+            if all > 0 {
+                tracing::warn!(secrets = all, "secrets expire soon or have expired: holdfast secrets expiring");
+            }
+            Ok(format!("{all} secrets expire soon or have expired"))
         }
         .boxed()
     }

@@ -216,6 +216,7 @@ fn every_job_has_a_schedule_and_every_action_one_name() {
             ("expire_links", "* * * * *"),
             ("expire_tokens", "* * * * *"),
             ("purge_deleted", "7 * * * *"),
+            ("remind_expiring", "23 6 * * *"),
             ("tidy", "37 * * * *")
         ]
     );

@@ -4,6 +4,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
 use super::args::{LimitArg, body};
+use super::arrange;
 use super::client::Request;
 use super::confirm::{PlanArgs, SevereArgs, planned, severe};
 use super::context::{Context, Place};
@@ -27,6 +28,10 @@ pub enum EnvironmentsCommand {
     Update(UpdateArgs),
     /// Move an environment beneath another parent
     Move(MoveArgs),
+    /// Make an environment like another one, with or without its values
+    Duplicate(arrange::DuplicateArgs),
+    /// Compare environments side by side, by name and by value, showing no value
+    Compare(arrange::CompareArgs),
     /// Refuse all writes to an environment
     Lock {
         /// The environment [default: --environment, or the one this directory is bound to]
@@ -213,6 +218,8 @@ pub fn run(context: &Context, command: EnvironmentsCommand) -> Result<(), CliErr
                 None => Ok(()),
             }
         }
+        EnvironmentsCommand::Duplicate(args) => arrange::duplicate(context, &args),
+        EnvironmentsCommand::Compare(args) => arrange::compare(context, &args),
         EnvironmentsCommand::Lock { slug, reason } => act(slug.as_deref(), "lock", json!({ "reason": reason })),
         EnvironmentsCommand::Unlock { slug } => act(slug.as_deref(), "unlock", json!({})),
         EnvironmentsCommand::Delete { slug, severe: args } => {

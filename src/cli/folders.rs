@@ -9,6 +9,7 @@ use super::confirm::{SevereArgs, severe};
 use super::context::Context;
 use super::error::CliError;
 use super::output::Column;
+use super::transfer;
 
 /// Manage the folders of an environment.
 #[derive(Debug, Subcommand)]
@@ -28,6 +29,10 @@ pub enum FoldersCommand {
         /// Its path, like /api
         path: String,
     },
+    /// Copy a folder with the secrets in it and beneath it
+    Copy(transfer::FolderTransferArgs),
+    /// Move a folder with the secrets in it and beneath it
+    Move(transfer::MoveArgs<transfer::FolderTransferArgs>),
     /// Delete a folder and the secrets in it
     Delete {
         /// Its path, like /api
@@ -57,6 +62,8 @@ pub fn run(context: &Context, command: FoldersCommand) -> Result<(), CliError> {
             let answer = context.ask(&Request::post(&segments).body(&json!({ "path": path })))?;
             context.output.item(&answer, COLUMNS)
         }
+        FoldersCommand::Copy(args) => transfer::folder_copy(context, &args),
+        FoldersCommand::Move(args) => transfer::folder_move(context, &args),
         FoldersCommand::Delete { path, severe: args } => {
             match severe(context, &args, "delete the folder", &path, || {
                 Request::delete(&segments).query("path", &path)

@@ -16,7 +16,9 @@
 
 pub mod access;
 pub mod args;
+pub mod arrange;
 pub mod audit;
+pub mod care;
 pub mod client;
 pub mod completion;
 pub mod config;
@@ -37,6 +39,7 @@ pub mod jobs;
 pub mod keys;
 pub mod link;
 pub mod login;
+pub mod lookup;
 pub mod members;
 pub mod offline;
 pub mod organizations;
@@ -51,6 +54,7 @@ pub mod service_accounts;
 pub mod setup;
 pub mod teams;
 pub mod tokens;
+pub mod transfer;
 
 use std::process::ExitCode;
 

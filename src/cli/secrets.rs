@@ -12,6 +12,7 @@ use super::confirm::{PlanArgs, planned};
 use super::context::Context;
 use super::error::{CliError, Exit};
 use super::output::Column;
+use super::{care, lookup, transfer};
 
 /// List, read and change secrets.
 #[derive(Debug, Subcommand)]
@@ -42,14 +43,29 @@ pub enum SecretsCommand {
         #[arg(long = "to", value_name = "VERSION")]
         version: u64,
     },
-    /// Find secrets by name in the whole project
-    Search {
-        /// A part of the name
-        query: String,
-        /// How many.
-        #[command(flatten)]
-        limit: LimitArg,
-    },
+    /// Copy a secret to another name, folder or environment
+    #[command(visible_alias = "cp")]
+    Copy(transfer::SecretTransferArgs),
+    /// Move a secret to another name, folder or environment
+    #[command(visible_alias = "mv")]
+    Move(transfer::MoveArgs<transfer::SecretTransferArgs>),
+    /// Give a secret another name
+    Rename(transfer::RenameArgs),
+    /// Find secrets by name, comment or tag in the whole project or organization
+    Search(lookup::SearchArgs),
+    /// List secrets that nobody reads
+    Stale(care::StaleArgs),
+    /// List secrets that expire soon or have expired
+    Expiring(care::ExpiringArgs),
+    /// Say when a secret's value stops being good
+    Expire(care::ExpireArgs),
+    /// Tag, comment, show, end or delete all secrets that a filter finds
+    #[command(after_help = EDIT_HELP)]
+    Edit(care::EditArgs),
+    /// List what else uses a secret: what refers to it, and who inherits it
+    Usage(lookup::UsageArgs),
+    /// List the secrets that hold one exact value, read from stdin, a file or a prompt
+    Lookup(lookup::LookupArgs),
     /// List who read a secret last
     Accesses(NameArgs),
 }
@@ -62,6 +78,14 @@ Examples:
   printf %s \"$VALUE\" | holdfast secrets set API_KEY
   holdfast secrets set TLS_KEY --value-file server.key
   holdfast secrets set DATABASE_URL        asks, and does not echo";
+
+const EDIT_HELP: &str = "\
+Find first, then change: --dry-run shows what would be done.
+
+Examples:
+  holdfast secrets edit --tag legacy --add-tag review --dry-run
+  holdfast secrets edit -r --stale-days 180 --delete --dry-run
+  holdfast secrets edit --search STRIPE --expires-at 2027-01-31T00:00:00Z";
 
 /// A secret.
 #[derive(Debug, Args)]
@@ -112,6 +136,9 @@ pub struct GetArgs {
     /// With its references resolved
     #[arg(long)]
     resolve: bool,
+    /// Your own override of it, not what everybody has
+    #[arg(long, conflicts_with_all = ["version", "resolve"])]
+    personal: bool,
 }
 
 /// Who may see it.
@@ -155,6 +182,9 @@ pub struct SetArgs {
     /// Only if this is still its version; 0 if there must be none
     #[arg(long, value_name = "N")]
     base_version: Option<u64>,
+    /// Only for yourself, in place of what everybody has
+    #[arg(long, conflicts_with_all = ["comment", "tags", "visibility", "base_version"])]
+    personal: bool,
 }
 
 /// What to delete.
@@ -166,6 +196,9 @@ pub struct DeleteArgs {
     /// Even if other secrets refer to it
     #[arg(long)]
     force: bool,
+    /// Your own override of it, not what everybody has
+    #[arg(long, conflicts_with = "force")]
+    personal: bool,
     #[command(flatten)]
     plan: PlanArgs,
 }
@@ -209,9 +242,6 @@ const VERSIONS: &[Column] = &[
     ("comment", "/comment"),
 ];
 
-const FOUND: &[Column] =
-    &[("environment", "/environment"), ("path", "/path"), ("name", "/name"), ("visibility", "/visibility")];
-
 const ACCESSES: &[Column] = &[("at", "/at"), ("actor", "/actor"), ("action", "/action")];
 
 /// Runs the command.
@@ -229,8 +259,8 @@ pub fn run(context: &Context, command: SecretsCommand) -> Result<(), CliError> {
             output.warnings(&answer);
             output.item(&answer, FIELDS)
         }
-        SecretsCommand::Delete(DeleteArgs { name, force, plan }) => {
-            let request = on(context, &name, Request::delete, &[])?.flag("force", force);
+        SecretsCommand::Delete(DeleteArgs { name, force, personal, plan }) => {
+            let request = on(context, &name, Request::delete, &[])?.flag("force", force).flag("personal", personal);
             match planned(context, plan, request)? {
                 Some(deleted) => output.answer(&deleted),
                 None => Ok(()),
@@ -246,11 +276,16 @@ pub fn run(context: &Context, command: SecretsCommand) -> Result<(), CliError> {
             output.warnings(&answer);
             output.item(&answer, FIELDS)
         }
-        SecretsCommand::Search { query, limit } => {
-            let project = context.project(None)?;
-            let request = || Request::get(&["projects", &project, "search"]).query("q", &query);
-            output.list(&context.ask_list(request, limit.items())?, FOUND)
-        }
+        SecretsCommand::Copy(args) => transfer::secret_copy(context, &args),
+        SecretsCommand::Move(args) => transfer::secret_move(context, &args),
+        SecretsCommand::Rename(args) => transfer::rename(context, &args),
+        SecretsCommand::Search(args) => lookup::search(context, &args),
+        SecretsCommand::Stale(args) => care::stale(context, &args),
+        SecretsCommand::Expiring(args) => care::expiring(context, &args),
+        SecretsCommand::Expire(args) => care::expire(context, &args),
+        SecretsCommand::Edit(args) => care::edit(context, &args),
+        SecretsCommand::Usage(args) => lookup::usage(context, &args),
+        SecretsCommand::Lookup(args) => lookup::lookup(context, &args),
         SecretsCommand::Accesses(name) => on_list(context, &name, "accesses", ACCESSES),
     }
 }
@@ -301,7 +336,8 @@ fn get(context: &Context, args: &GetArgs) -> Result<(), CliError> {
         .flag("reveal", !args.no_value)
         .query_opt("version", args.version.map(|v| v.to_string()))
         .query_opt("at", args.at.at.as_deref())
-        .flag("resolve", args.resolve);
+        .flag("resolve", args.resolve)
+        .flag("personal", args.personal);
     let answer = context.ask(&request)?;
     if args.no_value || context.output.structured() {
         return context.output.item(&answer, FIELDS);
@@ -333,7 +369,7 @@ fn set(context: &Context, args: &SetArgs) -> Result<(), CliError> {
         return Err(argument_refused(&args.name.name));
     }
     // Asked for before the value is read: nobody types a secret in order to learn that no project is named.
-    let request = on(context, &args.name, Request::put, &[])?;
+    let request = on(context, &args.name, Request::put, &[])?.flag("personal", args.personal);
     let client = context.client()?;
     let value = context.input.value(&args.name.name, args.value_file.as_deref(), args.raw)?;
     let answer = client.json(&request.body(&fields(args, value.expose())))?;

@@ -10,6 +10,7 @@ use crate::keys::LedgerSigner;
 use crate::ledger::{self, Checkpoint, Details, EventFilter, EventView, InclusionProof, Outcome, Report, Sign, Trust};
 use crate::op::Op;
 use crate::orgs::access;
+use crate::orgs::environment::Placed;
 use crate::policy::{Action, Node, PrincipalId};
 use crate::types::{Cursor, Id, Limit, Page, ParseError, Timestamp, kinds};
 
@@ -69,6 +70,7 @@ fn filter(op: &Op, reader: &Reader<'_>, query: &AuditQuery) -> Result<EventFilte
         action: query.action.clone(),
         actor: query.actor.clone(),
         target: query.target.clone(),
+        mentions: None,
         outcome: query.outcome,
         from: query.from,
         to: query.to,
@@ -293,7 +295,9 @@ pub async fn audit_verify(op: &Op, checkpoint: Option<String>) -> Result<Report,
     verified.await.map_err(|_| GovernanceError::Busy)?
 }
 
-/// The last reads of one secret's value, newest first.
+/// The last reads of one secret's value, newest first: alone, with all variables of an environment, or as a part of
+/// another value; those in environments whose readers whoever asks may see. A page may be short and still name a next
+/// one.
 ///
 /// # Errors
 /// Unknown or not visible; not allowed.
@@ -310,15 +314,32 @@ pub async fn secret_accesses(
         op.authorize(reader, Action::SecretAccessesRead, &placed.resource())?;
         let filter = EventFilter {
             organization: Some(placed.environment.organization),
-            environment: Some(placed.environment.id),
-            target: Some(secret.to_string()),
+            mentions: Some(secret),
             outcome: Some(Outcome::Allowed),
             ..EventFilter::default()
         };
         let mut page = ledger::list(reader, &filter, limit, cursor.as_ref())?;
         let reads = [Action::SecretReveal.as_str(), Action::SecretUse.as_str()];
-        page.items.retain(|e| reads.contains(&e.action.as_str()));
+        let mut told = Vec::with_capacity(page.items.len());
+        for event in page.items {
+            if reads.contains(&event.action.as_str()) && may_see_readers(op, reader, &placed, &event)? {
+                told.push(event);
+            }
+        }
+        page.items = told;
         seen(reader, page)
     })
     .await
+}
+
+/// A value is read where it is inherited, too: who may see the readers there is a question of its own.
+fn may_see_readers(op: &Op, reader: &Reader<'_>, asked: &Placed, event: &EventView) -> Result<bool, GovernanceError> {
+    // A question about a value that names no environment found it in this one.
+    let Some(environment) = event.environment.as_deref() else { return Ok(true) };
+    let Ok(environment) = Id::parse(environment) else { return Ok(false) };
+    if environment == asked.environment.id {
+        return Ok(true);
+    }
+    let Some(placed) = access::placed(reader, asked.environment.organization, environment)? else { return Ok(false) };
+    Ok(op.permits(reader, Action::SecretAccessesRead, &placed.resource())?)
 }

@@ -36,7 +36,7 @@ use actix_web::web::ServiceConfig;
 
 use actix_web::guard;
 use api::link;
-use api::secret::{batch, history};
+use api::secret::{batch, care, history, transfer, usage};
 use api::{
     audit, deletion, environment, folder, grant, health, instance, job, member, organization, policy, project, role,
     secret, service_account, session, setup, team, token, variables, whoami,
@@ -48,6 +48,7 @@ fn routes(app: &mut ServiceConfig) {
     app.service(at("/healthz").get(health::healthz).done());
     app.service(under("/api/v1", |v1| {
         secrets(v1);
+        arranging(v1);
         own(v1);
         tree(v1);
         people(v1);
@@ -96,6 +97,36 @@ fn secrets(v1: &mut ServiceConfig) {
             .done(),
     );
     v1.service(at("/projects/{project}/search").get(folder::search).done());
+}
+
+/// Secrets put in order: copied, moved, renamed, and found again.
+fn arranging(v1: &mut ServiceConfig) {
+    v1.service(
+        at("/projects/{project}/environments/{environment}/secrets/{name}/copy").post(transfer::secret_copy).done(),
+    );
+    v1.service(
+        at("/projects/{project}/environments/{environment}/secrets/{name}/move").post(transfer::secret_move).done(),
+    );
+    v1.service(at("/projects/{project}/environments/{environment}/folders/copy").post(transfer::folder_copy).done());
+    v1.service(at("/projects/{project}/environments/{environment}/folders/move").post(transfer::folder_move).done());
+    v1.service(
+        at("/projects/{project}/environments/{environment}/secrets/{name}/usage").get(usage::secret_usage).done(),
+    );
+    v1.service(at("/projects/{project}/compare").get(environment::arrange::compare).done());
+    v1.service(
+        at("/projects/{project}/environments/{environment}/duplicate").post(environment::arrange::duplicate).done(),
+    );
+    v1.service(
+        at("/projects/{project}/environments/{environment}/secrets/{name}/expiry")
+            .get(care::expiry_get)
+            .put(care::expiry_put)
+            .done(),
+    );
+    v1.service(at("/projects/{project}/environments/{environment}/edit").post(care::edit).done());
+    v1.service(at("/secrets/stale").get(care::stale).done());
+    v1.service(at("/secrets/expiring").get(care::expiring).done());
+    v1.service(at("/values/lookup").post(usage::value_lookup).done());
+    v1.service(at("/search").get(folder::search_all).done());
 }
 
 /// Whoever asks: signing in, tokens, what this is.

@@ -16,6 +16,7 @@ pub(super) enum Kind {
     Actor,
     Target,
     Outcome,
+    Mention,
 }
 
 /// A term as the filter has it: FNV-1a with a final mix. Stable for ever: it is stored.
@@ -30,6 +31,11 @@ pub(super) fn term(kind: Kind, bytes: &[u8]) -> u64 {
     hash = hash.wrapping_mul(0x94d0_49bb_1331_11eb);
     hash ^ (hash >> 31)
 }
+
+/// Secrets a block can tell apart; one that names more is looked at whatever is searched.
+const MENTIONS_MAX: usize = 200_000;
+/// Names kept until they are brought down to those that differ.
+const MENTIONS_KEPT: usize = 400_000;
 
 /// Bits set for a term.
 const PROBES: u32 = 4;
@@ -73,18 +79,69 @@ impl Summary {
 
     /// The earliest and latest time and the filter, and begins anew.
     pub(super) fn take(&mut self) -> (i64, i64, Vec<u8>) {
-        self.terms.sort_unstable();
-        self.terms.dedup();
-        let len = (self.terms.len() * BITS_PER_TERM / 8).next_power_of_two().max(LEN_MIN);
-        let mut filter = vec![0; len];
-        for term in self.terms.drain(..) {
-            for (byte, bit) in places(term, len) {
-                filter[byte] |= bit;
-            }
-        }
+        let filter = filter(&mut self.terms);
         let (min, max) = self.times.take().unwrap_or((0, 0));
         (min, max, filter)
     }
+}
+
+/// The filter of these terms, which are taken.
+fn filter(terms: &mut Vec<u64>) -> Vec<u8> {
+    terms.sort_unstable();
+    terms.dedup();
+    let len = (terms.len() * BITS_PER_TERM / 8).next_power_of_two().max(LEN_MIN);
+    let mut filter = vec![0; len];
+    for term in terms.drain(..) {
+        for (byte, bit) in places(term, len) {
+            filter[byte] |= bit;
+        }
+    }
+    filter
+}
+
+/// The secrets the events of a block name anywhere: as their target, or in the list of what left at once.
+#[derive(Default)]
+pub(super) struct Mentions {
+    terms: Vec<u64>,
+    is_incomplete: bool,
+}
+
+impl Mentions {
+    /// Adds an event by its record; one without can be searched for by nobody.
+    pub(super) fn add(&mut self, record: Option<&[u8]>) {
+        let Some(record) = record else {
+            self.is_incomplete = true;
+            return;
+        };
+        self.terms.extend(mentioned(record).map(|id| term(Kind::Mention, id)));
+        if self.terms.len() > MENTIONS_KEPT {
+            self.terms.sort_unstable();
+            self.terms.dedup();
+        }
+    }
+
+    /// The filter, and begins anew; none when a record was missing. An empty one hides nothing.
+    pub(super) fn take(&mut self) -> Option<Vec<u8>> {
+        self.terms.sort_unstable();
+        self.terms.dedup();
+        if self.terms.len() > MENTIONS_MAX {
+            self.terms.clear();
+            return (!std::mem::take(&mut self.is_incomplete)).then(Vec::new);
+        }
+        let filter = filter(&mut self.terms);
+        (!std::mem::take(&mut self.is_incomplete)).then_some(filter)
+    }
+}
+
+/// The ids of secrets in a record, each without its quotes.
+fn mentioned(record: &[u8]) -> impl Iterator<Item = &[u8]> {
+    const BEGIN: &[u8] = b"\"sec_";
+    const LEN: usize = "sec_".len() + 26;
+    let quotes = record.iter().enumerate().filter(|(_, byte)| **byte == b'"').map(|(at, _)| at);
+    quotes.filter_map(move |at| {
+        let whole = record.get(at..at + LEN + 2)?;
+        (whole.starts_with(BEGIN) && whole.ends_with(b"\"")).then(|| &whole[1..=LEN])
+    })
 }
 
 /// Whether a block with this filter may hold an event with all `terms`.
@@ -142,6 +199,21 @@ mod tests {
         fn any_stored_filter_is_answered(filter: Vec<u8>, terms: Vec<u64>) {
             let _ = may_match(&filter, &terms);
         }
+    }
+
+    #[test]
+    fn a_secret_is_mentioned_as_a_target_and_in_a_list() {
+        let (one, two) = (format!("sec_{}", "0".repeat(26)), format!("sec_{}", "z".repeat(26)));
+        let record = format!(r#"x{{"target":{{"id":"{one}"}},"details":{{"a":"sec_","secrets":[["{two}",3]]}}}}"#);
+        let found: Vec<_> = mentioned(record.as_bytes()).collect();
+        assert_eq!(found, [one.as_bytes(), two.as_bytes()]);
+        let mut mentions = Mentions::default();
+        mentions.add(Some(record.as_bytes()));
+        let filter = mentions.take().expect("complete");
+        assert!([&one, &two].iter().all(|id| may_match(&filter, &[term(Kind::Mention, id.as_bytes())])));
+        assert!(!may_match(&filter, &[term(Kind::Mention, b"sec_other")]));
+        mentions.add(None);
+        assert_eq!(mentions.take(), None, "what cannot be read again cannot be compared again");
     }
 
     #[test]

@@ -35,6 +35,8 @@ pub struct EventFilter {
     pub actor: Option<String>,
     /// The target's id.
     pub target: Option<String>,
+    /// The secret it names, as its target or among others in its details.
+    pub mentions: Option<Id<kinds::SecretRow>>,
     /// How it ended.
     pub outcome: Option<Outcome>,
     /// Not before this time, by the clock of the moment.
@@ -47,6 +49,7 @@ pub struct EventFilter {
 struct Search {
     wanted: Wanted,
     terms: Vec<u64>,
+    mention: Option<u64>,
 }
 
 impl Search {
@@ -58,6 +61,7 @@ impl Search {
             action: filter.action.clone(),
             actor: filter.actor.clone(),
             target: filter.target.clone(),
+            mention: filter.mentions.map(|id| format!("\"{id}\"").into_bytes()),
             outcome: filter.outcome.map(Outcome::number),
             from: filter.from.map(Timestamp::as_micros),
             to: filter.to.map(Timestamp::as_micros),
@@ -73,13 +77,16 @@ impl Search {
         ];
         let mut terms = vec![term(Kind::Organization, wanted.organization.as_deref().unwrap_or_default())];
         terms.extend(optional.iter().filter_map(|(kind, bytes)| bytes.map(|bytes| term(*kind, bytes))));
-        Self { wanted, terms }
+        let mention = filter.mentions.map(|id| term(Kind::Mention, id.to_string().as_bytes()));
+        Self { wanted, terms, mention }
     }
 
-    fn may_be_in(&self, (at_min, at_max): (i64, i64), filter: &[u8]) -> bool {
+    fn may_be_in(&self, row: &store::BlockRow<'_>) -> bool {
+        let (at_min, at_max) = row.times;
         self.wanted.from.is_none_or(|from| from <= at_max)
             && self.wanted.to.is_none_or(|to| to >= at_min)
-            && may_match(filter, &self.terms)
+            && may_match(row.terms, &self.terms)
+            && self.mention.is_none_or(|m| row.mentions.is_none_or(|filter| may_match(filter, &[m])))
     }
 }
 
@@ -111,12 +118,12 @@ pub fn list(
         let oldest = newest.saturating_sub(BLOCKS_MAX);
         place = oldest * BLOCK;
         let mut stopped = None;
-        store::blocks(reader, &(oldest..newest + 1), true, |block, times, terms| {
+        store::blocks(reader, &(oldest..newest + 1), true, |row| {
             blocks += 1;
-            if !walk.search.may_be_in(times, terms) {
+            if !walk.search.may_be_in(&row) {
                 return Ok(true);
             }
-            let range = block * BLOCK..covered.min((block + 1) * BLOCK);
+            let range = row.block * BLOCK..covered.min((row.block + 1) * BLOCK);
             stopped = walk
                 .look(range.clone())?
                 .or((walk.is_full() || walk.looked_at >= LOOKED_AT_MAX).then_some(range.start));
@@ -216,8 +223,8 @@ pub fn export_chunk(
         // Without a summary (the newest events) the block is looked at.
         let block = place / BLOCK;
         let mut skip = false;
-        store::blocks(reader, &(block..block + 1), false, |_, times, terms| {
-            skip = !search.may_be_in(times, terms);
+        store::blocks(reader, &(block..block + 1), false, |row| {
+            skip = !search.may_be_in(&row);
             Ok(true)
         })?;
         let end = size.min((block + 1) * BLOCK);

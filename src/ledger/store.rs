@@ -6,7 +6,7 @@ use rusqlite::types::ValueRef;
 use rusqlite::{OptionalExtension, Row, params};
 
 use super::Event;
-use super::block::{Columns, Summary};
+use super::block::{Columns, Mentions, Summary};
 use super::merkle::Hash;
 use crate::db::{DbError, Reader};
 use crate::types::Timestamp;
@@ -81,20 +81,23 @@ pub(super) fn node_insert(reader: &Reader<'_>, level: u32, index: u64, hash: &Ha
 
 /// Writes the summary of the events in `range`, which are all there.
 pub(super) fn block_insert(reader: &Reader<'_>, block: u64, range: &Range<u64>) -> Result<()> {
-    let mut summary = Summary::default();
+    let (mut summary, mut mentions) = (Summary::default(), Mentions::default());
     let mut statement = reader.sql().prepare_cached(
-        "SELECT seq, at, outcome, organization, project, environment, action, actor, target
+        "SELECT seq, at, outcome, organization, project, environment, action, actor, target, record
          FROM ledger_events WHERE seq >= ?1 AND seq < ?2",
     )?;
     let mut rows = statement.query([sql(range.start), sql(range.end)])?;
     while let Some(row) = rows.next()? {
         summary.add(&columns(row)?);
+        mentions.add(bytes(row, 9)?);
     }
     let (at_min, at_max, terms) = summary.take();
     reader
         .sql()
-        .prepare_cached("INSERT INTO ledger_blocks (block, at_min, at_max, terms) VALUES (?1, ?2, ?3, ?4)")?
-        .execute(params![sql(block), at_min, at_max, terms])?;
+        .prepare_cached(
+            "INSERT INTO ledger_blocks (block, at_min, at_max, terms, mentions) VALUES (?1, ?2, ?3, ?4, ?5)",
+        )?
+        .execute(params![sql(block), at_min, at_max, terms, mentions.take()])?;
     Ok(())
 }
 
@@ -201,6 +204,8 @@ pub(super) struct Wanted {
     pub(super) action: Option<String>,
     pub(super) actor: Option<String>,
     pub(super) target: Option<String>,
+    /// The id of a secret in quotes, as records have it.
+    pub(super) mention: Option<Vec<u8>>,
     pub(super) outcome: Option<i64>,
     pub(super) from: Option<i64>,
     pub(super) to: Option<i64>,
@@ -226,6 +231,7 @@ macro_rules! select {
                AND (?6 IS NULL OR e.action = ?6) AND (?7 IS NULL OR e.actor = ?7)
                AND (?8 IS NULL OR e.target = ?8) AND (?9 IS NULL OR e.outcome = ?9)
                AND (?10 IS NULL OR e.at >= ?10) AND (?11 IS NULL OR e.at <= ?11)
+               AND (?13 IS NULL OR instr(e.record, ?13) > 0)
              ORDER BY e.seq ",
             $order,
             " LIMIT ?12"
@@ -257,6 +263,7 @@ pub(super) fn events_find(
         wanted.from,
         wanted.to,
         i64::try_from(limit).unwrap_or(i64::MAX),
+        wanted.mention,
     ])?;
     while let Some(row) = rows.next()? {
         let found = Found {
@@ -273,22 +280,35 @@ pub(super) fn events_find(
     Ok(())
 }
 
-/// Hands out the summaries (block, earliest, latest, filter) of `range` until `each` says stop.
+/// What a search reads of a block before it opens it.
+pub(super) struct BlockRow<'r> {
+    pub(super) block: u64,
+    pub(super) times: (i64, i64),
+    pub(super) terms: &'r [u8],
+    /// None for a block from before mentions were kept.
+    pub(super) mentions: Option<&'r [u8]>,
+}
+
+/// Hands out the summaries of `range` until `each` says stop.
 pub(super) fn blocks(
     reader: &Reader<'_>,
     range: &Range<u64>,
     newest_first: bool,
-    mut each: impl FnMut(u64, (i64, i64), &[u8]) -> Result<bool>,
+    mut each: impl FnMut(BlockRow<'_>) -> Result<bool>,
 ) -> Result<()> {
     let text = if newest_first {
-        "SELECT block, at_min, at_max, terms FROM ledger_blocks WHERE block >= ?1 AND block < ?2 ORDER BY block DESC"
+        "SELECT block, at_min, at_max, terms, mentions FROM ledger_blocks WHERE block >= ?1 AND block < ?2
+         ORDER BY block DESC"
     } else {
-        "SELECT block, at_min, at_max, terms FROM ledger_blocks WHERE block >= ?1 AND block < ?2 ORDER BY block"
+        "SELECT block, at_min, at_max, terms, mentions FROM ledger_blocks WHERE block >= ?1 AND block < ?2
+         ORDER BY block"
     };
     let mut statement = reader.sql().prepare_cached(text)?;
     let mut rows = statement.query([sql(range.start), sql(range.end)])?;
     while let Some(row) = rows.next()? {
-        if !each(unsigned(row, 0)?, (row.get(1)?, row.get(2)?), bytes(row, 3)?.unwrap_or_default())? {
+        let times = (row.get(1)?, row.get(2)?);
+        let (terms, mentions) = (bytes(row, 3)?.unwrap_or_default(), bytes(row, 4)?);
+        if !each(BlockRow { block: unsigned(row, 0)?, times, terms, mentions })? {
             break;
         }
     }

@@ -8,7 +8,7 @@ use serde::de::IgnoredAny;
 
 use super::LedgerError;
 use super::action::{ARCHIVED, PERSONAL_ERASED, RESTORED};
-use super::block::{BLOCK, Summary};
+use super::block::{BLOCK, Mentions, Summary};
 use super::heads::{Heads, Restore};
 use super::merkle::{Frontier, Hash, leaf_hash};
 use super::record::{self, ArchivedDetails, EventView, Record, RestoredDetails};
@@ -109,6 +109,7 @@ pub fn verify(reader: &Reader<'_>, trust: &Trust, progress: &mut dyn FnMut(u64, 
         gapless: true,
         restores: Vec::new(),
         summary: Summary::default(),
+        mentions: Mentions::default(),
         without_body: Vec::new(),
         archived_before: 0,
         persons: HashMap::new(),
@@ -135,6 +136,7 @@ struct Pass<'r, 'c> {
     gapless: bool,
     restores: Vec<Restore>,
     summary: Summary,
+    mentions: Mentions,
     /// Runs of events without a body.
     without_body: Vec<Range<u64>>,
     /// The highest place the log says bodies were archived before.
@@ -165,6 +167,7 @@ impl Pass<'_, '_> {
             None => self.archived(stored),
         };
         self.summary.add(&stored.columns);
+        self.mentions.add(stored.record);
         if !self.gapless {
             return Ok(());
         }
@@ -303,9 +306,12 @@ impl Pass<'_, '_> {
         }
         if level == 8 {
             let (at_min, at_max, terms) = self.summary.take();
+            // None when a body was archived; older blocks have none either.
+            let mentions = self.mentions.take();
             let mut same = false;
-            store::blocks(self.reader, &(index..index + 1), false, |_, times, filter| {
-                same = times == (at_min, at_max) && filter == terms;
+            store::blocks(self.reader, &(index..index + 1), false, |row| {
+                let known = row.mentions.zip(mentions.as_deref());
+                same = row.times == (at_min, at_max) && row.terms == terms && known.is_none_or(|(a, b)| a == b);
                 Ok(true)
             })?;
             if !same {

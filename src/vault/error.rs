@@ -92,6 +92,23 @@ pub enum VaultError {
         /// How many.
         len: usize,
     },
+    /// A name that is there already.
+    #[error("{place} is there already")]
+    Exists {
+        /// `shop/staging:/api/DB_URL`.
+        place: String,
+    },
+    /// An environment's values do not flow to another one.
+    #[error("the values of {from} may not go to {to}")]
+    FlowClosed {
+        /// The environment that stores them.
+        from: String,
+        /// The environment they were to go to.
+        to: String,
+    },
+    /// A machine asks for what only people have.
+    #[error("personal overrides are for people's own credentials")]
+    NoPerson,
     /// The same name twice in one write.
     #[error("{name} is there twice")]
     Twice {
@@ -174,9 +191,9 @@ impl Failure for VaultError {
     fn class(&self) -> Class {
         match self {
             Self::NotFound { .. } => Class::NotFound,
-            Self::Restricted { .. } | Self::Withheld { .. } => Class::Forbidden,
+            Self::Restricted { .. } | Self::Withheld { .. } | Self::NoPerson => Class::Forbidden,
             Self::Public { .. } | Self::Broken(_) | Self::TooMuch => Class::Unprocessable,
-            Self::HasDependents { .. } => Class::Conflict,
+            Self::HasDependents { .. } | Self::Exists { .. } | Self::FlowClosed { .. } => Class::Conflict,
             Self::Stale { .. } => Class::Stale,
             Self::Template { .. } | Self::Twice { .. } => Class::Invalid,
             Self::TooLong { .. } | Self::TooMany { .. } => Class::TooLarge,
@@ -196,6 +213,9 @@ impl Failure for VaultError {
             Self::Public { .. } => "variables_restricted",
             Self::Broken(_) => "reference_broken",
             Self::HasDependents { .. } => "secret_has_dependents",
+            Self::NoPerson => "personal_people_only",
+            Self::Exists { .. } => "secret_exists",
+            Self::FlowClosed { .. } => "flow_closed",
             Self::Stale { .. } => "version_mismatch",
             Self::Template { .. } => "reference_syntax",
             Self::TooLong { .. } => "value_too_long",
@@ -221,6 +241,11 @@ impl Failure for VaultError {
             Self::Broken(broken) => broken.first().map(|b| b.reason.hint().to_owned()).unwrap_or_default(),
             Self::HasDependents { .. } => {
                 "change them first, or delete it all the same with ?force=true or --force".into()
+            }
+            Self::NoPerson => "set the value for everybody: leave out personal".into(),
+            Self::Exists { .. } => "take another name, or overwrite it with replace or --replace".into(),
+            Self::FlowClosed { from, .. } => {
+                format!("a maintainer of {from} can open its flow: holdfast environments update --flow")
             }
             Self::Stale { .. } => "read it again, then repeat the change".into(),
             Self::Template { error, .. } => error.hint().to_owned(),

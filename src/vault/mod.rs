@@ -11,19 +11,27 @@
 //!
 //! It runs nothing and pushes nothing: injecting is the doors' work, syncing will be `integrations`'.
 
+pub mod care;
+pub mod compare;
+pub mod duplicate;
 pub mod error;
 pub mod folder;
 pub mod format;
 pub mod impact;
 pub mod import;
 pub mod importers;
+pub mod lookup;
 pub mod model;
+pub mod personal;
 pub mod reference;
+mod rehearsal;
 pub mod resolve;
 pub mod secret;
 pub mod source;
 pub mod store;
 pub mod time;
+pub mod transfer;
+pub mod usage;
 pub mod uses;
 pub mod variables;
 

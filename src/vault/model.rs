@@ -205,6 +205,11 @@ pub enum Origin {
         /// The environment whose value is replaced.
         what: Id<kinds::Environment>,
     },
+    /// The personal override of whoever asks, in place of what everybody else has.
+    Personal {
+        /// The environment it is set at.
+        at: Id<kinds::Environment>,
+    },
 }
 
 #[cfg(test)]

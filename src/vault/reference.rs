@@ -6,7 +6,7 @@
 use std::fmt;
 use std::ops::Range;
 
-use crate::types::Slug;
+use crate::types::{Secret, SecretBytes, Slug};
 
 use super::model::{FolderPath, SecretName};
 
@@ -236,6 +236,25 @@ impl Template {
         &self.segments
     }
 
+    /// The text anew, each reference replaced by what `with` has in its place; one `with` has nothing for stays.
+    pub fn replaced(&self, text: &str, with: &[Option<Reference>]) -> SecretBytes {
+        let written: Vec<Option<String>> = with.iter().map(|r| r.as_ref().map(ToString::to_string)).collect();
+        // Growing would leave copies of the plaintext behind.
+        let room: usize = written.iter().flatten().map(String::len).sum();
+        let mut bytes = Vec::with_capacity(text.len() + room);
+        let mut written = written.into_iter();
+        for segment in &self.segments {
+            match segment {
+                Segment::Literal(range) => push_escaped(&mut bytes, &text[range.clone()]),
+                Segment::Reference(old) => {
+                    let new = written.next().flatten().unwrap_or_else(|| old.to_string());
+                    bytes.extend_from_slice(new.as_bytes());
+                }
+            }
+        }
+        Secret::new(bytes)
+    }
+
     /// The references, in order, repeated where they repeat.
     pub fn references(&self) -> impl Iterator<Item = &Reference> {
         self.segments.iter().filter_map(|segment| match segment {
@@ -249,6 +268,14 @@ impl Template {
 fn find_opening(text: &str, from: usize) -> Option<usize> {
     let mut dollars = text[from..].match_indices('$').map(|(at, _)| from + at);
     dollars.find(|dollar| text.as_bytes().get(dollar + 1) == Some(&b'{')).map(|dollar| dollar + 1)
+}
+
+/// Adds a literal as it is typed.
+fn push_escaped(bytes: &mut Vec<u8>, literal: &str) {
+    for (index, part) in literal.split("${").enumerate() {
+        bytes.extend_from_slice(if index > 0 { b"$${" } else { b"" });
+        bytes.extend_from_slice(part.as_bytes());
+    }
 }
 
 fn push_literal(segments: &mut Vec<Segment>, range: Range<usize>) {
@@ -277,11 +304,7 @@ mod tests {
 
     /// The text a template was read from, written anew.
     fn render(template: &Template, text: &str) -> String {
-        let piece = |segment: &Segment| match segment {
-            Segment::Literal(range) => text[range.clone()].replace("${", "$${"),
-            Segment::Reference(reference) => reference.to_string(),
-        };
-        template.segments().iter().map(piece).collect()
+        String::from_utf8(template.replaced(text, &[]).expose().clone()).expect("text")
     }
 
     fn only_reference(text: &str) -> Reference {
@@ -351,6 +374,15 @@ mod tests {
         fn text_without_an_opening_is_itself(text in "[^{]{0,40}") {
             prop_assert_eq!(literals(&text), text);
         }
+    }
+
+    #[test]
+    fn only_the_named_references_are_replaced() {
+        let text = "$${A} ${A}-${b.C}${A}é";
+        let template = Template::parse(text).expect("valid");
+        let new = || Some(only_reference("${e:/f/B}"));
+        let replaced = template.replaced(text, &[new(), None, new()]);
+        assert_eq!(replaced.expose(), "$${A} ${e:/f/B}-${b.C}${e:/f/B}é".as_bytes());
     }
 
     #[test]

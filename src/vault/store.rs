@@ -78,7 +78,6 @@ const NEWEST: &str = "secrets s JOIN secret_versions v ON v.secret_id = s.id AND
 pub(super) fn version(row: &Row<'_>) -> rusqlite::Result<SecretVersion> {
     let broken = |index| rusqlite::Error::InvalidColumnType(index, "secret".into(), rusqlite::types::Type::Text);
     let text = |index| row.get_ref(index).and_then(|v| v.as_str().map_err(|_| broken(index)));
-    let tags = text(13)?;
     Ok(SecretVersion {
         id: row.get(0)?,
         environment: row.get(1)?,
@@ -93,10 +92,15 @@ pub(super) fn version(row: &Row<'_>) -> rusqlite::Result<SecretVersion> {
         ciphertext: row.get(10)?,
         value_tag: row.get(11)?,
         comment: row.get(12)?,
-        tags: if tags.is_empty() { Vec::new() } else { tags.split(',').map(str::to_owned).collect() },
+        tags: tags(text(13)?),
         written_at: row.get(14)?,
         written_by: row.get(15)?,
     })
+}
+
+/// Tags as a column has them.
+fn tags(text: &str) -> Vec<String> {
+    if text.is_empty() { Vec::new() } else { text.split(',').map(str::to_owned).collect() }
 }
 
 /// The newest version of a name, deleted ones too.
@@ -110,6 +114,19 @@ pub(crate) fn secret_get(
         "SELECT {COLUMNS} FROM {NEWEST} WHERE s.environment_id = ?1 AND s.path = ?2 AND s.name = ?3"
     ))?;
     Ok(statement.query_row(params![environment, path.as_str(), name.as_str()], version).optional()?)
+}
+
+/// Whether an environment itself stores a name that is not deleted.
+pub(crate) fn secret_exists(
+    reader: &Reader<'_>,
+    environment: Id<kinds::Environment>,
+    path: &FolderPath,
+    name: &SecretName,
+) -> Result<bool, DbError> {
+    let mut statement = reader.sql().prepare_cached(&format!(
+        "SELECT 1 FROM {NEWEST} WHERE s.environment_id = ?1 AND s.path = ?2 AND s.name = ?3 AND v.state <> 'deleted'"
+    ))?;
+    Ok(statement.exists(params![environment, path.as_str(), name.as_str()])?)
 }
 
 /// One version of a secret.
@@ -370,22 +387,29 @@ pub struct Match {
     pub name: SecretName,
     /// Who may see it.
     pub visibility: Visibility,
+    /// What its writer said.
+    pub comment: String,
+    /// Its tags.
+    pub tags: Vec<String>,
 }
 
-/// Names of environments that contain `words`, whatever their case, by environment, folder and name after `after`.
+/// Secrets of an environment with `words`, which are lower case, in their name, comment or tags; by folder and name
+/// behind `after`. Letters beyond ASCII are compared as they are.
 pub(crate) fn secret_search(
     reader: &Reader<'_>,
     environment: Id<kinds::Environment>,
     words: &str,
+    after: (&str, &str),
     rows: usize,
 ) -> Result<Vec<Match>, DbError> {
     let mut statement = reader.sql().prepare_cached(&format!(
-        "SELECT s.id, s.environment_id, s.path, s.name, v.visibility FROM {NEWEST}
-         WHERE s.environment_id = ?1 AND v.state <> 'deleted' AND instr(lower(s.name), ?2) > 0
+        "SELECT s.id, s.environment_id, s.path, s.name, v.visibility, v.comment, v.tags FROM {NEWEST}
+         WHERE s.environment_id = ?1 AND (s.path, s.name) > (?4, ?5) AND v.state <> 'deleted'
+           AND (instr(lower(s.name), ?2) > 0 OR instr(lower(v.comment), ?2) > 0 OR instr(lower(v.tags), ?2) > 0)
          ORDER BY s.path, s.name LIMIT ?3"
     ))?;
     let rows = i64::try_from(rows).unwrap_or(i64::MAX);
-    let found = statement.query_map(params![environment, words, rows], |row| {
+    let found = statement.query_map(params![environment, words, rows, after.0, after.1], |row| {
         let broken = |i| rusqlite::Error::InvalidColumnType(i, "secret".into(), rusqlite::types::Type::Text);
         Ok(Match {
             id: row.get(0)?,
@@ -393,6 +417,8 @@ pub(crate) fn secret_search(
             path: FolderPath::parse(&row.get::<_, String>(2)?).map_err(|_| broken(2))?,
             name: SecretName::parse_any(&row.get::<_, String>(3)?).map_err(|_| broken(3))?,
             visibility: Visibility::parse(&row.get::<_, String>(4)?).map_err(|_| broken(4))?,
+            comment: row.get(5)?,
+            tags: tags(&row.get::<_, String>(6)?),
         })
     })?;
     Ok(found.collect::<Result<_, _>>()?)

@@ -178,9 +178,44 @@ async fn a_search_shows_only_environments_that_may_be_listed() {
     for environment in ["base", "staging"] {
         secret_batch(&owner, write(environment, vec![set("DB_HOST", "x"), set("OTHER", "y")])).await.unwrap();
     }
-    let found = secret_search(&owner, "shop", "host", Limit::default(), None).await.unwrap();
+    let found = secret_search(&owner, Some("shop"), "host", Limit::default(), None).await.unwrap();
     assert_eq!(found.items.len(), 2);
     let dev = world.op_as(&world.person("dora", &[(BuiltinRole::Developer, "shop/staging")]).await);
-    let found = secret_search(&dev, "shop", "Host", Limit::default(), None).await.unwrap();
+    let found = secret_search(&dev, None, "Host", Limit::default(), None).await.unwrap();
     assert_eq!(found.items.iter().map(|h| h.environment.as_str()).collect::<Vec<_>>(), ["shop/staging"]);
+}
+
+#[tokio::test]
+async fn comments_and_tags_are_searched_and_pages_are_full() {
+    let world = World::new().await;
+    world.shop().await;
+    let owner = world.owner();
+    let items = (0..7).map(|n| Item {
+        comment: Some(if n % 2 == 0 { "Rotated by Ada".into() } else { String::new() }),
+        tags: Some(if n == 3 { vec!["pci:Ada".into()] } else { Vec::new() }),
+        ..set(&format!("K{n}"), "x")
+    });
+    secret_batch(&owner, write("base", items.collect())).await.unwrap();
+    secret_batch(&owner, write("staging", vec![set("ADA", "x"), set("OTHER", "x")])).await.unwrap();
+    let limit = Limit::parse(2).unwrap();
+    let mut names = Vec::new();
+    let mut cursor = None;
+    loop {
+        let page = secret_search(&owner, Some("shop"), "aDa", limit, cursor).await.unwrap();
+        assert!(page.items.len() == 2 || page.next.is_none(), "only the last page may be short");
+        names.extend(page.items.iter().map(|h| format!("{}:{}", h.environment, h.found.name)));
+        match page.next {
+            Some(next) => cursor = Some(next),
+            None => break,
+        }
+    }
+    assert_eq!(
+        names,
+        ["shop/base:K0", "shop/base:K2", "shop/base:K3", "shop/base:K4", "shop/base:K6", "shop/staging:ADA"]
+    );
+    let browse = ListSecrets { words: Some("ada".into()), ..list("staging") };
+    let page = secret_list(&owner, &browse, limit, None).await.unwrap();
+    assert_eq!(page.items.iter().map(|s| s.name.as_str()).collect::<Vec<_>>(), ["ADA", "K0"]);
+    let rest = secret_list(&owner, &browse, Limit::default(), page.next).await.unwrap();
+    assert_eq!(rest.items.iter().map(|s| s.name.as_str()).collect::<Vec<_>>(), ["K2", "K3", "K4", "K6"]);
 }

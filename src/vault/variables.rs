@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::VaultError;
 use super::model::FolderPath;
+use super::personal::{self, Overrides};
 use super::resolve::{Options, Resolved, resolve_folder};
 use super::store;
 use super::time::{self, Instant};
@@ -75,6 +76,8 @@ struct Asked {
     restricted: bool,
     omit: bool,
     cut: Option<Cut>,
+    /// Whose personal overrides are in it, if any are.
+    owner: Option<Id<kinds::User>>,
 }
 
 /// ETags of answers, each with the versions of the world it was made in.
@@ -119,6 +122,7 @@ pub async fn variables(op: &Op, uses: &Uses, etags: &Etags, ask: &ReadVariables)
         let restricted = permitted && !ask.refuse_restricted;
         let path = FolderPath::parse(if ask.path.is_empty() { "/" } else { &ask.path })?;
         let (source, cut) = time::world(op, reader, &placed, ask.at.as_ref())?;
+        let overrides = if cut.is_none() { Overrides::of(op, reader)? } else { Overrides::default() };
         let asked = Asked {
             environment: placed.environment.id,
             path,
@@ -126,6 +130,7 @@ pub async fn variables(op: &Op, uses: &Uses, etags: &Etags, ask: &ReadVariables)
             restricted,
             omit: ask.omit_withheld,
             cut,
+            owner: personal::owner(op).filter(|_| !overrides.is_empty()),
         };
         let organization = placed.environment.organization;
         let world = World { epoch: epoch(reader)?, content: store::content_version(reader, organization)? };
@@ -136,7 +141,11 @@ pub async fn variables(op: &Op, uses: &Uses, etags: &Etags, ask: &ReadVariables)
         }
         let keys = op.keyring().organization(reader, organization)?;
         let options = Options { may_use_restricted: restricted };
-        let resolved = resolve_folder(&source, asked.environment, &asked.path, options)?;
+        let resolved = if overrides.is_empty() {
+            resolve_folder(&source, asked.environment, &asked.path, options)?
+        } else {
+            resolve_folder(&overrides.over(&source)?, asked.environment, &asked.path, options)?
+        };
         if !resolved.withheld.is_empty() && !ask.omit_withheld {
             let names = resolved.withheld.iter().map(ToString::to_string).collect();
             return Err(if permitted { VaultError::Public { names } } else { VaultError::Withheld { names } });

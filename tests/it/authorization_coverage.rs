@@ -25,6 +25,9 @@ const OWN: &[&str] = &[
     "team_get",
     "policy_evaluate",
     "access_matrix",
+    "organization_search",
+    "secret_stale",
+    "secret_expiring",
     "token_list",
     "token_create",
     "link_list",
@@ -130,8 +133,9 @@ impl Endpoint {
 /// Query parameters an endpoint cannot do without.
 fn query(id: &str) -> &'static str {
     match id {
-        "secret_search" => "?q=KEY",
+        "secret_search" | "organization_search" => "?q=KEY",
         "folder_delete" => "?path=/api",
+        "environment_compare" => "?environments=dev,other",
         _ => "",
     }
 }
@@ -144,7 +148,9 @@ fn link() -> Value {
 
 fn body(id: &str, t: &Things) -> Value {
     match id {
-        "organization_create" | "project_create" | "environment_create" => json!({ "slug": "another" }),
+        "organization_create" | "project_create" | "environment_create" | "environment_duplicate" => {
+            json!({ "slug": "another" })
+        }
         "organization_update" | "project_update" | "environment_update" | "service_account_update" => {
             json!({ "name": "Another" })
         }
@@ -154,6 +160,11 @@ fn body(id: &str, t: &Things) -> Value {
         "secret_batch" => json!({ "items": [{ "name": "KEY", "value": "v" }] }),
         "secret_import" => json!({ "format": "dotenv", "content": "KEY=v" }),
         "secret_rollback" => json!({ "version": 1 }),
+        "secret_copy" | "secret_move" => json!({ "to": { "name": "OTHER" } }),
+        "folder_copy" | "folder_move" => json!({ "path": "/", "to": { "path": "/api" } }),
+        "value_lookup" => json!({ "value": "value" }),
+        "secret_expiry_set" => json!({ "expires_at": null }),
+        "secret_edit" => json!({ "change": { "add_tags": ["t"] } }),
         "folder_create" => json!({ "path": "/api" }),
         "member_create" => json!({ "email": "eve@example.com" }),
         "link_create" => link(),
@@ -186,6 +197,17 @@ fn naming(endpoint: &Endpoint, own: &Things, other: &Things) -> Vec<(String, Opt
         ]),
         "environment_update" => bodies(vec![json!({ "flow": { "mode": "listed", "environments": [environment] } })]),
         "environment_move" => bodies(vec![json!({ "parent": environment })]),
+        "environment_duplicate" => bodies(vec![json!({ "slug": "x", "parent": environment })]),
+        "environment_compare" => vec![(path.replace("other", environment), None)],
+        "value_lookup" => bodies(vec![json!({ "value": "value", "project": project })]),
+        "secret_copy" | "secret_move" => bodies(vec![
+            json!({ "to": { "environment": environment } }),
+            json!({ "to": { "project": project, "environment": environment } }),
+        ]),
+        "folder_copy" | "folder_move" => bodies(vec![
+            json!({ "path": "/", "to": { "environment": environment } }),
+            json!({ "path": "/", "to": { "project": project, "environment": environment } }),
+        ]),
         "member_create" => bodies(
             place.iter().map(|(n, id)| json!({ "email": "eve@example.com", "role": "viewer", *n: id })).collect(),
         ),
@@ -208,6 +230,12 @@ fn naming(endpoint: &Endpoint, own: &Things, other: &Things) -> Vec<(String, Opt
         }
         "team_member_add" => bodies(vec![json!({ "user": other.id("user") }), json!({ "team": other.id("team") })]),
         "grant_list" => [queries(&place), queries(&holders)].concat(),
+        "secret_stale" | "secret_expiring" => {
+            vec![
+                (format!("{path}?project={project}"), None),
+                (format!("{path}?project={project}&environment={environment}"), None),
+            ]
+        }
         "access_matrix" | "audit_list" => queries(&place),
         _ => Vec::new(),
     }

@@ -1,6 +1,7 @@
 //! The one integration binary: one module per subject, one `TestApp` with verbs.
 
 mod architecture;
+mod arranging;
 mod authorization_coverage;
 mod cli_help;
 mod cli_run;

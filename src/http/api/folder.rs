@@ -36,7 +36,7 @@ pub(crate) struct FolderListQuery {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct SearchQuery {
-    /// A part of a name, in any case.
+    /// A part of a name, comment or tag, in any case.
     #[param(min_length = 1, max_length = 255, pattern = "^[A-Za-z0-9_]+$")]
     q: String,
     /// How many items at most.
@@ -85,6 +85,10 @@ pub(crate) struct SearchAnswer {
     name: String,
     /// Who may see it.
     visibility: Visibility,
+    /// What its writer said.
+    comment: String,
+    /// Its tags.
+    tags: Vec<String>,
 }
 
 /// An environment a name was found in.
@@ -104,6 +108,8 @@ impl From<SearchHit> for SearchAnswer {
             path: hit.found.path.to_string(),
             name: hit.found.name.to_string(),
             visibility: hit.found.visibility,
+            comment: hit.found.comment,
+            tags: hit.found.tags,
         }
     }
 }
@@ -151,7 +157,7 @@ pub(crate) async fn delete(
     ok(&BatchAnswer::of(outcome, dry_run))
 }
 
-/// Names of a project that contain a word, in the environments you may list.
+/// Secrets of a project with a word in their name, comment or tags, in the environments you may list.
 #[utoipa::path(get, path = "/projects/{project}/search", operation_id = "secret_search", params(SearchQuery),
     responses((status = 200, description = "A page of names.", body = List<SearchAnswer>)))]
 pub(crate) async fn search(
@@ -160,6 +166,15 @@ pub(crate) async fn search(
     Query(query): Query<SearchQuery>,
 ) -> Answer {
     let (limit, cursor) = page_of(query.limit, query.cursor.as_deref())?;
-    let page = secret::secret_search(&op, &project, &query.q, limit, cursor).await?;
+    let page = secret::secret_search(&op, Some(&project), &query.q, limit, cursor).await?;
+    ok(&List::of(page, SearchAnswer::from))
+}
+
+/// Secrets of every project with a word in their name, comment or tags, in the environments you may list.
+#[utoipa::path(get, path = "/search", operation_id = "organization_search", params(SearchQuery),
+    responses((status = 200, description = "A page of names.", body = List<SearchAnswer>)))]
+pub(crate) async fn search_all(Known(op, _): Known, Query(query): Query<SearchQuery>) -> Answer {
+    let (limit, cursor) = page_of(query.limit, query.cursor.as_deref())?;
+    let page = secret::secret_search(&op, None, &query.q, limit, cursor).await?;
     ok(&List::of(page, SearchAnswer::from))
 }

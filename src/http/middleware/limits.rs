@@ -25,6 +25,8 @@ const SETUP_PER_MINUTE: NonZeroU32 = NonZeroU32::new(10).expect("ten is not zero
 const SIGN_INS_PER_MINUTE: NonZeroU32 = NonZeroU32::new(10).expect("ten is not zero");
 /// Links opened a minute from one address.
 const LINKS_PER_MINUTE: NonZeroU32 = NonZeroU32::new(20).expect("twenty is not zero");
+/// Questions answered by comparing values a minute: enough to look around, too few to guess.
+const COMPARISONS_PER_MINUTE: NonZeroU32 = NonZeroU32::new(30).expect("thirty is not zero");
 /// The cell of newcomers when all are taken.
 const SHARED: [u8; 16] = [0xff; 16];
 
@@ -98,6 +100,7 @@ pub(crate) struct Limits {
     machines: Group,
     sign_ins: Group,
     links: Group,
+    comparisons: Group,
     setup: One,
 }
 
@@ -110,6 +113,7 @@ impl Limits {
             machines: Group::new(config.machines_per_minute),
             sign_ins: Group::new(SIGN_INS_PER_MINUTE),
             links: Group::new(LINKS_PER_MINUTE),
+            comparisons: Group::new(COMPARISONS_PER_MINUTE),
             setup: RateLimiter::direct(Quota::per_minute(SETUP_PER_MINUTE)).with_middleware(),
         }
     }
@@ -135,6 +139,14 @@ impl Limits {
     /// Counts an attempt at a one-time link.
     pub(crate) fn link(&self, address: Option<IpAddr>) -> Option<Result<Standing, Refused>> {
         self.enabled.then(|| self.links.check(cell(address)))
+    }
+
+    /// Counts a question that is answered by comparing values.
+    pub(crate) fn comparison(&self, actor: &PrincipalId) -> Option<Result<Standing, Refused>> {
+        self.enabled.then(|| match actor {
+            PrincipalId::User(id) => self.comparisons.check(*id.as_bytes()),
+            PrincipalId::ServiceAccount(id) => self.comparisons.check(*id.as_bytes()),
+        })
     }
 
     /// Counts an attempt at the setup token; also where limits are off.

@@ -36,6 +36,10 @@ fn naive(log: &Log, filter: &EventFilter) -> Vec<u64> {
                 && is(filter.environment.map(|id| id.to_string()), text(&view.environment))
                 && is(filter.action.clone(), view.action)
                 && is(filter.actor.clone(), view.actor.id.into_owned())
+                && filter.mentions.is_none_or(|id| {
+                    let listed = serde_json::to_string(&view.details).unwrap().contains(&id.to_string());
+                    listed || view.target.as_ref().is_some_and(|target| target.id == id.to_string())
+                })
                 && is(filter.target.clone(), view.target.map(|target| target.id.into_owned()).unwrap_or_default())
                 && filter.outcome.is_none_or(|outcome| outcome == view.outcome)
                 && filter.from.is_none_or(|from| view.at >= from)
@@ -50,6 +54,10 @@ fn every_filter_finds_what_looking_at_every_event_finds() {
     // A rare one in an old block, and one in the newest.
     let rare = || event(1).target(Target::new("service_account", "sva_rare"));
     log.write(move |tx| append(tx, rare())).unwrap();
+    let listed = vec![(id::<kinds::SecretRow>(777), 1), (id(7), 2)];
+    let lists = event(1).details(Details::large().with("secrets", listed));
+    log.write(move |tx| append(tx, lists)).unwrap();
+    log.append(802..1_100);
     let organization = || EventFilter { organization: Some(id(1)), ..EventFilter::default() };
     let filters = [
         EventFilter::default(),
@@ -60,6 +68,9 @@ fn every_filter_finds_what_looking_at_every_event_finds() {
         EventFilter { target: Some(id::<kinds::SecretRow>(7).to_string()), ..organization() },
         EventFilter { target: Some("sva_rare".into()), ..organization() },
         EventFilter { target: Some("sec_absent".into()), ..organization() },
+        EventFilter { mentions: Some(id(7)), ..organization() },
+        EventFilter { mentions: Some(id(777)), ..organization() },
+        EventFilter { mentions: Some(id(778)), ..organization() },
         EventFilter { from: Some(at(100)), to: Some(at(300)), ..organization() },
         EventFilter { from: Some(at(790)), ..organization() },
     ];

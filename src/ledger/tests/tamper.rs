@@ -100,6 +100,7 @@ fn changed_nodes_and_summaries_are_named() {
     assert_eq!(found("INSERT INTO ledger_nodes VALUES (8, 2, zeroblob(32))"), [(Some(600), "events_missing")]);
     let summary = (Some(0), "summary_changed");
     assert_eq!(found("UPDATE ledger_blocks SET terms = zeroblob(length(terms)) WHERE block = 0"), [summary]);
+    assert_eq!(found("UPDATE ledger_blocks SET mentions = zeroblob(length(mentions)) WHERE block = 0"), [summary]);
     assert_eq!(found("UPDATE ledger_blocks SET at_max = at_min WHERE block = 0"), [summary]);
     assert_eq!(found("DELETE FROM ledger_blocks WHERE block = 0"), [summary]);
 }

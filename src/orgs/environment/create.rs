@@ -2,7 +2,7 @@
 
 use super::model::{DEPTH_MAX, Environment, Flow, Placed};
 use super::{require_open, store};
-use crate::db::Reader;
+use crate::db::{Reader, WriteTx};
 use crate::ledger::{Details, Target};
 use crate::op::{Op, epoch_raise};
 use crate::orgs::organization::{description, display_name};
@@ -47,41 +47,46 @@ pub struct EnvironmentCreate {
 /// # Errors
 /// Not allowed, here or at the parent; the parent is closed; the slug is taken or reserved; the tree too deep.
 pub async fn environment_create(op: &Op, new: EnvironmentCreate) -> Result<Placed, OrgError> {
-    op.write(move |op, tx| {
-        let project = access::project(op, tx, &new.project)?;
-        let parent = match &new.parent {
-            Some(name) => Some(access::environment(op, tx, &new.project, name)?),
-            None => None,
-        };
-        let above = parent.as_ref().map_or_else(|| project.resource(), Placed::resource);
-        let event = op.authorize(tx, Action::EnvironmentCreate, &above)?;
-        if let Some(parent) = &parent {
-            // What the parent has becomes part of the child: whoever makes it must be allowed to use it.
-            op.authorize(tx, Action::SecretUse, &above)?;
-            require_open(tx, parent)?;
-            if parent.parents.len() + 2 > DEPTH_MAX {
-                return Err(OrgError::TooDeep);
-            }
+    op.write(move |op, tx| environment_create_in(op, tx, new)).await
+}
+
+/// The same within a transaction, for operations that fill what they make.
+///
+/// # Errors
+/// As [`environment_create`].
+pub(crate) fn environment_create_in(op: &Op, tx: &mut WriteTx<'_>, new: EnvironmentCreate) -> Result<Placed, OrgError> {
+    let project = access::project(op, tx, &new.project)?;
+    let parent = match &new.parent {
+        Some(name) => Some(access::environment(op, tx, &new.project, name)?),
+        None => None,
+    };
+    let above = parent.as_ref().map_or_else(|| project.resource(), Placed::resource);
+    let event = op.authorize(tx, Action::EnvironmentCreate, &above)?;
+    if let Some(parent) = &parent {
+        // What the parent has becomes part of the child: whoever makes it must be allowed to use it.
+        op.authorize(tx, Action::SecretUse, &above)?;
+        require_open(tx, parent)?;
+        if parent.parents.len() + 2 > DEPTH_MAX {
+            return Err(OrgError::TooDeep);
         }
-        if let Some(deleted) = store::environment_slug_taken(tx, project.id, &new.slug)? {
-            let slug = new.slug.to_string();
-            return Err(if deleted {
-                OrgError::Reserved { what: "environment", slug }
-            } else {
-                OrgError::Taken { what: "environment", name: slug }
-            });
-        }
-        let environment = build(op, tx, &project, parent.as_ref(), new)?;
-        store::environment_insert(tx, &environment)?;
-        epoch_raise(tx)?;
-        let placed = store::place(tx, environment)?;
-        let e = &placed.environment;
-        let event = event.environment(e.id).target(Target::new("environment", e.id));
-        let details = Details::new().with("slug", &e.slug).with("tier", e.tier.as_str()).with("flow", e.flow.as_str());
-        op.record(tx, event.details(details.with("parent", e.parent).with("protected", e.protected)))?;
-        Ok(placed)
-    })
-    .await
+    }
+    if let Some(deleted) = store::environment_slug_taken(tx, project.id, &new.slug)? {
+        let slug = new.slug.to_string();
+        return Err(if deleted {
+            OrgError::Reserved { what: "environment", slug }
+        } else {
+            OrgError::Taken { what: "environment", name: slug }
+        });
+    }
+    let environment = build(op, tx, &project, parent.as_ref(), new)?;
+    store::environment_insert(tx, &environment)?;
+    epoch_raise(tx)?;
+    let placed = store::place(tx, environment)?;
+    let e = &placed.environment;
+    let event = event.environment(e.id).target(Target::new("environment", e.id));
+    let details = Details::new().with("slug", &e.slug).with("tier", e.tier.as_str()).with("flow", e.flow.as_str());
+    op.record(tx, event.details(details.with("parent", e.parent).with("protected", e.protected)))?;
+    Ok(placed)
 }
 
 fn build(

@@ -8,6 +8,7 @@ mod relocate;
 pub(crate) mod store;
 
 pub use change::{EnvironmentUpdate, Narrowed, environment_lock, environment_unlock, environment_update};
+pub(crate) use create::environment_create_in;
 pub use create::{EnvironmentCreate, FlowWish, environment_create};
 pub use delete::environment_delete;
 pub use model::{DEPTH_MAX, Environment, Flow, LISTED_MAX, Lock, Placed};
@@ -42,6 +43,16 @@ pub(crate) fn require_open(reader: &Reader<'_>, parent: &Placed) -> Result<(), O
 fn listed_within(flow: &Flow, placed: &Placed) -> bool {
     let Flow::Listed(listed) = flow else { return false };
     listed.iter().any(|id| *id == placed.environment.id || placed.parents.contains(id))
+}
+
+/// Whether `owner` lets its values go to `asked`.
+pub(crate) fn admits(owner: &Environment, asked: &Placed) -> bool {
+    asked.environment.id == owner.id
+        || match &owner.flow {
+            Flow::Tree => asked.environment.project == owner.project,
+            Flow::Listed(_) => listed_within(&owner.flow, asked),
+            Flow::Closed => false,
+        }
 }
 
 /// An environment by project and environment, each by id or slug.

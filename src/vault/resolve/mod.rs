@@ -133,6 +133,37 @@ pub fn resolve_folder<S: Source>(
     if broken.is_empty() { Ok(resolved) } else { Err(ResolveError::Broken(broken)) }
 }
 
+/// A name of an environment, resolved by itself: what is broken about it keeps no other from being told.
+#[derive(Debug)]
+pub struct Each {
+    /// Its folder.
+    pub path: FolderPath,
+    /// Its name.
+    pub name: SecretName,
+    /// What it is, or all that is broken about it.
+    pub found: Result<Found, Vec<BrokenReference>>,
+}
+
+/// Resolves every name of `environment` at and beneath the folder `path`, in order of folder and name.
+///
+/// # Errors
+/// Never [`ResolveError::Broken`], which is told by name; else as the enum says.
+pub fn resolve_each<S: Source>(
+    source: &S,
+    environment: EnvironmentId,
+    path: &FolderPath,
+    options: Options,
+) -> Result<Vec<Each>, ResolveError<S::Error>> {
+    let mut engine = engine::Engine::new(source, options);
+    let nodes = engine.list(environment, path, true)?;
+    let mut all = Vec::with_capacity(nodes.len());
+    for node in nodes {
+        let found = engine.answer(node)?;
+        all.push(Each { path: engine.path(node).clone(), name: engine.name(node).clone(), found });
+    }
+    Ok(all)
+}
+
 /// Resolves one name, looking only at what it needs.
 ///
 /// # Errors

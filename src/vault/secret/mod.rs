@@ -7,9 +7,11 @@ mod plan;
 mod read;
 mod write;
 
+pub(in crate::vault) use browse::{After, holds, wanted};
 pub use browse::{ListSecrets, SearchHit, secret_list, secret_search};
 pub use history::{SecretVersionView, secret_history, secret_rollback, secret_undelete};
 pub use plan::{Item, PlannedAction, Wish};
+pub(in crate::vault) use plan::{check_value, parse_name};
 pub use read::{ReadSecret, SecretRead, secret_get};
 pub(in crate::vault) use write::apply;
 pub use write::{BatchOutcome, BatchRequest, ItemOutcome, secret_batch};

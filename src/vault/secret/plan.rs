@@ -24,6 +24,8 @@ pub enum Wish {
     },
     /// No value, and none from above.
     Unset,
+    /// The same, with who may see the value that comes later.
+    UnsetAs(Visibility),
     /// The name gone.
     Delete,
 }
@@ -153,6 +155,7 @@ fn plan_one(
             (VersionState::Set, value, interpolate, visibility)
         }
         Wish::Unset => (VersionState::Unset, SecretBytes::new(Vec::new()), false, kept(|b| b.visibility)),
+        Wish::UnsetAs(visibility) => (VersionState::Unset, SecretBytes::new(Vec::new()), false, visibility),
         Wish::Delete if there.is_none() => return Err(VaultError::not_found("secret", name.to_string())),
         Wish::Delete => (VersionState::Deleted, SecretBytes::new(Vec::new()), false, kept(|b| b.visibility)),
     };
@@ -203,12 +206,16 @@ fn action(p: &Planned, rules: Rules) -> PlannedAction {
 }
 
 /// Reads a name as this environment allows it.
-pub(super) fn parse_name(environment: &Environment, text: &str) -> Result<SecretName, VaultError> {
+pub(in crate::vault) fn parse_name(environment: &Environment, text: &str) -> Result<SecretName, VaultError> {
     Ok(if environment.any_names { SecretName::parse_any(text)? } else { SecretName::parse(text)? })
 }
 
 /// Checks a value's length and its references.
-fn check_value(name: &SecretName, value: &SecretBytes, interpolate: bool) -> Result<Vec<Reference>, VaultError> {
+pub(in crate::vault) fn check_value(
+    name: &SecretName,
+    value: &SecretBytes,
+    interpolate: bool,
+) -> Result<Vec<Reference>, VaultError> {
     let len = value.expose().len();
     if len > VALUE_MAX {
         return Err(VaultError::TooLong { name: name.to_string(), len });

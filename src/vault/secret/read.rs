@@ -249,7 +249,7 @@ fn references(
 }
 
 /// An origin with the other environment's name, for who may see that environment.
-pub(super) fn named_origin(
+pub(in crate::vault) fn named_origin(
     op: &Op,
     reader: &Reader<'_>,
     placed: &Placed,
@@ -259,6 +259,7 @@ pub(super) fn named_origin(
         Origin::Own => return Ok(NamedOrigin { origin, environment: None }),
         Origin::Inherited { from } => from,
         Origin::Overrides { what } => what,
+        Origin::Personal { at } => at,
     };
     let environment = name_of(op, reader, placed.environment.organization, other)?;
     Ok(NamedOrigin { origin, environment })

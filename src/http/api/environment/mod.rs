@@ -1,5 +1,6 @@
 //! Environments: the nodes of a project's tree.
 
+pub(crate) mod arrange;
 mod form;
 mod relocate;
 

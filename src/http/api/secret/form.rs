@@ -122,9 +122,9 @@ pub(crate) struct SecretAnswer {
 /// Where an environment has a name from.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct OriginForm {
-    /// `own`, `inherited` or `overrides`.
+    /// `own`, `inherited`, `overrides`, or `personal`: your own override of it.
     kind: &'static str,
-    /// The environment it is inherited from, or whose value it replaces; null when you may not see it.
+    /// The environment it is inherited from, whose value it replaces, or that you set it at; null when you may not see it.
     environment: Option<OriginEnvironment>,
 }
 
@@ -145,6 +145,7 @@ impl From<NamedOrigin> for OriginForm {
             Origin::Own => "own",
             Origin::Inherited { .. } => "inherited",
             Origin::Overrides { .. } => "overrides",
+            Origin::Personal { .. } => "personal",
         };
         let environment = named.environment.map(|e| {
             let (project, slug) = e.path.split_once('/').unwrap_or(("", &e.path));
@@ -213,6 +214,13 @@ pub(crate) struct SecretWritten {
     secret: SecretAnswer,
     /// What the write breaks or changes elsewhere.
     warnings: Vec<Warning>,
+}
+
+impl SecretWritten {
+    /// One that breaks nothing elsewhere.
+    pub(super) fn of(view: SecretView) -> Self {
+        Self { secret: SecretAnswer::of(view), warnings: Vec::new() }
+    }
 }
 
 /// Something a write breaks or changes elsewhere.

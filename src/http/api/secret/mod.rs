@@ -1,8 +1,12 @@
 //! Secrets: writing, reading, listing one environment's names.
 
 pub(crate) mod batch;
+pub(crate) mod care;
 mod form;
 pub(crate) mod history;
+mod personal;
+pub(crate) mod transfer;
+pub(crate) mod usage;
 
 pub(crate) use form::{SecretAnswer, SecretWritten, Warning, folder};
 
@@ -33,6 +37,44 @@ pub(crate) struct PathQuery {
     pub(crate) path: String,
 }
 
+/// The folder of a secret, and for whom it is.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct SecretPutQuery {
+    /// The folder; `/` when none.
+    #[serde(default)]
+    #[param(required = false, default = "/", pattern = "^/", max_length = 1024)]
+    path: String,
+    /// Only for your own credentials, in place of what everybody has.
+    #[serde(default)]
+    #[param(required = false)]
+    personal: bool,
+}
+
+/// How to delete one secret.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct SecretRemoveQuery {
+    /// The folder; `/` when none.
+    #[serde(default)]
+    #[param(required = false, default = "/", pattern = "^/", max_length = 1024)]
+    path: String,
+    /// Only tell what it would do, and who depends on it.
+    #[serde(default)]
+    #[param(required = false)]
+    dry_run: bool,
+    /// Delete although others refer to it.
+    #[serde(default)]
+    #[param(required = false)]
+    force: bool,
+    /// Your own override of it, not what everybody has.
+    #[serde(default)]
+    #[param(required = false)]
+    personal: bool,
+}
+
 /// Which secrets to list.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -46,7 +88,7 @@ pub(crate) struct SecretListQuery {
     #[serde(default)]
     #[param(required = false)]
     recursive: bool,
-    /// Only names that hold this, in any case. A page may be short and still name a next one.
+    /// Only those with this in their name, comment or tags, in any case.
     #[param(min_length = 1, max_length = 255)]
     search: Option<String>,
     /// A moment, in place of now: a time like 2026-11-23T08:00:00Z, or an event (its number or id).
@@ -82,6 +124,10 @@ pub(crate) struct SecretGetQuery {
     /// A moment, in place of now: a time like 2026-11-23T08:00:00Z, or an event (its number or id).
     #[param(max_length = 64)]
     at: Option<String>,
+    /// Your own override of it, not what everybody has.
+    #[serde(default)]
+    #[param(required = false)]
+    personal: bool,
 }
 
 /// How to delete.
@@ -153,11 +199,9 @@ pub(crate) async fn list(
 ) -> Answer {
     let (limit, cursor) = page_of(query.limit, query.cursor.as_deref())?;
     let at = moment(query.at.as_deref())?;
-    let ask = ListSecrets { project, environment, path: query.path, recursive: query.recursive, at };
-    let mut page = secret::secret_list(&op, &ask, limit, cursor).await?;
-    if let Some(words) = query.search.map(|s| s.to_lowercase()) {
-        page.items.retain(|s| s.name.as_str().to_lowercase().contains(&words));
-    }
+    let (path, recursive) = (query.path, query.recursive);
+    let ask = ListSecrets { project, environment, path, recursive, words: query.search, at };
+    let page = secret::secret_list(&op, &ask, limit, cursor).await?;
     ok(&List::of(page, SecretAnswer::of))
 }
 
@@ -173,7 +217,10 @@ pub(crate) async fn get(
     Names([project, environment, name]): Names<3>,
     Query(query): Query<SecretGetQuery>,
 ) -> Answer {
-    let SecretGetQuery { path, reveal, resolve, version, at } = query;
+    let SecretGetQuery { path, reveal, resolve, version, at, personal } = query;
+    if personal {
+        return personal::get(&op, &personal::which([project, environment, name], path), reveal).await;
+    }
     let at = moment(at.as_deref())?;
     let ask = ReadSecret { project, environment, path, name, reveal, resolve, version, at };
     let read = secret::secret_get(&op, &state.uses, &ask).await?;
@@ -188,17 +235,20 @@ pub(crate) async fn get(
 
 /// Writes a value, a new version each time.
 #[utoipa::path(put, path = "/projects/{project}/environments/{environment}/secrets/{name}",
-    operation_id = "secret_put", params(PathQuery), request_body = SecretPut, responses(
+    operation_id = "secret_put", params(SecretPutQuery), request_body = SecretPut, responses(
         (status = 201, description = "A new secret.", body = SecretWritten),
         (status = 200, description = "A new version.", body = SecretWritten)))]
 pub(crate) async fn put(
     state: Data<State>,
     Known(op, _): Known,
     Names([project, environment, name]): Names<3>,
-    Query(query): Query<PathQuery>,
+    Query(query): Query<SecretPutQuery>,
     IfMatch(if_version): IfMatch,
     Json(body): Json<SecretPut>,
 ) -> Answer {
+    if query.personal {
+        return personal::put(&op, personal::which([project, environment, name], query.path), body).await;
+    }
     let wish = form::wish(body.state, body.value, body.encoding, body.interpolate, body.visibility)?;
     let base_version = body.base_version.or(if_version);
     let item = Item { name, path: folder(query.path), wish, comment: body.comment, tags: body.tags, base_version };
@@ -213,14 +263,17 @@ pub(crate) async fn put(
 
 /// Deletes a name; it can be undeleted. Says who depends on it first.
 #[utoipa::path(delete, path = "/projects/{project}/environments/{environment}/secrets/{name}",
-    operation_id = "secret_delete", params(SecretDeleteQuery),
+    operation_id = "secret_delete", params(SecretRemoveQuery),
     responses((status = 200, description = "What was deleted, or the plan.", body = SecretDeleted)))]
 pub(crate) async fn delete(
     Known(op, _): Known,
     Names([project, environment, name]): Names<3>,
-    Query(query): Query<SecretDeleteQuery>,
+    Query(query): Query<SecretRemoveQuery>,
 ) -> Answer {
     let dry_run = query.dry_run;
+    if query.personal {
+        return personal::delete(&op, personal::which([project, environment, name], query.path), dry_run).await;
+    }
     let item =
         Item { name, path: folder(query.path), wish: Wish::Delete, comment: None, tags: None, base_version: None };
     // A plan tells who depends on it instead of refusing.

@@ -105,6 +105,11 @@ impl<'s, S: Source> Engine<'s, S> {
         &self.nodes[node].name
     }
 
+    /// The folder of a node.
+    pub(super) fn path(&self, node: NodeIndex) -> &FolderPath {
+        &self.nodes[node].path
+    }
+
     /// The node of a name, new or known.
     pub(super) fn node(
         &mut self,

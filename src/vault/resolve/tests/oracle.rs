@@ -65,6 +65,8 @@ pub(super) enum Content {
 pub(super) struct Spec {
     pub(super) environments: Vec<Environment>,
     pub(super) contents: BTreeMap<At, Content>,
+    /// What one person has set for themselves; the one who asks in every test that has any.
+    pub(super) personal: BTreeMap<At, Content>,
 }
 
 /// A name with a value; `bytes` none when withheld.
@@ -158,7 +160,9 @@ impl Spec {
 
     /// What a name has nearest, and where.
     pub(super) fn nearest(&self, (environment, folder, name): At) -> Option<(usize, &Content)> {
-        self.upwards(environment).find_map(|e| self.contents.get(&(e, folder, name)).map(|content| (e, content)))
+        let at = |e| (e, folder, name);
+        let own = |e| self.personal.get(&at(e)).or_else(|| self.contents.get(&at(e)));
+        self.upwards(environment).find_map(|e| own(e).map(|content| (e, content)))
     }
 
     fn admits(&self, owner: usize, asked: usize) -> bool {

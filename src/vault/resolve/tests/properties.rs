@@ -1,11 +1,16 @@
 //! The resolver against the oracle, over random forests with every kind of flow, reference and visibility.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use proptest::prelude::*;
 
+use crate::types::{Id, Secret};
 use crate::vault::model::{Origin, SecretName, Visibility};
-use crate::vault::resolve::{BrokenReference, Found, Options, Part, Reason, ResolveError, ResolvedEntry};
+use crate::vault::resolve::check::{Change, NewSecret, Proposed};
+use crate::vault::resolve::{
+    BrokenReference, Found, Options, Part, Reason, ResolveError, ResolvedEntry, SecretFacts, State, resolve_one,
+};
 
 use super::oracle::{Answer, At, Content, Environment, FOLDERS, FlowSpec, NAMES, No, Oracle, Piece, Spec};
 use super::world::World;
@@ -61,7 +66,19 @@ fn content() -> impl Strategy<Value = Content> {
 fn spec() -> impl Strategy<Value = Spec> {
     let at = (0..ENVIRONMENTS, 0..FOLDERS.len(), 0..NAMES.len());
     let contents = prop::collection::btree_map(at, content(), 8..40);
-    (environments(), contents).prop_map(|(environments, contents)| Spec { environments, contents })
+    (environments(), contents).prop_map(|(environments, contents)| Spec {
+        environments,
+        contents,
+        personal: BTreeMap::new(),
+    })
+}
+
+/// What somebody has set for themselves: values, none of them restricted.
+fn personal() -> impl Strategy<Value = BTreeMap<At, Content>> {
+    let at = (0..ENVIRONMENTS, 0..FOLDERS.len(), 0..NAMES.len());
+    let value = (prop::collection::vec(piece(), 1..4), prop::bool::weighted(0.9))
+        .prop_map(|(pieces, interpolate)| Content::Value { pieces, interpolate, visibility: Visibility::Masked });
+    prop::collection::btree_map(at, value, 1..8)
 }
 
 /// Worlds of long ways: each name refers only to the next ones, so values pass through many environments,
@@ -89,7 +106,7 @@ fn ladders() -> impl Strategy<Value = Spec> {
                 contents.insert((holder, 0, name), value);
             }
         }
-        Spec { environments, contents }
+        Spec { environments, contents, personal: BTreeMap::new() }
     })
 }
 
@@ -218,8 +235,50 @@ fn assert_one(spec: &Spec, world: &World, at: At, may: bool) {
     }
 }
 
+/// The world of somebody with personal overrides, name by name.
+fn assert_personal(spec: &Spec, at: At, may: bool) {
+    let mut oracle = Oracle::new(spec, may);
+    let answer = oracle.resolve(at, &mut Vec::new());
+    if oracle.fuel == 0 {
+        return;
+    }
+    let world = spec.world();
+    let changes = spec.personal.iter().enumerate().filter_map(|(index, (at, content))| {
+        let Content::Value { pieces, interpolate, visibility } = content else { return None };
+        let (environment, path, name) = world.place(&spec.place(*at));
+        let facts = SecretFacts {
+            id: Id::from_bytes((1_000_000 + index as u128).to_be_bytes()),
+            version: 1,
+            visibility: *visibility,
+            interpolate: *interpolate,
+            state: State::Value,
+        };
+        let value = Rc::new(Secret::new(spec.text(pieces).into_bytes()));
+        Some(Change { environment, path, name, becomes: Some(NewSecret { facts, value }) })
+    });
+    let own = Proposed::new(&world, changes);
+    let (environment, path, name) = world.place(&spec.place(at));
+    match (resolve_one(&own, environment, &path, &name, Options { may_use_restricted: may }), answer) {
+        (Ok(Found::Absent), Err(No::Absent)) | (Err(ResolveError::Broken(_)), Err(No::Broken)) => {}
+        (Ok(Found::Withheld), Ok(answer)) => assert_eq!(answer.bytes, None),
+        (Ok(Found::Value(entry)), Ok(answer)) => {
+            assert_eq!(Some(entry.value.expose().as_slice()), answer.bytes.as_ref().map(String::as_bytes));
+            assert_eq!(entry.visibility, answer.visibility);
+        }
+        (found, answer) => panic!("{}: {found:?}, but the oracle says {answer:?}", spec.place(at)),
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
+
+    #[test]
+    fn personal_overrides_stand_in_at_every_level(spec in spec(), personal in personal(), may: bool) {
+        let spec = Spec { personal, ..spec };
+        for at in (0..ENVIRONMENTS).flat_map(|e| (0..NAMES.len()).map(move |name| (e, name % 2, name))) {
+            assert_personal(&spec, at, may);
+        }
+    }
 
     #[test]
     fn folders_are_what_the_oracle_says(spec in spec()) {

@@ -1,0 +1,235 @@
+//! `holdfast secrets copy|move|rename` and `holdfast folders copy|move`.
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::args::{FolderArg, body};
+use super::client::Request;
+use super::confirm::PlanArgs;
+use super::context::Context;
+use super::error::CliError;
+use super::output::Column;
+
+/// How references and names that are there are treated.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct HowArgs {
+    /// Write references anew so that they mean what they meant
+    #[arg(long)]
+    rewrite_references: bool,
+    /// Overwrite what is there already
+    #[arg(long)]
+    replace: bool,
+    #[command(flatten)]
+    plan: PlanArgs,
+}
+
+/// A secret and where it goes.
+#[derive(Debug, Args)]
+pub struct SecretTransferArgs {
+    /// Its name
+    #[arg(value_name = "NAME")]
+    name: String,
+    /// Where it is.
+    #[command(flatten)]
+    folder: FolderArg,
+    /// The name it gets [default: the same]
+    #[arg(long, value_name = "NAME")]
+    to_name: Option<String>,
+    /// Where it goes.
+    #[command(flatten)]
+    to: ToArgs,
+    #[command(flatten)]
+    how: HowArgs,
+}
+
+/// Where something goes.
+#[derive(Debug, Args)]
+pub struct ToArgs {
+    /// The folder it goes to [default: the same]
+    #[arg(long, value_name = "FOLDER")]
+    to_path: Option<String>,
+    /// The environment it goes to, as ENVIRONMENT or PROJECT/ENVIRONMENT [default: the same]
+    #[arg(long, value_name = "ENVIRONMENT")]
+    to_environment: Option<String>,
+}
+
+/// A folder and where it goes.
+#[derive(Debug, Args)]
+pub struct FolderTransferArgs {
+    /// Its path, like /api
+    path: String,
+    /// Where it goes.
+    #[command(flatten)]
+    to: ToArgs,
+    #[command(flatten)]
+    how: HowArgs,
+}
+
+/// A move that may leave broken references behind.
+#[derive(Debug, Args)]
+pub struct MoveArgs<T: Args> {
+    /// What, and where to.
+    #[command(flatten)]
+    what: T,
+    /// Even if references to it break
+    #[arg(long)]
+    force: bool,
+}
+
+/// A secret and its new name.
+#[derive(Debug, Args)]
+pub struct RenameArgs {
+    /// Its name
+    #[arg(value_name = "NAME")]
+    name: String,
+    /// Its new name
+    #[arg(value_name = "NEW_NAME")]
+    new: String,
+    /// Where it is.
+    #[command(flatten)]
+    folder: FolderArg,
+    #[command(flatten)]
+    how: HowArgs,
+}
+
+const ITEMS: &[Column] = &[
+    ("action", "/action"),
+    ("from", "/from_name"),
+    ("in", "/from_path"),
+    ("to", "/name"),
+    ("path", "/path"),
+    ("version", "/version"),
+];
+
+const REFERENCES: &[Column] = &[
+    ("environment", "/environment"),
+    ("path", "/path"),
+    ("name", "/name"),
+    ("reference", "/reference"),
+    ("becomes", "/becomes"),
+];
+
+/// `secrets copy`.
+///
+/// # Errors
+/// What the server refuses.
+pub fn secret_copy(context: &Context, args: &SecretTransferArgs) -> Result<(), CliError> {
+    secret(context, args, "copy", false)
+}
+
+/// `secrets move`.
+///
+/// # Errors
+/// What the server refuses.
+pub fn secret_move(context: &Context, args: &MoveArgs<SecretTransferArgs>) -> Result<(), CliError> {
+    secret(context, &args.what, "move", args.force)
+}
+
+/// `secrets rename`.
+///
+/// # Errors
+/// What the server refuses.
+pub fn rename(context: &Context, args: &RenameArgs) -> Result<(), CliError> {
+    let to = json!({ "name": args.new });
+    on_secret(context, (&args.name, &args.folder), "move", (to, args.how), false)
+}
+
+/// `folders copy`.
+///
+/// # Errors
+/// What the server refuses.
+pub fn folder_copy(context: &Context, args: &FolderTransferArgs) -> Result<(), CliError> {
+    folder(context, args, "copy", false)
+}
+
+/// `folders move`.
+///
+/// # Errors
+/// What the server refuses.
+pub fn folder_move(context: &Context, args: &MoveArgs<FolderTransferArgs>) -> Result<(), CliError> {
+    folder(context, &args.what, "move", args.force)
+}
+
+fn secret(context: &Context, args: &SecretTransferArgs, verb: &str, force: bool) -> Result<(), CliError> {
+    let mut to = args.to.fields();
+    if let Some(name) = &args.to_name {
+        to["name"] = json!(name);
+    }
+    on_secret(context, (&args.name, &args.folder), verb, (to, args.how), force)
+}
+
+fn on_secret(
+    context: &Context,
+    (name, folder): (&str, &FolderArg),
+    verb: &str,
+    (to, how): (Value, HowArgs),
+    force: bool,
+) -> Result<(), CliError> {
+    let place = context.place(None)?;
+    let request = Request::post(&place.below(&["secrets", name, verb]));
+    let request = request.query("path", context.path(folder.path.as_deref())?);
+    send(context, how.plan, request.body(&how.fields(json!({ "to": to }), force)))
+}
+
+fn folder(context: &Context, args: &FolderTransferArgs, verb: &str, force: bool) -> Result<(), CliError> {
+    let place = context.place(None)?;
+    let request = Request::post(&place.below(&["folders", verb]));
+    let fields = args.how.fields(json!({ "path": args.path, "to": args.to.fields() }), force);
+    send(context, args.how.plan, request.body(&fields))
+}
+
+fn send(context: &Context, plan: PlanArgs, request: Request) -> Result<(), CliError> {
+    let answer = context.ask(&request.flag("dry_run", plan.dry_run))?;
+    let output = &context.output;
+    output.warnings(&answer);
+    if output.structured() {
+        return output.answer(&answer);
+    }
+    output.list(&answer, ITEMS)?;
+    let references = answer["references"].as_array().map_or(0, Vec::len);
+    if references > 0 {
+        output.list(&json!({ "items": answer["references"] }), REFERENCES)?;
+        if answer["references_rewritten"] != true {
+            output.say("these references point at it; --rewrite-references makes them follow");
+        }
+    }
+    if let Some(hidden) = answer["hidden_references"].as_u64().filter(|n| *n > 0) {
+        output.warn(&format!("{hidden} more secrets that you may not see refer to it"));
+    }
+    Ok(())
+}
+
+impl ToArgs {
+    fn fields(&self) -> Value {
+        let (project, environment) = match self.to_environment.as_deref() {
+            Some(text) => match text.split_once('/') {
+                Some((project, environment)) => (Some(project), Some(environment)),
+                None => (None, Some(text)),
+            },
+            None => (None, None),
+        };
+        body(json!({ "project": project, "environment": environment, "path": self.to_path }))
+    }
+}
+
+impl HowArgs {
+    fn fields(self, mut fields: Value, force: bool) -> Value {
+        fields["rewrite_references"] = json!(self.rewrite_references);
+        fields["replace"] = json!(self.replace);
+        fields["force"] = json!(force);
+        fields
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_environment_may_be_named_with_its_project() {
+        let to = |text: &str| ToArgs { to_path: None, to_environment: Some(text.to_owned()) }.fields();
+        assert_eq!(to("qa"), json!({ "environment": "qa" }));
+        assert_eq!(to("web/qa"), json!({ "project": "web", "environment": "qa" }));
+        assert_eq!(ToArgs { to_path: Some("/x".into()), to_environment: None }.fields(), json!({ "path": "/x" }));
+    }
+}

@@ -1,0 +1,198 @@
+//! When values stop being good: said, listed, and told of in time.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::store;
+use super::{Scope, days, places};
+use crate::db::Reader;
+use crate::ledger::{ActionName, Details, Outcome, Target};
+use crate::op::Op;
+use crate::orgs::access;
+use crate::orgs::environment::Placed;
+use crate::policy::Action;
+use crate::types::{Cursor, Id, Limit, Page, ParseError, Timestamp, kinds};
+use crate::vault::VaultError;
+use crate::vault::model::{FolderPath, SecretName};
+use crate::vault::secret::parse_name;
+use crate::vault::store::{SecretVersion, VersionState, secret_get};
+
+/// Secrets of an organization expire soon, or have expired.
+const EXPIRING: ActionName = ActionName::new("job.remind_expiring");
+/// What happens here without a permission.
+pub const ACTIONS: &[ActionName] = &[EXPIRING];
+
+/// How long before its end a secret is told of.
+const SOON: Duration = Duration::from_hours(14 * 24);
+/// Most secrets of one list.
+const LISTED_MAX: usize = 10_000;
+
+/// One secret an environment stores itself.
+#[derive(Debug, Clone, Default)]
+pub struct Which {
+    /// The project, by id or slug.
+    pub project: String,
+    /// The environment, by id or slug.
+    pub environment: String,
+    /// The folder; `/` when empty.
+    pub path: String,
+    /// The name.
+    pub name: String,
+}
+
+/// A secret and its end.
+#[derive(Debug, Clone)]
+pub struct Expiring {
+    /// The secret.
+    pub id: Id<kinds::SecretRow>,
+    /// `shop/staging`.
+    pub environment: String,
+    /// Its folder.
+    pub path: FolderPath,
+    /// Its name.
+    pub name: SecretName,
+    /// Its end.
+    pub expires_at: Timestamp,
+    /// Whether that is over.
+    pub is_over: bool,
+    /// Who said so.
+    pub set_by: String,
+}
+
+/// How many secrets were told of, of how many organizations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Told {
+    /// Secrets.
+    pub secrets: usize,
+    /// Organizations.
+    pub organizations: usize,
+}
+
+/// Says when a secret's value stops being good; with none, that it does not.
+///
+/// # Errors
+/// Unknown or not allowed; locked; the time is over already.
+pub async fn expiry_set(op: &Op, which: Which, at: Option<Timestamp>) -> Result<Option<Expiring>, VaultError> {
+    op.write(move |op, tx| {
+        let placed = access::environment(op, tx, &which.project, &which.environment)?;
+        let event = op.authorize(tx, Action::SecretWrite, &placed.resource())?;
+        access::require_unlocked(&placed)?;
+        require_ahead(op, at)?;
+        let secret = own(tx, &placed, &which)?;
+        store::expiry_set(tx, secret.id, at, &op.author())?;
+        let details = Details::new().with("name", secret.name.as_str()).with("path", secret.path.as_str());
+        let event = event.target(Target::new("secret", secret.id));
+        op.record(tx, event.details(details.with("expires_at", at)))?;
+        Ok(at.map(|at| expiring(op, &placed, &secret, at, op.author())))
+    })
+    .await
+}
+
+/// An end that is over already is a mistake.
+pub(super) fn require_ahead(op: &Op, at: Option<Timestamp>) -> Result<(), ParseError> {
+    if at.is_some_and(|at| at <= op.now()) {
+        return Err(ParseError::new("expires_at", "is over already"));
+    }
+    Ok(())
+}
+
+/// When a secret expires; none when that was not said.
+///
+/// # Errors
+/// Unknown or not visible; not allowed.
+pub async fn expiry_get(op: &Op, which: &Which) -> Result<Option<Expiring>, VaultError> {
+    op.read(|reader| {
+        let placed = access::environment(op, reader, &which.project, &which.environment)?;
+        if !op.permits(reader, Action::SecretList, &placed.resource())? {
+            op.authorize(reader, Action::SecretList, &placed.resource())?;
+        }
+        let secret = own(reader, &placed, which)?;
+        let found = store::expiry_get(reader, secret.id)?;
+        Ok(found.map(|(at, by)| expiring(op, &placed, &secret, at, by)))
+    })
+    .await
+}
+
+fn own(reader: &Reader<'_>, placed: &Placed, which: &Which) -> Result<SecretVersion, VaultError> {
+    let path = FolderPath::parse(if which.path.is_empty() { "/" } else { &which.path })?;
+    let name = parse_name(&placed.environment, &which.name)?;
+    let found = secret_get(reader, placed.environment.id, &path, &name)?;
+    let found = found.filter(|v| v.state != VersionState::Deleted);
+    found.ok_or_else(|| VaultError::not_found("secret", &which.name))
+}
+
+fn expiring(op: &Op, placed: &Placed, secret: &SecretVersion, at: Timestamp, set_by: String) -> Expiring {
+    Expiring {
+        id: secret.id,
+        environment: placed.path(),
+        path: secret.path.clone(),
+        name: secret.name.clone(),
+        expires_at: at,
+        is_over: at <= op.now(),
+        set_by,
+    }
+}
+
+/// Secrets that expire within `count` days, or have expired, the nearest end first.
+///
+/// # Errors
+/// Unknown or not visible; not allowed; no such number of days.
+pub async fn secret_expiring(
+    op: &Op,
+    scope: &Scope,
+    count: u32,
+    limit: Limit,
+    cursor: Option<Cursor>,
+) -> Result<Page<Expiring>, VaultError> {
+    let now = op.now();
+    let before = now.plus(days("within_days", count)?);
+    op.read(|reader| {
+        let mut items = Vec::new();
+        for placed in places(op, reader, scope)? {
+            let room = LISTED_MAX.saturating_sub(items.len());
+            for found in store::secrets_ending(reader, placed.environment.id, before, room)? {
+                items.push(Expiring {
+                    id: found.id,
+                    environment: placed.path(),
+                    path: found.path,
+                    name: found.name,
+                    expires_at: found.expires_at,
+                    is_over: found.expires_at <= now,
+                    set_by: found.set_by,
+                });
+            }
+        }
+        let key = |e: &Expiring| format!("{:020}\n{}", e.expires_at.as_micros(), e.id);
+        items.sort_by_key(key);
+        let after = cursor.as_ref().map(Cursor::key);
+        let rest = items.into_iter().filter(|e| after.is_none_or(|a| key(e).as_str() > a));
+        Ok(Page::cut(rest.take(limit.rows() + 1).collect(), limit, key))
+    })
+    .await
+}
+
+/// Tells each organization of its secrets that expire within two weeks, and again when they have: one event lists
+/// them. Looks at most at `at_once`; call it until it tells of none.
+///
+/// # Errors
+/// The database failed.
+pub async fn expiry_remind(op: &Op, at_once: usize) -> Result<Told, VaultError> {
+    op.write(move |op, tx| {
+        let now = op.now();
+        let due = store::expiries_due(tx, now, now.plus(SOON), at_once)?;
+        let mut organizations: BTreeMap<Id<kinds::Organization>, Vec<(Id<kinds::SecretRow>, Timestamp)>> =
+            BTreeMap::new();
+        for one in &due {
+            store::expiry_told(tx, one.id, one.expires_at <= now)?;
+            organizations.entry(one.organization).or_default().push((one.id, one.expires_at));
+        }
+        let told = Told { secrets: due.len(), organizations: organizations.len() };
+        for (organization, secrets) in organizations {
+            let details = Details::large().with("count", secrets.len()).with("secrets", secrets);
+            let event = op.event(EXPIRING, Outcome::Allowed).organization(organization);
+            op.record(tx, event.details(details))?;
+        }
+        Ok(told)
+    })
+    .await
+}
