@@ -33,6 +33,7 @@ mod cipher;
 mod command;
 mod envelope;
 mod error;
+pub mod foreign;
 mod keyring;
 pub mod link;
 mod mac;

@@ -2,6 +2,8 @@
 //! other secret managers keep, which is read here, where their addresses and keys are known, and written like any
 //! other batch.
 
+pub mod files;
+pub mod git;
 pub mod transfer;
 pub mod vault;
 
@@ -10,6 +12,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
+use self::files::Product;
 use super::args::{FolderArg, body};
 use super::client::{Client, Request};
 use super::context::{Context, Place};
@@ -26,6 +29,33 @@ const LONG: usize = 32 << 10;
 pub enum ImportSource {
     /// Import from Vault or OpenBao over its API, with all versions
     Vault(vault::VaultArgs),
+    /// Import what `infisical export` wrote, or a list of secrets of its API
+    Infisical(files::FileArgs),
+    /// Import what `doppler secrets download` or `doppler secrets --json` wrote
+    Doppler(files::FileArgs),
+    /// Import a CSV export of 1Password
+    #[command(name = "onepassword", visible_alias = "1password")]
+    OnePassword(files::FileArgs),
+    /// Import a CSV or JSON export of Bitwarden
+    Bitwarden(files::FileArgs),
+    /// Import a file that dotenvx encrypted, with its private keys
+    Dotenvx(files::DotenvxArgs),
+    /// Import a dotenv file from the history of a Git repository, each commit a version
+    Git(git::GitArgs),
+}
+
+impl ImportSource {
+    fn run(&self, context: &Context) -> Result<(), CliError> {
+        match self {
+            Self::Vault(args) => vault::run(context, args),
+            Self::Infisical(args) => files::run(context, Product::Infisical, args),
+            Self::Doppler(args) => files::run(context, Product::Doppler, args),
+            Self::OnePassword(args) => files::run(context, Product::OnePassword, args),
+            Self::Bitwarden(args) => files::run(context, Product::Bitwarden, args),
+            Self::Dotenvx(args) => files::run_dotenvx(context, args),
+            Self::Git(args) => git::run(context, args),
+        }
+    }
 }
 
 /// What to import.
@@ -66,7 +96,7 @@ pub fn run(context: &Context, args: &ImportArgs) -> Result<(), CliError> {
         (Some(_), _) if of_a_file || args.replace || args.dry_run => {
             Err(CliError::usage("options of a source stand behind its name, and there is no file beside it"))
         }
-        (Some(ImportSource::Vault(args)), _) => vault::run(context, args),
+        (Some(source), _) => source.run(context),
         (None, Some(file)) => variables(context, args, file),
         (None, None) => Err(CliError::usage("name a file or a source to import from")),
     }

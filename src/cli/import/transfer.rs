@@ -79,7 +79,7 @@ impl<'a> Target<'a> {
         let client = context.client()?;
         let environment = client.json(&Request::get(&place.below(&[])))?;
         let any_names = environment.get("any_names").and_then(Value::as_bool).unwrap_or(false);
-        Ok(Self { context, args, client, place, rules: MapRules { folder, any_names } })
+        Ok(Self { context, args, client, place, rules: MapRules { folder, any_names, interpolate: args.interpolate } })
     }
 
     /// Imports what was found in `source`.
@@ -196,7 +196,7 @@ impl<'a> Target<'a> {
         let (mut items, mut bytes) = (Vec::new(), 0);
         for (at, step) in steps.iter().enumerate() {
             let name = &plan.names[step.name];
-            let item = self.item(name, &name.left()[step.version]);
+            let item = Self::item(name, &name.left()[step.version]);
             bytes += item.to_string().len();
             items.push(item);
             let full = items.len() >= usize::from(self.args.batch) || bytes >= BATCH_BYTES;
@@ -210,7 +210,7 @@ impl<'a> Target<'a> {
         Ok(())
     }
 
-    fn item(&self, name: &PlannedName, version: &MappedVersion) -> Value {
+    fn item(name: &PlannedName, version: &MappedVersion) -> Value {
         let bytes = version.value.expose();
         let text = std::str::from_utf8(bytes);
         let encoded = || data_encoding::BASE64.encode(bytes);
@@ -219,7 +219,7 @@ impl<'a> Target<'a> {
             "path": name.mapped.path,
             "value": text.map_or_else(|_| encoded(), str::to_owned),
             "encoding": text.is_err().then_some("base64"),
-            "interpolate": self.args.interpolate && text.is_ok(),
+            "interpolate": version.interpolate,
             "comment": version.comment,
             "tags": name.mapped.tags,
             "base_version": name.base_version,
@@ -248,7 +248,7 @@ impl<'a> Target<'a> {
         let mut counts = counts(plan);
         counts["same"] = json!(same);
         counts["change"] = json!(plan.count(Action::Change) - same);
-        counts["versions"] = json!(done.versions.iter().map(|(n, _)| n).sum::<usize>());
+        counts["versions"] = json!(done.versions.iter().filter(|(_, changed)| *changed).map(|(n, _)| n).sum::<usize>());
         let answer = json!({
             "source": source,
             "dry_run": self.args.dry_run,

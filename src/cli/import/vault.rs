@@ -11,7 +11,8 @@ use crate::cli::context::Context;
 use crate::cli::error::{CliError, Exit};
 use crate::types::SecretString;
 use crate::vault::importers::{
-    Found, KvVersion, Listed, MAX_NAMES, MAX_VERSIONS, Remark, kv_names, listing, metadata, mount, v1_values, v2_values,
+    Dollar, Found, KvVersion, Listed, MAX_NAMES, MAX_VERSIONS, Remark, kv_names, listing, metadata, mount, v1_values,
+    v2_values,
 };
 
 /// Folders one within the other at most.
@@ -137,7 +138,7 @@ impl<'a> Reader<'a> {
                 continue;
             }
             let folder = one.path.get(self.from.len()..).unwrap_or_default();
-            let names = kv_names(&place, folder, &one.custom, one.read);
+            let names = kv_names(&place, folder, &one.custom, one.read, Dollar::Unknown);
             found.items.extend(names.items);
             found.remarks.extend(names.remarks);
         }

@@ -9,8 +9,8 @@ use super::write::buffer;
 use super::{Collector, Entry, FormatError, Repeated, Variable, checked_text, line_breaks};
 use crate::types::{Secret, SecretBytes};
 
-/// Most columns of a record: more than any heading we take.
-const MAX_COLUMNS: usize = 8;
+/// Most columns of a record: more than any heading we take, and than any other product writes.
+const MAX_COLUMNS: usize = 64;
 
 /// Reads records under a heading of `name` (or `key`), `value` and maybe `encoding`, in any order and case. Fields are
 /// taken as they stand, spaces too. All values are literal.
@@ -70,7 +70,24 @@ impl Columns {
     }
 }
 
-type Record = Vec<Zeroizing<String>>;
+/// The fields of a record, and the line it begins on.
+pub(in crate::vault) type Record = Vec<Zeroizing<String>>;
+
+/// Every record of a file with any heading, the heading first, each with the line it begins on. At most `most`.
+///
+/// # Errors
+/// [`FormatError`] with the line: a quote in the middle of a field or never closed, more records than that.
+pub(in crate::vault) fn csv_records(input: &[u8], most: usize) -> Result<Vec<(Record, u32)>, FormatError> {
+    let mut reader = Reader { rest: checked_text(input)?, line: 1 };
+    let mut records = Vec::new();
+    while let Some((record, line)) = reader.record()? {
+        if records.len() >= most {
+            return Err(FormatError::TooManyEntries { line });
+        }
+        records.push((record, line));
+    }
+    Ok(records)
+}
 
 /// What is left to read, and the line it is on.
 struct Reader<'a> {

@@ -16,12 +16,25 @@ use crate::types::{Secret, SecretBytes};
 /// # Errors
 /// [`FormatError`] with the line: nothing is returned of a file with one bad line.
 pub fn parse_dotenv(input: &[u8]) -> Result<Vec<Entry>, FormatError> {
+    parse(input, false)
+}
+
+/// Reads the same with every `$` as it stands: what other products wrote knows nothing of our references. Then
+/// [`Entry::interpolate`] only says that its quotes would have let one be.
+///
+/// # Errors
+/// As [`parse_dotenv`].
+pub fn parse_dotenv_literal(input: &[u8]) -> Result<Vec<Entry>, FormatError> {
+    parse(input, true)
+}
+
+fn parse(input: &[u8], literal: bool) -> Result<Vec<Entry>, FormatError> {
     let text = checked_text(input)?;
     if let Some(at) = text.find('\0') {
         let problem = "a NUL byte: this is not a text file, or it is UTF-16";
         return Err(FormatError::Syntax { line: 1_u32.saturating_add(line_breaks(&text[..at])), problem });
     }
-    let mut reader = Reader { rest: text, line: 1 };
+    let mut reader = Reader { rest: text, line: 1, dollars_are_text: literal };
     let mut entries = Collector::new(Repeated::LastWins);
     while reader.next_content() {
         entries.add(reader.entry()?)?;
@@ -43,6 +56,7 @@ fn is_space(c: char) -> bool {
 struct Reader<'a> {
     rest: &'a str,
     line: u32,
+    dollars_are_text: bool,
 }
 
 impl<'a> Reader<'a> {
@@ -158,7 +172,7 @@ impl<'a> Reader<'a> {
                     value.push('\n');
                 }
                 '\\' => match unescape(&inside[at + 1..]) {
-                    Some('$') => {
+                    Some('$') if !self.dollars_are_text => {
                         chars.next();
                         let problem = "has a literal `$` right before a reference, which no template can say";
                         push_dollar(&mut value, &inside[at + 2..]).ok_or_else(|| FormatError::Value {

@@ -28,8 +28,9 @@ use std::fmt;
 
 pub use error::FormatError;
 
+pub(in crate::vault) use self::csv::{Record, csv_records};
 pub use self::csv::{parse_csv, write_csv};
-pub use self::dotenv::parse_dotenv;
+pub use self::dotenv::{parse_dotenv, parse_dotenv_literal};
 pub use self::ini::{parse_ini, write_ini};
 pub use self::json::{parse_json, write_json};
 pub use self::manifest::{

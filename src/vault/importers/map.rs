@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::{Found, ImportError, MAX_NAMES, MAX_TOTAL_BYTES, MAX_VERSIONS, Remark, SourceItem, SourceVersion, shown};
+use super::{
+    Dollar, Found, ImportError, MAX_NAMES, MAX_TOTAL_BYTES, MAX_VERSIONS, Remark, SourceItem, SourceVersion, shown,
+};
 use crate::types::SecretBytes;
 use crate::vault::model::{FolderPath, SecretName};
 use crate::vault::secret::{COMMENT_MAX, TAGS_MAX, VALUE_MAX};
@@ -14,6 +16,8 @@ pub struct MapRules {
     pub folder: FolderPath,
     /// Whether the environment allows any name the operating system allows.
     pub any_names: bool,
+    /// Whether `${` in the values is to be a reference.
+    pub interpolate: bool,
 }
 
 /// A source's items under our names.
@@ -45,6 +49,8 @@ pub struct MappedName {
 pub struct MappedVersion {
     /// The value.
     pub value: SecretBytes,
+    /// Whether `${` in it is a reference.
+    pub interpolate: bool,
     /// The first line of its comment, by which it is known again; none where the source keeps no history.
     pub mark: Option<String>,
     /// The whole comment; none: as it is.
@@ -103,12 +109,17 @@ fn map_one(item: SourceItem, rules: &MapRules) -> Result<Taken, Remark> {
     if !(same_folder && name.as_str().eq_ignore_ascii_case(&item.key)) {
         remarks.push(Remark::changed(&whole, format!("is called {}", full_name(&path, &name))));
     }
+    let refers =
+        |v: &SourceVersion| v.dollar == Dollar::Reference && v.value.expose().windows(2).any(|pair| pair == b"${");
+    if !rules.interpolate && item.versions.iter().any(refers) {
+        remarks.push(Remark::changed(&whole, "its `${` is text here; --interpolate takes it for a reference"));
+    }
     let (tags, lines) = tags_and_lines(&item.facts);
     let mut tail = clean_comment(&item.comment);
     for line in lines {
         tail.push(line);
     }
-    let versions = item.versions.into_iter().map(|v| version(v, &item.place, &tail)).collect::<Vec<_>>();
+    let versions = item.versions.into_iter().map(|v| version(v, rules, &item.place, &tail)).collect::<Vec<_>>();
     if versions.iter().any(|(_, cut)| *cut) {
         remarks.push(Remark::changed(&whole, format!("its comment and metadata are cut to {COMMENT_MAX} characters")));
     }
@@ -129,13 +140,15 @@ fn full_name(path: &FolderPath, name: &SecretName) -> String {
 }
 
 /// The version, and whether its comment had to be cut.
-fn version(version: SourceVersion, place: &str, tail: &[String]) -> (MappedVersion, bool) {
+fn version(version: SourceVersion, rules: &MapRules, place: &str, tail: &[String]) -> (MappedVersion, bool) {
     let mark = version.label.map(|label| mark(place, &label));
     let lines = mark.iter().chain(tail).map(String::as_str).collect::<Vec<_>>().join("\n");
     let comment: String = lines.chars().take(COMMENT_MAX).collect();
     let cut = comment.len() < lines.len();
     let comment = (!comment.is_empty()).then_some(comment);
-    (MappedVersion { value: version.value, mark, comment }, cut)
+    let text = std::str::from_utf8(version.value.expose()).is_ok();
+    let interpolate = rules.interpolate && text && version.dollar != Dollar::Text;
+    (MappedVersion { value: version.value, interpolate, mark, comment }, cut)
 }
 
 /// The line that says which version of the source a version of ours is.

@@ -12,17 +12,31 @@
 //! It reads no file and asks no server: the command line brings what is read, and writes what is planned. So no server
 //! of ours ever calls an address that a user gave, and no key of another product leaves its owner's machine.
 
+mod bitwarden;
+mod doppler;
+mod dotenvx;
 mod error;
+mod git;
+mod infisical;
+mod json;
 mod map;
+mod onepassword;
 mod plan;
 mod vault;
 
+pub use bitwarden::bitwarden;
+pub use doppler::doppler;
+pub use dotenvx::dotenvx;
 pub use error::ImportError;
+pub use git::{Commit, git_history};
+pub use infisical::infisical;
 pub use map::{MapRules, Mapped, MappedName, MappedVersion, map};
+pub use onepassword::onepassword;
 pub use plan::{Action, Plan, PlannedName, Step, There};
 pub use vault::{KvMetadata, KvVersion, Listed, kv_names, listing, metadata, mount, v1_values, v2_values};
 
 use crate::types::SecretBytes;
+use crate::vault::format::Entry;
 
 /// Most names of one import.
 pub const MAX_NAMES: usize = 100_000;
@@ -64,6 +78,36 @@ pub struct SourceVersion {
     pub value: SecretBytes,
     /// Which version it was: `version 3 of 2026-01-02T03:04:05Z`. None where the source keeps no history.
     pub label: Option<String>,
+    /// What `${` is to the source.
+    pub dollar: Dollar,
+}
+
+/// What `${` in a value is to the source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dollar {
+    /// Text, for certain: single quotes of a dotenv file.
+    Text,
+    /// The source has no references.
+    Unknown,
+    /// A reference.
+    Reference,
+}
+
+impl Found {
+    /// Adds a name that has one version.
+    fn push(&mut self, place: &str, folder: Vec<String>, key: &str, value: SecretBytes, dollar: Dollar) {
+        let versions = vec![SourceVersion { value, label: None, dollar }];
+        let (place, key) = (place.to_owned(), key.to_owned());
+        self.items.push(SourceItem { place, folder, key, versions, comment: String::new(), facts: Vec::new() });
+    }
+
+    /// Adds the variables of a file that other products wrote.
+    fn push_entries(&mut self, place: &str, entries: Vec<Entry>) {
+        for entry in entries {
+            let dollar = if entry.interpolate { Dollar::Reference } else { Dollar::Text };
+            self.push(place, Vec::new(), &entry.name, entry.value, dollar);
+        }
+    }
 }
 
 /// What became of something that is not imported as it was.

@@ -13,6 +13,7 @@ fn item(folder: &[&str], key: &str, values: &[(&str, Option<&str>)]) -> SourceIt
     let version = |(value, label): &(&str, Option<&str>)| SourceVersion {
         value: SecretBytes::new(value.as_bytes().to_vec()),
         label: label.map(str::to_owned),
+        dollar: Dollar::Reference,
     };
     SourceItem {
         place: folder.join("/"),
@@ -25,7 +26,7 @@ fn item(folder: &[&str], key: &str, values: &[(&str, Option<&str>)]) -> SourceIt
 }
 
 fn mapped(items: Vec<SourceItem>, any_names: bool) -> Mapped {
-    let rules = MapRules { folder: FolderPath::parse("/in").expect("valid"), any_names };
+    let rules = MapRules { folder: FolderPath::parse("/in").expect("valid"), any_names, interpolate: false };
     map(Found { items, remarks: Vec::new() }, &rules).expect("within the limits")
 }
 
@@ -104,7 +105,7 @@ fn a_comment_that_is_too_long_is_cut_after_the_mark_and_told() {
 fn more_than_one_import_takes_is_refused() {
     let versions = vec![("x", None); MAX_VERSIONS + 1];
     let found = Found { items: vec![item(&[], "A", &versions)], remarks: Vec::new() };
-    let rules = MapRules { folder: FolderPath::root(), any_names: false };
+    let rules = MapRules { folder: FolderPath::root(), any_names: false, interpolate: false };
     assert_eq!(map(found, &rules).expect_err("too much").code(), "import_too_large");
 }
 
@@ -184,7 +185,7 @@ fn a_key_has_the_versions_in_which_its_value_changed() {
         (label(2), object(json!({"user": "a", "password": "2"}))),
         (label(4), object(json!({"user": "b", "password": "2", "port": 5432, "more": {"a": [1]}, "none": null}))),
     ];
-    let found = kv_names("secret/app", &["app".to_owned()], &[], versions);
+    let found = kv_names("secret/app", &["app".to_owned()], &[], versions, Dollar::Unknown);
     let of = |key: &str| {
         let item = found.items.iter().find(|i| i.key == key).expect(key);
         let text = |v: &SourceVersion| {

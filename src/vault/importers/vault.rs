@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
-use super::{Found, ImportError, Remark, SourceItem, SourceVersion, shown};
+use super::{Dollar, Found, ImportError, Remark, SourceItem, SourceVersion, json, shown};
 use crate::types::SecretBytes;
 
 /// A version of the key-value engine.
@@ -127,12 +127,14 @@ pub fn v2_values(place: &str, answer: &mut Value) -> Result<(u32, String, Map<St
 }
 
 /// The names a secret becomes: one for each key of its newest version, with the versions in which the value of that
-/// key changed. `versions` are those that can be read, oldest first; the label is none for version 1 of the engine.
+/// key changed. `versions` are those that can be read, oldest first; the label is none for version 1 of the engine. `dollar`
+/// is what `${` is to the source.
 pub fn kv_names(
     place: &str,
     folder: &[String],
     custom: &[(String, String)],
     versions: Vec<(Option<String>, Map<String, Value>)>,
+    dollar: Dollar,
 ) -> Found {
     let mut found = Found::default();
     let of = |key: &str| format!("{place}: {key}");
@@ -142,7 +144,7 @@ pub fn kv_names(
         found.remarks.push(Remark::skipped(&of(key), "a null is no value"));
     }
     let mut gone: BTreeSet<String> = BTreeSet::new();
-    let mut json: BTreeSet<String> = BTreeSet::new();
+    let mut altered: BTreeMap<String, &'static str> = BTreeMap::new();
     let mut kept: BTreeMap<String, Vec<SourceVersion>> = BTreeMap::new();
     let nulls: BTreeSet<String> = last.keys().filter(|key| !newest.contains(*key)).cloned().collect();
     for (label, values) in versions {
@@ -151,18 +153,14 @@ pub fn kv_names(
                 gone.insert(key);
                 continue;
             }
-            let text = match value {
-                Value::String(text) => text,
-                other => {
-                    if matches!(other, Value::Array(_) | Value::Object(_)) {
-                        json.insert(key.clone());
-                    }
-                    other.to_string()
-                }
-            };
+            let Some((text, remark)) = json::text(value) else { continue };
+            if let Some(remark) = remark {
+                altered.insert(key.clone(), remark);
+            }
             let history = kept.entry(key).or_default();
             if history.last().is_none_or(|last| last.value.expose() != text.as_bytes()) {
-                history.push(SourceVersion { value: SecretBytes::new(text.into_bytes()), label: label.clone() });
+                let (value, label) = (SecretBytes::new(text.into_bytes()), label.clone());
+                history.push(SourceVersion { value, label, dollar });
             }
         }
     }
@@ -170,8 +168,8 @@ pub fn kv_names(
         let detail = "older versions have this key and the newest has not; its history is not imported";
         found.remarks.push(Remark::skipped(&of(key), detail));
     }
-    for key in &json {
-        found.remarks.push(Remark::changed(&of(key), "is a list or an object: its JSON text is stored"));
+    for (key, what) in altered {
+        found.remarks.push(Remark::changed(&of(&key), what));
     }
     found.items.extend(kept.into_iter().map(|(key, versions)| SourceItem {
         place: place.to_owned(),

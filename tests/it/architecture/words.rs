@@ -30,7 +30,7 @@ pub(crate) const RULES: &[Rule] = &[
     },
     Rule { words: &["refinery"], only_in: &["db/"], instead: "migrations are run by db/ alone" },
     Rule {
-        words: &["ring", "orion", "sha2", "hmac", "hkdf", "aes_gcm", "chacha20poly1305", "argon2", "crc32fast"],
+        words: &["ring", "orion", "sha2", "hmac", "hkdf", "aes_gcm", "k256", "chacha20poly1305", "argon2", "crc32fast"],
         only_in: &["keys/", "ledger/", "auth/password*"],
         instead: "ask keys/ to seal, open, MAC or check it",
     },

@@ -1,5 +1,6 @@
 //! Importers against the real thing: what other products keep is put there by them, and read by our binary.
 
+mod files;
 mod openbao;
 mod vault;
 

@@ -1,0 +1,98 @@
+//! `holdfast import infisical|doppler|onepassword|bitwarden|dotenvx`: files that other products wrote, read on this machine.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::transfer::{Target, TransferArgs};
+use crate::cli::context::Context;
+use crate::cli::error::CliError;
+use crate::types::SecretString;
+use crate::vault::format::Format;
+use crate::vault::importers::{Found, ImportError, bitwarden, doppler, dotenvx, infisical, onepassword};
+
+/// A file of another product.
+#[derive(Debug, Args)]
+pub struct FileArgs {
+    /// The file; - is stdin
+    file: PathBuf,
+    #[command(flatten)]
+    transfer: TransferArgs,
+}
+
+/// A file of dotenvx, and its keys.
+#[derive(Debug, Args)]
+pub struct DotenvxArgs {
+    /// The encrypted file, like .env or .env.production
+    file: PathBuf,
+    /// The file with the private keys, - is stdin [default: .env.keys beside the file]
+    #[arg(long, value_name = "FILE")]
+    keys_file: Option<PathBuf>,
+    #[command(flatten)]
+    transfer: TransferArgs,
+}
+
+/// A product whose export is one file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Product {
+    /// Infisical.
+    Infisical,
+    /// Doppler.
+    Doppler,
+    /// 1Password.
+    OnePassword,
+    /// Bitwarden.
+    Bitwarden,
+}
+
+impl Product {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Infisical => "infisical",
+            Self::Doppler => "doppler",
+            Self::OnePassword => "onepassword",
+            Self::Bitwarden => "bitwarden",
+        }
+    }
+
+    fn read(self, input: &[u8], guess: Format) -> Result<Found, ImportError> {
+        match self {
+            Self::Infisical => infisical(input, guess),
+            Self::Doppler => doppler(input, guess),
+            Self::OnePassword => onepassword(input),
+            Self::Bitwarden => bitwarden(input),
+        }
+    }
+}
+
+/// Imports a product's export.
+///
+/// # Errors
+/// An unreadable file, with the line or the item; what the target refuses.
+pub fn run(context: &Context, product: Product, args: &FileArgs) -> Result<(), CliError> {
+    let target = Target::find(context, &args.transfer)?;
+    let content = SecretString::new(context.input.document(&args.file)?);
+    let guess = Format::guess(&args.file.to_string_lossy());
+    let found = product.read(content.expose().as_bytes(), guess).map_err(|e| in_file(&args.file, e))?;
+    target.take(product.name(), found)
+}
+
+/// Imports a file that dotenvx encrypted.
+///
+/// # Errors
+/// An unreadable file, with the line; a value that does not open; what the target refuses.
+pub fn run_dotenvx(context: &Context, args: &DotenvxArgs) -> Result<(), CliError> {
+    let target = Target::find(context, &args.transfer)?;
+    let content = SecretString::new(context.input.document(&args.file)?);
+    let beside = || args.file.with_file_name(".env.keys");
+    let keys = SecretString::new(context.input.document(&args.keys_file.clone().unwrap_or_else(beside))?);
+    let name = args.file.file_name().map_or_else(|| "dotenvx".into(), |n| n.to_string_lossy().into_owned());
+    let found = dotenvx(&name, content.expose().as_bytes(), keys.expose().as_bytes());
+    target.take("dotenvx", found.map_err(|e| in_file(&args.file, e))?)
+}
+
+/// The error with the file it is about.
+fn in_file(file: &Path, error: ImportError) -> CliError {
+    use crate::types::Failure as _;
+    CliError::failed(format!("{}: {error}", file.display())).hint(error.hint())
+}
