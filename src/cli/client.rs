@@ -18,6 +18,10 @@ use crate::types::{Clock, Id, SecretString, SystemClock, kinds};
 const MAX_ANSWER: usize = 64 << 20;
 /// How often a request that is safe to repeat is sent again.
 const RETRIES: u32 = 2;
+/// How often a patient request waits when the server says it came too often.
+const PATIENCE: u32 = 100;
+/// The longest of these waits.
+const LONGEST_WAIT: Duration = Duration::from_mins(1);
 /// Items of one page, the most the API gives.
 const PAGE: usize = 500;
 
@@ -30,6 +34,7 @@ pub struct Request {
     body: Option<Vec<u8>>,
     if_match: Option<String>,
     idempotency_key: Option<String>,
+    patient: bool,
 }
 
 impl Request {
@@ -41,6 +46,7 @@ impl Request {
             body: None,
             if_match: None,
             idempotency_key: None,
+            patient: false,
         }
     }
 
@@ -103,6 +109,13 @@ impl Request {
     #[must_use]
     pub fn if_match(mut self, etag: Option<String>) -> Self {
         self.if_match = etag;
+        self
+    }
+
+    /// Waits and asks again where the server says there were too many requests: for long work that nobody watches.
+    #[must_use]
+    pub fn patient(mut self) -> Self {
+        self.patient = true;
         self
     }
 
@@ -281,13 +294,22 @@ impl Client {
     async fn start(&self, request: &Request) -> Result<reqwest::Response, CliError> {
         let url = request.url(&self.base)?;
         let mut left = if request.may_repeat() { RETRIES } else { 0 };
+        let mut patience = if request.patient { PATIENCE } else { 0 };
         let response = loop {
-            match self.attempt(request, url.clone()).await {
+            let wait = match self.attempt(request, url.clone()).await {
+                Ok(response) if patience > 0 && response.status().as_u16() == 429 => {
+                    patience -= 1;
+                    let asked = header(&response, "retry-after").and_then(|s| s.parse().ok()).unwrap_or(1);
+                    Duration::from_secs(asked).min(LONGEST_WAIT)
+                }
                 Ok(response) => break response,
-                Err(e) if e.is_connect() && left > 0 => left -= 1,
+                Err(e) if e.is_connect() && left > 0 => {
+                    left -= 1;
+                    Duration::from_millis(50)
+                }
                 Err(e) => return Err(self.unreachable(&e)),
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
+            };
+            tokio::time::sleep(wait).await;
         };
         let status = response.status();
         if status.is_success() || status.as_u16() == 304 {

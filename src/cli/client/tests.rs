@@ -142,3 +142,19 @@ fn a_base_path_is_kept_and_odd_urls_are_refused() {
         assert_eq!(parse_base(bad).unwrap_err().exit(), Exit::Usage, "{bad}");
     }
 }
+
+#[test]
+fn a_patient_request_waits_where_the_server_says_too_often_and_others_are_told() {
+    let busy =
+        || answer("429 Too Many Requests", "retry-after: 0\r\n", r#"{"detail":"too often","code":"rate_limited"}"#);
+    let (url, server) = stub(vec![busy(), busy(), answer("200 OK", "", r#"{"done":true}"#)]);
+    let done = client(&url).json(&Request::post(&["import"]).patient()).unwrap();
+    assert_eq!(done["done"], true);
+    let seen = server.join().unwrap();
+    let key = |request: &String| request.lines().find(|l| l.starts_with("idempotency-key")).map(str::to_owned);
+    assert!(seen.len() == 3 && seen.iter().all(|r| key(r) == key(&seen[0])), "{seen:?}");
+    let (url, server) = stub(vec![busy()]);
+    let error = client(&url).json(&Request::post(&["import"])).unwrap_err();
+    assert_eq!(error.code(), Some("rate_limited"));
+    server.join().unwrap();
+}

@@ -105,7 +105,8 @@ impl<'a> Target<'a> {
     /// What the environment stores beneath the folder.
     fn there(&self) -> Result<HashMap<(FolderPath, SecretName), There>, CliError> {
         let segments = self.place.below(&["secrets"]);
-        let request = || Request::get(&segments).query("path", self.rules.folder.as_str()).flag("recursive", true);
+        let request =
+            || Request::get(&segments).query("path", self.rules.folder.as_str()).flag("recursive", true).patient();
         let listed = self.client.list(request, 2 * MAX_NAMES)?;
         let mut there = HashMap::new();
         for item in listed.get("items").and_then(Value::as_array).into_iter().flatten() {
@@ -202,7 +203,7 @@ impl<'a> Target<'a> {
             let full = items.len() >= usize::from(self.args.batch) || bytes >= BATCH_BYTES;
             if full || at + 1 == steps.len() {
                 let fields = json!({ "items": std::mem::take(&mut items), "dry_run": dry_run });
-                let answer = self.client.json(&Request::post(&segments).body(&fields))?;
+                let answer = self.client.json(&Request::post(&segments).body(&fields).patient())?;
                 each(&steps[begun..=at], answer)?;
                 (begun, bytes) = (at + 1, 0);
             }
