@@ -50,6 +50,8 @@ check_packages() {
     fi
     have strace || packages+=(strace) # the fsync fault test
     [ -x /usr/bin/chromium ] || packages+=(chromium) # the test of the page of one-time links
+    have zsh || packages+=(zsh)       # the shell hook, in real shells
+    have fish || packages+=(fish)
 }
 
 install_packages() {

@@ -12,6 +12,7 @@ use super::{
     keys, login, members, organizations, policy, projects, roles, run, secrets, serve, service_accounts, setup, teams,
     tokens,
 };
+use super::{hook, template};
 
 const AFTER_HELP: &str = "\
 `holdfast serve` starts a server, `holdfast init` makes its owner, `holdfast setup` binds a
@@ -80,6 +81,11 @@ pub enum Command {
     Import(import::ImportArgs),
     /// Write the environment's variables to stdout
     Export(export::ExportArgs),
+    /// Write a file with the environment's variables put in
+    Template(template::TemplateArgs),
+    /// Load a directory's variables into the shell on entering it
+    #[command(subcommand)]
+    Hook(hook::HookCommand),
     /// Manage the tree of environments
     #[command(subcommand, visible_aliases = ["environment", "envs"])]
     Environments(environments::EnvironmentsCommand),

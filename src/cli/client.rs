@@ -33,6 +33,7 @@ pub struct Request {
     query: Vec<(&'static str, String)>,
     body: Option<Vec<u8>>,
     if_match: Option<String>,
+    if_none_match: Option<String>,
     idempotency_key: Option<String>,
     patient: bool,
 }
@@ -45,6 +46,7 @@ impl Request {
             query: Vec::new(),
             body: None,
             if_match: None,
+            if_none_match: None,
             idempotency_key: None,
             patient: false,
         }
@@ -119,6 +121,13 @@ impl Request {
         self
     }
 
+    /// Only if the resource has no longer this ETag; an answer that it has is [`Answer::unchanged`].
+    #[must_use]
+    pub fn if_none_match(mut self, etag: Option<&str>) -> Self {
+        self.if_none_match = etag.map(str::to_owned);
+        self
+    }
+
     /// The URL of this request on the server `base`.
     ///
     /// # Errors
@@ -153,6 +162,8 @@ impl Request {
 pub struct Answer {
     /// The ETag, where the resource has one.
     pub etag: Option<String>,
+    /// Whether the resource is as the request said it is known.
+    pub unchanged: bool,
     body: Vec<u8>,
 }
 
@@ -225,9 +236,9 @@ impl Client {
     /// No connection, an error status, an answer over 64 MiB.
     pub fn send(&self, request: &Request) -> Result<Answer, CliError> {
         let mut body = Vec::new();
-        let etag = self.runtime.block_on(async {
+        let (etag, unchanged) = self.runtime.block_on(async {
             let response = self.start(request).await?;
-            let etag = header(&response, "etag");
+            let (etag, unchanged) = (header(&response, "etag"), response.status().as_u16() == 304);
             self.read(response, &mut |chunk| {
                 if body.len() + chunk.len() > MAX_ANSWER {
                     return Err(
@@ -238,9 +249,9 @@ impl Client {
                 Ok(())
             })
             .await?;
-            Ok::<_, CliError>(etag)
+            Ok::<_, CliError>((etag, unchanged))
         })?;
-        Ok(Answer { etag, body })
+        Ok(Answer { etag, unchanged, body })
     }
 
     /// Sends `request` and reads the answer as JSON.
@@ -345,6 +356,9 @@ impl Client {
         }
         if let Some(etag) = &request.if_match {
             builder = builder.header("if-match", etag);
+        }
+        if let Some(etag) = &request.if_none_match {
+            builder = builder.header("if-none-match", etag);
         }
         if let Some(body) = &request.body {
             builder = builder.header("content-type", "application/json").body(body.clone());

@@ -102,6 +102,12 @@ impl CliError {
         let exit = Exit::of_status(status);
         let mut error = match serde_json::from_slice::<Problem>(body) {
             Ok(problem) if problem.code.is_some() => problem.into_error(exit),
+            // A proxy in front says so when nothing behind it answers.
+            _ if matches!(status, 502..=504) => Self::new(
+                Exit::Unreachable,
+                format!("the server cannot be reached: something before it answered {status}"),
+            )
+            .hint(foreign_hint(location)),
             _ => Self::new(exit, format!("the server answered {status}, and not as Holdfast does"))
                 .hint(foreign_hint(location)),
         };
@@ -250,8 +256,9 @@ mod tests {
     fn an_answer_of_somebody_else_is_not_taken_for_ours() {
         for body in [&b"<html>Bad Gateway</html>"[..], b"{}", b"", b"[1]", br#"{"message":"no"}"#] {
             let error = CliError::from_answer(502, Some("req_9".to_owned()), None, body);
-            assert_eq!(error.exit(), Exit::Failed);
+            assert_eq!(error.exit(), Exit::Unreachable);
             assert!(error.lines()[0].contains("502"), "{:?}", error.lines());
+            assert_eq!(CliError::from_answer(500, None, None, body).exit(), Exit::Failed);
             assert_eq!(error.lines().last().map(String::as_str), Some("request: req_9"));
         }
     }

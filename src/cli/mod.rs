@@ -7,7 +7,10 @@
 //! - A token goes to the URL it was made for; redirects are not followed, proxies not used.
 //! - Path segments are escaped and `.`/`..` refused: no name turns a request on one thing into one on another.
 //! - Severe acts need their object's name, typed or given with `--confirm`: no script deletes by accident.
-//! - `run` becomes the program: signals and the exit code have no process in between to be lost in.
+//! - `run` becomes the program: signals and the exit code have no process in between to be lost in. Where it has to stay
+//!   (`--watch`, `--mount`) it hands signals on and ends as the program did.
+//! - What a shell or a template gets is asked for by the user: a directory is trusted by name and content, a template
+//!   reads no file and ends.
 //! - Exit codes are few and stable (see [`error::Exit`]).
 //!
 //! Deliberately not here: rules. What may be done and what a value means is decided by the server; this door only
@@ -32,6 +35,7 @@ pub mod export;
 pub mod folders;
 pub mod format;
 pub mod grants;
+pub mod hook;
 pub mod import;
 pub mod init;
 pub mod input;
@@ -53,8 +57,10 @@ pub mod serve;
 pub mod service_accounts;
 pub mod setup;
 pub mod teams;
+pub mod template;
 pub mod tokens;
 pub mod transfer;
+pub mod variables;
 
 use std::process::ExitCode;
 
@@ -110,11 +116,13 @@ pub fn main() -> ExitCode {
 fn dispatch(context: &Context, command: Command) -> Result<ExitCode, CliError> {
     match command {
         Command::Serve(args) => return Ok(serve::run(args.into())?),
-        Command::Run(args) => run::run(context, &args),
+        Command::Run(args) => return run::run(context, &args),
         Command::Setup(args) => setup::run(context, &args),
         Command::Secrets(command) => secrets::run(context, command),
         Command::Import(args) => import::run(context, &args),
         Command::Export(args) => export::run(context, &args),
+        Command::Template(args) => template::run(context, &args),
+        Command::Hook(command) => hook::run(context, command),
         Command::Environments(command) => environments::run(context, command),
         Command::Folders(command) => folders::run(context, command),
         Command::Projects(command) => projects::run(context, command),

@@ -52,6 +52,11 @@ impl Output {
         self.format != Format::Table
     }
 
+    /// Whether stdout is a terminal, where a person would read what is for a program.
+    pub fn is_terminal(&self) -> bool {
+        self.stdout_terminal
+    }
+
     /// Writes bytes to stdout as they are.
     ///
     /// # Errors

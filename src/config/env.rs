@@ -35,8 +35,8 @@ pub struct Env {
 }
 
 impl Env {
-    /// Captures this process's surroundings. The only call into `std::env` in the program, but for the
-    /// environment the CLI hands to a child.
+    /// Captures this process's surroundings. The only call into `std::env` in the program, but for [`Env::exported`] and
+    /// the environment the CLI hands to a child.
     pub fn from_process() -> Self {
         let listed = |name: &str| CAPTURED.contains(&name) || CAPTURED_FOR_IMPORT.contains(&name);
         let wanted = |name: &str| name.starts_with("HOLDFAST_") || name.starts_with("XDG_") || listed(name);
@@ -51,6 +51,12 @@ impl Env {
             service_data_dir: PathBuf::from("/var/lib/holdfast"),
             is_root: rustix::process::geteuid().is_root(),
         }
+    }
+
+    /// Every variable of this process with a name in UTF-8, as the shell that started it exports them: for the hook, which
+    /// has to put back what it replaces.
+    pub fn exported() -> BTreeMap<String, OsString> {
+        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value))).collect()
     }
 
     /// Surroundings made up by hand: not root, working directory and system directories below `root`.

@@ -140,7 +140,10 @@ fn create_beside(path: &Path, mode: u32) -> std::io::Result<(PathBuf, File)> {
 }
 
 /// Makes a directory of the user's own, mode 0700, with the ones above it.
-pub(super) fn create_private_dir(dir: &Path) -> Result<(), ConfigError> {
+///
+/// # Errors
+/// One of them cannot be made.
+pub fn create_private_dir(dir: &Path) -> Result<(), ConfigError> {
     use std::os::unix::fs::DirBuilderExt;
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(|source| ConfigError::Io {
         action: "create",

@@ -53,7 +53,9 @@ pub use credentials::{Credential, Credentials};
 pub use data::{DataConfig, prepare_data_dir};
 pub use env::Env;
 pub use error::{ConfigError, Origin, Warning};
-pub use files::{SECRET_FILE_LIMIT, read_input_file, read_secret_file, read_whole_file, write_private_file};
+pub use files::{
+    SECRET_FILE_LIMIT, create_private_dir, read_input_file, read_secret_file, read_whole_file, write_private_file,
+};
 pub use jobs::JobsConfig;
 pub use keys::{KeysConfig, RootKeySource};
 pub use ledger::LedgerConfig;

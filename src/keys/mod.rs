@@ -37,6 +37,7 @@ pub mod foreign;
 mod keyring;
 pub mod link;
 mod mac;
+pub mod offline;
 mod passphrase;
 pub mod recovery;
 pub mod root;

@@ -68,7 +68,7 @@ fn a_problem_is_read_and_the_token_and_key_were_sent() {
 fn a_proxy_page_is_an_error_of_its_own() {
     let (url, server) = stub(vec![answer("502 Bad Gateway", "content-type: text/html\r\n", "<h1>Bad Gateway</h1>")]);
     let error = client(&url).json(&Request::get(&["whoami"])).unwrap_err();
-    assert_eq!(error.exit(), Exit::Failed);
+    assert_eq!(error.exit(), Exit::Unreachable);
     assert!(error.lines()[0].contains("502") && !error.lines()[0].contains("<h1>"));
     server.join().unwrap();
 }

@@ -53,6 +53,11 @@ pub(crate) const RULES: &[Rule] = &[
         instead: "the CLI's clients are the only ones that call out",
     },
     Rule {
+        words: &["minijinja"],
+        only_in: &["cli/template.rs"],
+        instead: "templates of users are rendered by the command line: no server runs them",
+    },
+    Rule {
         words: &["anyhow"],
         only_in: &["cli/", "app/", "jobs/", "main.rs"],
         instead: "a feature has one thiserror enum with code() and hint()",
