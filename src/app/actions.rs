@@ -19,6 +19,6 @@ pub fn registry() -> Result<Registry, LedgerError> {
         .map(ActionName::new)
         .collect();
     let features = [asked.as_slice(), &[KIT_MADE], links::ACTIONS, vault::care::ACTIONS];
-    let features = features.into_iter().chain(orgs::ACTIONS.iter().copied());
+    let features = features.into_iter().chain(orgs::ACTIONS.iter().copied()).chain([vault::approval::ACTIONS]);
     Registry::freeze(&features.collect::<Vec<_>>())
 }

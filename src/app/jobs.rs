@@ -37,6 +37,7 @@ pub(super) fn all(opened: &Opened) -> Vec<Arc<dyn Job>> {
     vec![
         Arc::new(ExpireTokens(core())),
         Arc::new(ExpireLinks(core())),
+        Arc::new(ExpireApprovals(core())),
         Arc::new(PurgeDeleted(core())),
         Arc::new(RemindExpiring(core())),
         Arc::new(Checkpoint { core: core(), config: opened.settings.ledger.clone() }),
@@ -101,6 +102,36 @@ impl Job for ExpireLinks {
             for _ in 0..COMMITS_MAX {
                 let (ended, gone) =
                     (links::link_expire_due(&op, AT_ONCE).await?, links::link_purge(&op, AT_ONCE).await?);
+                (expired, forgotten) = (expired + ended, forgotten + gone);
+                if ended.max(gone) < AT_ONCE as usize {
+                    break;
+                }
+            }
+            Ok(format!("{expired} expired, {forgotten} forgotten"))
+        }
+        .boxed()
+    }
+}
+
+/// Ends requests for approval nobody decided in time, and forgets those that ended long ago.
+struct ExpireApprovals(Arc<Core>);
+
+impl Job for ExpireApprovals {
+    fn name(&self) -> &'static str {
+        "expire_approvals"
+    }
+
+    fn schedule(&self) -> Schedule {
+        cron("* * * * *")
+    }
+
+    fn run(&self, run: Run) -> BoxFuture<'_, anyhow::Result<String>> {
+        async move {
+            let op = op(&self.0, self.name(), run);
+            let (mut expired, mut forgotten) = (0, 0);
+            for _ in 0..COMMITS_MAX {
+                let ended = crate::vault::approval::approval_expire_due(&op, AT_ONCE).await?;
+                let gone = crate::vault::approval::approval_purge(&op, AT_ONCE).await?;
                 (expired, forgotten) = (expired + ended, forgotten + gone);
                 if ended.max(gone) < AT_ONCE as usize {
                     break;

@@ -213,6 +213,7 @@ fn every_job_has_a_schedule_and_every_action_one_name() {
         names,
         [
             ("checkpoint", "every 60s"),
+            ("expire_approvals", "* * * * *"),
             ("expire_links", "* * * * *"),
             ("expire_tokens", "* * * * *"),
             ("purge_deleted", "7 * * * *"),

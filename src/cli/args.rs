@@ -5,14 +5,13 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use serde_json::Value;
 
-use super::link;
 use super::output::Format;
 use super::{
     access, audit, completion, config, deletions, doctor, environments, export, folders, grants, import, init, jobs,
     keys, login, members, organizations, policy, projects, roles, run, secrets, serve, service_accounts, setup, teams,
     tokens,
 };
-use super::{hook, template};
+use super::{approvals, hook, link, template};
 
 const AFTER_HELP: &str = "\
 `holdfast serve` starts a server, `holdfast init` makes its owner, `holdfast setup` binds a
@@ -133,6 +132,9 @@ pub enum Command {
     /// Show what each role may do
     #[command(subcommand)]
     Access(access::AccessCommand),
+    /// See and decide what waits for others, and what makes it wait
+    #[command(subcommand, alias = "approval")]
+    Approvals(approvals::ApprovalsCommand),
     /// Read, export and verify the ledger
     #[command(subcommand)]
     Audit(audit::AuditCommand),

@@ -18,6 +18,7 @@
 //! other products keep is read here, because their addresses and keys are nobody's business but the person's.
 
 pub mod access;
+pub mod approvals;
 pub mod args;
 pub mod arrange;
 pub mod audit;
@@ -139,6 +140,7 @@ fn dispatch(context: &Context, command: Command) -> Result<ExitCode, CliError> {
         Command::Teams(command) => teams::run(context, command),
         Command::Policy(command) => policy::run(context, command),
         Command::Access(command) => access::run(context, command),
+        Command::Approvals(command) => approvals::run(context, command),
         Command::Audit(command) => audit::run(context, command),
         Command::Deletions(command) => deletions::run(context, command),
         Command::Init(args) => init::run(context, &args),

@@ -66,6 +66,11 @@ impl<'c> WriteTx<'c> {
     pub fn on_rollback(&mut self, f: impl FnOnce(&mut WriteTx<'_>) -> Result<(), DbError> + Send + 'static) {
         self.on_rollback.push(Box::new(f));
     }
+
+    /// Forgets what was to be kept so far: a rehearsal leaves nothing behind.
+    pub fn keep_nothing(&mut self) {
+        self.on_rollback.clear();
+    }
 }
 
 /// Counters of the writer.

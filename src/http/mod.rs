@@ -11,8 +11,8 @@
 //! - An answer with a value is not to be stored by anybody on the way.
 //! - SQLite runs in the worker that asks; nothing hops to a blocking pool.
 //!
-//! The manual and the page of one-time links are files it serves. It deliberately knows no other pages, no cookies and no other protocols; `Host` is not looked at, because a bearer
-//! token cannot be sent by a page of somebody else.
+//! The manual and the page of one-time links are files it serves. It deliberately knows no other pages, no cookies and
+//! no other protocols; `Host` is not looked at, because a bearer token cannot be sent by a page of somebody else.
 
 mod api;
 mod error;
@@ -35,8 +35,8 @@ pub use state::ServerParts;
 use actix_web::web::ServiceConfig;
 
 use actix_web::guard;
-use api::link;
 use api::secret::{batch, care, history, transfer, usage};
+use api::{approval, link};
 use api::{
     audit, deletion, environment, folder, grant, health, instance, job, member, organization, policy, project, role,
     secret, service_account, session, setup, team, token, variables, whoami,
@@ -50,6 +50,7 @@ fn routes(app: &mut ServiceConfig) {
         secrets(v1);
         arranging(v1);
         own(v1);
+        approvals(v1);
         tree(v1);
         people(v1);
         ledger(v1);
@@ -127,6 +128,24 @@ fn arranging(v1: &mut ServiceConfig) {
     v1.service(at("/secrets/expiring").get(care::expiring).done());
     v1.service(at("/values/lookup").post(usage::value_lookup).done());
     v1.service(at("/search").get(folder::search_all).done());
+}
+
+/// What waits for others.
+fn approvals(v1: &mut ServiceConfig) {
+    v1.service(
+        at("/projects/{project}/environments/{environment}/approval-rules")
+            .get(approval::rule_list)
+            .put(approval::rule_set)
+            .delete(approval::rule_remove)
+            .done(),
+    );
+    v1.service(at("/approvals").get(approval::list).done());
+    v1.service(at("/approvals/{approval}").get(approval::get).done());
+    v1.service(at("/approvals/{approval}/approve").post(approval::approve).done());
+    v1.service(at("/approvals/{approval}/reject").post(approval::reject).done());
+    v1.service(at("/approvals/{approval}/withdraw").post(approval::withdraw).done());
+    v1.service(at("/approvals/{approval}/override").post(approval::pass).done());
+    v1.service(at("/approvals/{approval}/comments").post(approval::comment).done());
 }
 
 /// Whoever asks: signing in, tokens, what this is.

@@ -9,8 +9,8 @@ use actix_web::HttpResponse;
 use serde_json::{Map, Value, json};
 use utoipa::OpenApi;
 
-use super::api::link;
 use super::api::secret::{batch, care, history, transfer, usage};
+use super::api::{approval, link};
 use super::api::{
     audit, deletion, environment, folder, grant, health, instance, job, member, organization, policy, project, role,
     secret, service_account, session, setup, team, token, variables, whoami,
@@ -91,6 +91,16 @@ const CONDITIONAL: &[&str] = &["project_update", "environment_update", "secret_p
         care::edit,
         audit::accesses,
         variables::get,
+        approval::rule_list,
+        approval::rule_set,
+        approval::rule_remove,
+        approval::list,
+        approval::get,
+        approval::approve,
+        approval::reject,
+        approval::withdraw,
+        approval::pass,
+        approval::comment,
         folder::list,
         folder::create,
         folder::delete,
@@ -322,6 +332,11 @@ fn tag(path: &str) -> &str {
         "run",
         "recovery-kit",
         "open",
+        "approve",
+        "reject",
+        "withdraw",
+        "override",
+        "comments",
     ];
     let nouns = words.iter().filter(|w| !w.starts_with('{') && !verbs.contains(w));
     nouns.copied().next_back().unwrap_or("instance")

@@ -119,6 +119,14 @@ impl Op {
         Self(Arc::new(Inner { core, who, origin, request, denied: Mutex::new(None) }))
     }
 
+    /// The same request, acting for somebody whose wish is carried out now: what they hold, in this transaction's
+    /// epoch, decides, and what is recorded names them. Whoever carries it out records that under their own name.
+    #[must_use]
+    pub fn on_behalf(&self, identity: Identity) -> Self {
+        let core = Arc::clone(&self.0.core);
+        Self::new(core, Who::Known(identity), Origin::default(), self.0.request)
+    }
+
     /// The appliance.
     pub fn core(&self) -> &Core {
         &self.0.core

@@ -63,6 +63,10 @@ pub mod kinds {
         Deletion "del" "deletion";
         /// A one-time link for somebody outside.
         Link "lnk" "link";
+        /// A rule that makes acts wait for others.
+        ApprovalRule "apl" "approval rule";
+        /// A request that waits for others.
+        Approval "apr" "approval request";
     }
 }
 

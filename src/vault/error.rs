@@ -1,5 +1,6 @@
 //! What can go wrong with a secret.
 
+use super::approval::ApprovalError;
 use super::format::FormatError;
 use super::reference::TemplateError;
 use super::resolve::{BrokenReference, ResolveError};
@@ -37,6 +38,9 @@ pub enum VaultError {
         /// The name.
         name: String,
     },
+    /// Others must approve first, or the request for that is not to be decided so.
+    #[error(transparent)]
+    Approval(#[from] ApprovalError),
     /// Some variables are restricted and whoever asks may not have them.
     #[error("{} of the variables are restricted: {}", .names.len(), shown(.names))]
     Withheld {
@@ -130,6 +134,16 @@ pub enum VaultError {
 }
 
 impl VaultError {
+    /// The same of a rehearsal, which made no request for approval.
+    pub(in crate::vault) fn without_request(self) -> Self {
+        match self {
+            Self::Approval(ApprovalError::Required { place, approvals, .. }) => {
+                ApprovalError::Required { place, approvals, request: None }.into()
+            }
+            other => other,
+        }
+    }
+
     /// Nothing of this kind answers to this name.
     pub fn not_found(what: &'static str, name: impl Into<String>) -> Self {
         let name: String = name.into();
@@ -191,6 +205,7 @@ impl Failure for VaultError {
     fn class(&self) -> Class {
         match self {
             Self::NotFound { .. } => Class::NotFound,
+            Self::Approval(e) => e.class(),
             Self::Restricted { .. } | Self::Withheld { .. } | Self::NoPerson => Class::Forbidden,
             Self::Public { .. } | Self::Broken(_) | Self::TooMuch => Class::Unprocessable,
             Self::HasDependents { .. } | Self::Exists { .. } | Self::FlowClosed { .. } => Class::Conflict,
@@ -209,6 +224,7 @@ impl Failure for VaultError {
             Self::NotFound { what: "environment", .. } => "environment_not_found",
             Self::NotFound { .. } => "not_found",
             Self::Restricted { .. } => "secret_restricted",
+            Self::Approval(e) => e.code(),
             Self::Withheld { .. } => "variables_withheld",
             Self::Public { .. } => "variables_restricted",
             Self::Broken(_) => "reference_broken",
@@ -237,6 +253,7 @@ impl Failure for VaultError {
                  ?restricted=include (--include-restricted)"
                     .into()
             }
+            Self::Approval(e) => e.hint(),
             Self::Withheld { .. } => "leave them out with ?withheld=omit or --omit-withheld".into(),
             Self::Broken(broken) => broken.first().map(|b| b.reason.hint().to_owned()).unwrap_or_default(),
             Self::HasDependents { .. } => {
@@ -270,6 +287,7 @@ impl Failure for VaultError {
                     problem(name, "reference_broken", b.to_string())
                 })
                 .collect(),
+            Self::Approval(e) => e.problems(),
             Self::Withheld { names } => names
                 .iter()
                 .take(PROBLEMS_MAX)

@@ -11,6 +11,7 @@
 //!
 //! It runs nothing and pushes nothing: injecting is the doors' work, syncing will be `integrations`'.
 
+pub mod approval;
 pub mod care;
 pub mod compare;
 pub mod duplicate;

@@ -36,6 +36,10 @@ pub(super) async fn run<T: Send + 'static>(
     let ended = op.write(move |op, tx| match f(op, tx) {
         Ok(done) if dry_run => Err(Ended::Rehearsed(done)),
         Ok(done) => Ok(done),
+        Err(error) if dry_run => {
+            tx.keep_nothing();
+            Err(Ended::Failed(error.without_request()))
+        }
         Err(error) => Err(Ended::Failed(error)),
     });
     match ended.await {

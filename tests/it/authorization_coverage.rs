@@ -30,6 +30,7 @@ const OWN: &[&str] = &[
     "secret_expiring",
     "token_list",
     "token_create",
+    "approval_list",
     "link_list",
     "link_create",
     "session_delete",
@@ -62,6 +63,10 @@ impl Things {
         owner.post(&format!("/teams/{}/members", text(&team["id"])), joined).expect(200);
         let deleted = owner.delete(&format!("/projects/{slug}/environments/gone")).expect(200);
         let link = owner.post("/links", link()).expect(201);
+        owner.create_environment(slug, "held", None);
+        let held = format!("/projects/{slug}/environments/held");
+        owner.put(&format!("{held}/approval-rules"), json!({ "acts": ["write"], "approvals": 1 })).expect(200);
+        let waits = owner.put(&format!("{held}/secrets/KEY"), json!({ "value": "v" })).expect(409);
         let event = owner.get("/audit/events?limit=1").expect(200)["items"][0]["id"].clone();
         let ids = json!({
             "organization": me["organization"]["id"], "project": project["id"], "environment": dev["id"],
@@ -69,7 +74,7 @@ impl Things {
             "service_account": account["id"], "key": key["id"], "grant": account["grants"][0]["id"],
             "role": role["id"], "team": team["id"], "member": member["user"]["id"],
             "deletion": deleted["deletion"]["id"], "event": event, "job": "no_such_job",
-            "link": link["id"],
+            "link": link["id"], "approval": waits["errors"][0]["detail"],
         });
         Self { owner, ids }
     }
@@ -154,7 +159,9 @@ fn body(id: &str, t: &Things) -> Value {
         "organization_update" | "project_update" | "environment_update" | "service_account_update" => {
             json!({ "name": "Another" })
         }
-        "environment_lock" | "service_account_key_create" | "audit_verify" => json!({}),
+        "environment_lock" | "service_account_key_create" | "audit_verify" | "approval_approve" | "approval_reject" => {
+            json!({})
+        }
         "environment_move" => json!({ "parent": null }),
         "secret_put" => json!({ "value": "v" }),
         "secret_batch" => json!({ "items": [{ "name": "KEY", "value": "v" }] }),
@@ -168,6 +175,9 @@ fn body(id: &str, t: &Things) -> Value {
         "folder_create" => json!({ "path": "/api" }),
         "member_create" => json!({ "email": "eve@example.com" }),
         "link_create" => link(),
+        "approval_rule_set" => json!({ "acts": ["write"], "approvals": 1 }),
+        "approval_override" => json!({ "reason": "it burns" }),
+        "approval_comment" => json!({ "comment": "why" }),
         "token_create" => json!({ "name": "mine" }),
         "service_account_create" | "team_create" => json!({ "name": "another" }),
         "grant_create" => json!({ "user": t.id("user"), "role": "viewer" }),
@@ -283,6 +293,7 @@ fn another_organizations_things_are_not_there() {
         "/tokens",
         "/audit/events",
         "/links",
+        "/approvals",
         "/roles",
         "/teams",
     ] {

@@ -1,5 +1,6 @@
 //! The one integration binary: one module per subject, one `TestApp` with verbs.
 
+mod approvals;
 mod architecture;
 mod arranging;
 mod authorization_coverage;

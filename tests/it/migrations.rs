@@ -105,6 +105,32 @@ const ROWS: &[(u32, &str, &str)] = &[
     ),
     (11, "secret_uses", "VALUES (X'A0000000000000000000000000000001', 7, 'system')"),
     (
+        51,
+        "approval_rules",
+        "VALUES (X'C1000000000000000000000000000001', X'10000000000000000000000000000001',
+                 X'50000000000000000000000000000001', '/', 'write,reveal', 2, 60, 7, 'system')",
+    ),
+    (
+        51,
+        "approval_requests",
+        "(id, organization_id, environment_id, kind, requester_kind, requester_id, credential_id, force, approvals, digest,
+          created_at, expires_at, state) VALUES
+         (X'C2000000000000000000000000000001', X'10000000000000000000000000000001',
+          X'50000000000000000000000000000001', 'change', 'user', X'30000000000000000000000000000001',
+          X'90000000000000000000000000000001', 0, 2, X'01', 7, 9, 'open')",
+    ),
+    (
+        51,
+        "approval_items",
+        "VALUES (X'C2000000000000000000000000000001', 0, X'A0000000000000000000000000000001', '/', 'NAME', 'change', 1,
+                 'masked', 1, '', '', X'01', X'01')",
+    ),
+    (
+        51,
+        "approval_notes",
+        "VALUES (X'C2000000000000000000000000000001', 8, X'30000000000000000000000000000001', 'approve', 'yes')",
+    ),
+    (
         50,
         "links",
         "(id, organization_id, created_by, note, ciphertext, size, proof, passphrase, views, views_left, tries_left,

@@ -1,6 +1,7 @@
 //! API v1: one file per resource. A handler reads, calls one operation, answers; everything else is elsewhere.
 #![expect(unused_qualifications, reason = "utoipa's macros write paths out")]
 
+pub(crate) mod approval;
 pub(crate) mod audit;
 pub(crate) mod deletion;
 pub(crate) mod environment;

@@ -13,8 +13,8 @@ pub use history::{SecretVersionView, secret_history, secret_rollback, secret_und
 pub use plan::{Item, PlannedAction, Wish};
 pub(in crate::vault) use plan::{check_value, parse_name};
 pub use read::{ReadSecret, SecretRead, secret_get};
-pub(in crate::vault) use write::apply;
 pub use write::{BatchOutcome, BatchRequest, ItemOutcome, secret_batch};
+pub(in crate::vault) use write::{apply, apply_approved};
 
 use super::model::{FolderPath, Origin, SecretName, Visibility};
 use super::store::VersionState;

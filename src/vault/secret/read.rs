@@ -10,6 +10,7 @@ use crate::orgs::environment::Placed;
 use crate::policy::Action;
 use crate::types::{Id, ParseError, SecretBytes, kinds};
 use crate::vault::VaultError;
+use crate::vault::approval::{self, ApprovalError};
 use crate::vault::model::{FolderPath, Origin, SecretName, Visibility};
 use crate::vault::reference::{Reference, Scope};
 use crate::vault::resolve::{Found, ListedSecret, Options, locate, resolve_one};
@@ -60,7 +61,29 @@ pub async fn secret_get(op: &Op, uses: &Uses, ask: &ReadSecret) -> Result<Secret
     if !ask.reveal && !ask.resolve {
         return op.read(|reader| tell(op, reader, ask)).await;
     }
-    op.read_value(|reader| release(op, reader, uses, ask)).await
+    match op.read_value(|reader| release(op, reader, uses, ask)).await {
+        Err(VaultError::Approval(ApprovalError::Required { request: None, .. })) => {
+            Err(ask_to_see(op, ask.clone()).await)
+        }
+        other => other,
+    }
+}
+
+/// Keeps the wish to see a value as a request; what it gives is what is answered.
+async fn ask_to_see(op: &Op, ask: ReadSecret) -> VaultError {
+    let asked = op.write(move |op, tx| {
+        let placed = access::environment(op, tx, &ask.project, &ask.environment)?;
+        op.authorize(tx, Action::SecretReveal, &placed.resource())?;
+        let (source, _) = time::world(op, tx, &placed, ask.at.as_ref())?;
+        let Stood { placed, listed, version } = stand(tx, &source, placed, &ask)?;
+        drop(source);
+        match approval::may_reveal(op, tx, &placed, listed.stored_in, &version)? {
+            Some(wait) => Err(approval::ask_reveal(op, tx, &placed, wait, &version)?),
+            None => Ok::<(), VaultError>(()),
+        }
+    });
+    // Granted in this very moment: asked again it is shown.
+    asked.await.err().unwrap_or_else(|| crate::op::OpError::Contended.into())
 }
 
 /// The secret and where it stands, for whoever may list it.
@@ -127,6 +150,7 @@ fn release(op: &Op, reader: &Reader<'_>, uses: &Uses, ask: &ReadSecret) -> Resul
     let (source, cut) = time::world(op, reader, &placed, ask.at.as_ref())?;
     let stood = stand(reader, &source, placed, ask)?;
     require_showable(op, reader, &source, &stood)?;
+    require_approved(op, reader, &stood)?;
     let has_value = stood.version.state == VersionState::Set;
     let value = if has_value { Some(source.open(&stood.version)?) } else { None };
     let resolved = if ask.resolve && has_value { resolved(op, reader, &source, &stood)? } else { None };
@@ -153,6 +177,14 @@ fn require_showable(op: &Op, reader: &Reader<'_>, source: &StoreSource<'_>, stoo
     }
     op.authorize(reader, Action::SecretUseRestricted, &stood.placed.resource())?;
     blocked(stood)
+}
+
+/// A value that others must let a person see is shown while that was granted.
+fn require_approved(op: &Op, reader: &Reader<'_>, stood: &Stood) -> Result<(), VaultError> {
+    match approval::may_reveal(op, reader, &stood.placed, stood.listed.stored_in, &stood.version)? {
+        Some(wait) => Err(wait.required(&stood.placed, None)),
+        None => Ok(()),
+    }
 }
 
 /// A value whose flow does not come here is not shown here either.
@@ -187,7 +219,15 @@ fn resolved(
         op.is_machine() && op.permits(reader, Action::SecretUseRestricted, &stood.placed.resource())?;
     let options = Options { may_use_restricted };
     match resolve_one(source, stood.placed.environment.id, &listed.path, &listed.name, options)? {
-        Found::Value(entry) => Ok(Some(SecretBytes::new(entry.value.expose().clone()))),
+        Found::Value(entry) => {
+            for part in entry.parts.iter().filter(|p| p.secret != stood.version.id) {
+                let part = source.version(part.secret, part.version)?;
+                if approval::may_reveal(op, reader, &stood.placed, part.environment, &part)?.is_some() {
+                    return Err(ApprovalError::OfParts { name: listed.name.to_string() }.into());
+                }
+            }
+            Ok(Some(SecretBytes::new(entry.value.expose().clone())))
+        }
         Found::Withheld => Err(VaultError::Restricted { name: listed.name.to_string() }),
         Found::Absent => Ok(None),
     }

@@ -16,6 +16,7 @@ use crate::orgs::environment::{self, Placed};
 use crate::policy::Action;
 use crate::types::{Failure, Id, Problem, SecretBytes, Timestamp, kinds};
 use crate::vault::VaultError;
+use crate::vault::approval::{self, Act, Proposal, RequestItem};
 use crate::vault::model::{FolderPath, SecretName};
 use crate::vault::reference::{Reference, Scope};
 use crate::vault::resolve::check::{Change, Names, NewSecret, Proposed, newly_broken};
@@ -85,12 +86,40 @@ pub async fn secret_batch(op: &Op, request: BatchRequest) -> Result<BatchOutcome
     .await
 }
 
-/// The write itself, for operations that found the environment already.
+/// Whether the rules of the environment are asked.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Gate {
+    Ask,
+    Passed,
+}
+
+/// The write itself, for operations that found the environment already. What must wait for approval fails with
+/// [`VaultError::Approval`], and is kept as a request.
 pub(in crate::vault) fn apply(
     op: &Op,
     tx: &mut WriteTx<'_>,
     placed: &Placed,
     request: BatchRequest,
+) -> Result<BatchOutcome, VaultError> {
+    apply_through(op, tx, placed, request, Gate::Ask)
+}
+
+/// The same, for a request that has its approvals.
+pub(in crate::vault) fn apply_approved(
+    op: &Op,
+    tx: &mut WriteTx<'_>,
+    placed: &Placed,
+    request: BatchRequest,
+) -> Result<BatchOutcome, VaultError> {
+    apply_through(op, tx, placed, request, Gate::Passed)
+}
+
+fn apply_through(
+    op: &Op,
+    tx: &mut WriteTx<'_>,
+    placed: &Placed,
+    request: BatchRequest,
+    gate: Gate,
 ) -> Result<BatchOutcome, VaultError> {
     let events = authorize(op, tx, placed, &request.items)?;
     access::require_unlocked(placed)?;
@@ -102,11 +131,16 @@ pub(in crate::vault) fn apply(
     let mut warnings = require_no_dependents(op, tx, placed, &planned, request.force)?;
     warnings.extend(require_whole(op, tx, placed, &planned, request.force)?);
     warnings.truncate(WARNINGS_MAX);
+    let wait = if gate == Gate::Ask { waits(tx, placed, &planned)? } else { None };
     let mut items = Vec::with_capacity(planned.len());
     let now = op.now();
     if request.dry_run {
+        warnings.extend(wait.map(|wait| wait.warning(placed)));
         items.extend(planned.iter().map(|p| outcome(p, p.before.as_ref().map(|b| b.id))));
         return Ok(BatchOutcome { placed: placed.clone(), items, warnings, applied: false });
+    }
+    if let Some(wait) = wait {
+        return Err(ask(op, tx, placed, wait, request.force, &planned)?);
     }
     let source = StoreSource::new(tx, keys);
     for one in &planned {
@@ -124,6 +158,33 @@ pub(in crate::vault) fn apply(
         record(op, tx, event, &items)?;
     }
     Ok(BatchOutcome { placed: placed.clone(), items, warnings, applied: true })
+}
+
+/// What of this must wait for approval.
+fn waits(tx: &WriteTx<'_>, placed: &Placed, planned: &[Planned]) -> Result<Option<approval::Wait>, VaultError> {
+    let changes = planned.iter().filter(|p| p.action != PlannedAction::Same);
+    let acts = changes.map(|p| (if p.action == PlannedAction::Delete { Act::Delete } else { Act::Write }, &p.path));
+    approval::covering(tx, placed.environment.id, acts)
+}
+
+/// Keeps the write as a request.
+fn ask(
+    op: &Op,
+    tx: &mut WriteTx<'_>,
+    placed: &Placed,
+    wait: approval::Wait,
+    force: bool,
+    planned: &[Planned],
+) -> Result<VaultError, VaultError> {
+    let cipher =
+        op.keyring().organization(tx, placed.environment.organization)?.secret_cipher(placed.environment.id)?;
+    let changes = planned.iter().filter(|p| p.action != PlannedAction::Same);
+    let items = changes.map(|p| Proposal {
+        item: RequestItem::of(p.before.as_ref(), &version(op, placed, p, op.now()), p.action.as_str()),
+        state: p.state.as_str(),
+        value: &p.value,
+    });
+    approval::ask_change(op, tx, placed, wait, force, items.collect(), &cipher)
 }
 
 fn outcome(p: &Planned, id: Option<Id<kinds::SecretRow>>) -> ItemOutcome {
@@ -355,7 +416,23 @@ fn write_one(
     p: &Planned,
     now: Timestamp,
 ) -> Result<Id<kinds::SecretRow>, VaultError> {
-    let mut version = SecretVersion {
+    let mut version = version(op, placed, p, now);
+    version.ciphertext = source.cipher(version.environment)?.seal(&aad(&version), p.value.expose())?.into_bytes();
+    if p.before.is_none() {
+        store::secret_insert(tx, placed.environment.organization, &version)?;
+        store::folder_insert(tx, placed.environment.id, &p.path, now)?;
+    }
+    store::secret_version_insert(tx, &version)?;
+    if p.before.is_some() || !p.references.is_empty() {
+        let references = stored_references(source, placed, p)?;
+        store::references_set(tx, version.id, &references)?;
+    }
+    Ok(version.id)
+}
+
+/// The version a name gets, before its value is sealed.
+fn version(op: &Op, placed: &Placed, p: &Planned, now: Timestamp) -> SecretVersion {
+    SecretVersion {
         id: p.before.as_ref().map_or_else(|| Id::new(now), |b| b.id),
         environment: placed.environment.id,
         path: p.path.clone(),
@@ -372,18 +449,7 @@ fn write_one(
         tags: p.tags.clone(),
         written_at: now,
         written_by: op.author(),
-    };
-    version.ciphertext = source.cipher(version.environment)?.seal(&aad(&version), p.value.expose())?.into_bytes();
-    if p.before.is_none() {
-        store::secret_insert(tx, placed.environment.organization, &version)?;
-        store::folder_insert(tx, placed.environment.id, &p.path, now)?;
     }
-    store::secret_version_insert(tx, &version)?;
-    if p.before.is_some() || !p.references.is_empty() {
-        let references = stored_references(source, placed, p)?;
-        store::references_set(tx, version.id, &references)?;
-    }
-    Ok(version.id)
 }
 
 fn stored_references(

@@ -238,6 +238,9 @@ fn registry() -> Registry {
         .chain(InstancePermission::ALL.iter().map(|permission| permission.as_str()))
         .map(ActionName::new)
         .collect();
-    let lists: Vec<_> = [asked.as_slice(), links::ACTIONS].into_iter().chain(ACTIONS.iter().copied()).collect();
+    let lists: Vec<_> = [asked.as_slice(), links::ACTIONS, holdfast::vault::approval::ACTIONS]
+        .into_iter()
+        .chain(ACTIONS.iter().copied())
+        .collect();
     Registry::freeze(&lists).expect("no name twice")
 }

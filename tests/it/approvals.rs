@@ -1,0 +1,347 @@
+//! What waits for others: who may decide, what makes a request void, and that nothing goes around it.
+
+use crate::support::api::{Api, environment, refused, secret};
+use crate::support::app::TestApp;
+use crate::support::cli::Shell;
+use crate::support::http::Response;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+const PLACE: &str = "shop/staging";
+const PROPOSED: &str = "proposed-value-of-the-request";
+const HOUR: Duration = Duration::from_hours(1);
+
+/// An appliance, its owner, two maintainers and a developer of `shop/staging`.
+struct Shop {
+    app: TestApp,
+    owner: Api,
+    ann: Api,
+    ben: Api,
+    dev: Api,
+}
+
+impl Shop {
+    /// With a rule of the whole environment: these acts wait for so many.
+    fn with(acts: &[&str], approvals: u32) -> Self {
+        let app = TestApp::start();
+        let owner = Api::new(&app.base, &app.owner().token);
+        owner.project("shop");
+        owner.environment(PLACE, json!({}));
+        owner.set(PLACE, "KEY", "old");
+        let node = || json!({ "project": "shop" });
+        let ann = owner.person("ann@example.com", "maintainer", node());
+        let ben = owner.person("ben@example.com", "maintainer", node());
+        let dev = owner.person("dev@example.com", "developer", node());
+        let shop = Self { app, owner, ann, ben, dev };
+        rule(&shop.ann, json!({ "acts": acts, "approvals": approvals, "expires_in": "2h" })).expect(200);
+        shop
+    }
+
+    /// A write by the developer that waits; the request's id.
+    fn asked(&self, value: &str) -> String {
+        waiting(&self.dev.put(PLACE, "KEY", json!({ "value": value })))
+    }
+}
+
+/// Sets a rule of the environment.
+fn rule(who: &Api, body: Value) -> Response {
+    who.send("PUT", &format!("{}/approval-rules", environment(PLACE)), Some(&body))
+}
+
+/// The id of the request an answer says was made.
+fn waiting(answer: &Response) -> String {
+    let problem = refused(answer, 409, "approval_required");
+    assert_eq!(problem["errors"][0]["code"], "approval_request", "{problem}");
+    let id = problem["errors"][0]["detail"].as_str().expect("an id").to_owned();
+    assert!(problem["hint"].as_str().is_some_and(|hint| hint.contains(&id)), "{problem}");
+    id
+}
+
+fn act(who: &Api, id: &str, verb: &str) -> Response {
+    let body = match verb {
+        "override" => json!({ "reason": "it burns" }),
+        "comments" => json!({ "comment": "why now?" }),
+        _ => json!({}),
+    };
+    who.post(&format!("/approvals/{id}/{verb}"), body)
+}
+
+fn state(who: &Api, id: &str) -> String {
+    who.get(&format!("/approvals/{id}")).expect(200)["state"].as_str().expect("a word").to_owned()
+}
+
+#[test]
+fn the_last_approval_makes_the_change_in_the_requesters_name() {
+    let shop = Shop::with(&["write"], 2);
+    let id = shop.asked(PROPOSED);
+    assert_eq!(shop.asked(PROPOSED), id, "asked again it is the same request");
+    assert_eq!(shop.owner.value(PLACE, "KEY"), "old");
+    let told = shop.ben.get(&format!("/approvals/{id}")).expect(200);
+    assert_eq!((&told["state"], &told["approved"], &told["approvals"]), (&json!("open"), &json!(0), &json!(2)));
+    assert_eq!((&told["items"][0]["action"], &told["items"][0]["base_version"]), (&json!("change"), &json!(1)));
+    assert_ne!(told["items"][0]["fingerprint"], told["items"][0]["current_fingerprint"], "{told}");
+    assert!(told["items"][0]["fingerprint"].is_string() && !told.to_string().contains(PROPOSED), "{told}");
+    act(&shop.ann, &id, "approve").expect(200);
+    assert_eq!(shop.owner.value(PLACE, "KEY"), "old", "one of two is not enough");
+    act(&shop.ben, &id, "comments").expect(200);
+    assert_eq!(act(&shop.ben, &id, "approve").expect(200)["state"], "executed");
+    assert_eq!(shop.owner.value(PLACE, "KEY"), PROPOSED);
+    let newest = shop.owner.get(&secret(PLACE, "KEY")).expect(200);
+    assert_eq!((&newest["version"], &newest["updated_by"]), (&json!(2), &told["requester"]));
+    let events = shop.owner.get("/audit/events?limit=200").expect(200);
+    let found =
+        |action: &str| events["items"].as_array().expect("a list").iter().filter(|e| e["action"] == action).count();
+    assert_eq!([found("approval.requested"), found("approval.decide"), found("approval.executed")], [1, 2, 1]);
+    assert!(!events.to_string().contains(PROPOSED) && !events.to_string().contains("why now?"), "{events}");
+    refused(&act(&shop.ann, &id, "reject"), 409, "approval_ended");
+}
+
+#[test]
+fn nobody_decides_on_their_own_or_twice_and_machines_not_at_all() {
+    let shop = Shop::with(&["write"], 2);
+    let own = waiting(&shop.ann.put(PLACE, "KEY", json!({ "value": "mine" })));
+    for verb in ["approve", "reject"] {
+        refused(&act(&shop.ann, &own, verb), 403, "approval_own_request");
+    }
+    act(&shop.ben, &own, "approve").expect(200);
+    refused(&act(&shop.ben, &own, "approve"), 409, "approval_repeated");
+    refused(&act(&shop.ben, &own, "reject"), 409, "approval_repeated");
+    refused(&act(&shop.dev, &own, "approve"), 403, "permission_denied");
+    let machine = shop.owner.machine("robot", "maintainer", json!({ "project": "shop" }));
+    refused(&act(&machine, &own, "approve"), 403, "people_only");
+    assert_eq!(state(&shop.ann, &own), "open");
+    // What a service account asks for, whoever made it cannot wave through.
+    let asked = waiting(&machine.put(PLACE, "KEY", json!({ "value": "by machine" })));
+    refused(&act(&shop.owner, &asked, "approve"), 403, "approval_own_request");
+    for who in [&shop.ann, &shop.ben] {
+        act(who, &asked, "approve").expect(200);
+    }
+    assert_eq!(shop.owner.value(PLACE, "KEY"), "by machine");
+    refused(&act(&shop.dev, &own, "withdraw"), 403, "approval_not_yours");
+    act(&shop.ann, &own, "withdraw").expect(200);
+    refused(&act(&shop.owner, &own, "approve"), 409, "approval_ended");
+}
+
+#[test]
+fn what_changed_meanwhile_makes_a_request_stale_for_good() {
+    let shop = Shop::with(&["write"], 1);
+    let (first, second) = (shop.asked("first"), shop.asked("second"));
+    act(&shop.ann, &second, "approve").expect(200);
+    refused(&act(&shop.ann, &first, "approve"), 409, "approval_stale");
+    assert_eq!(state(&shop.dev, &first), "stale");
+    refused(&act(&shop.ben, &first, "approve"), 409, "approval_ended");
+    assert_eq!(shop.owner.value(PLACE, "KEY"), "second");
+    // A name that was not there, and is.
+    let new = |value: &str| waiting(&shop.dev.put(PLACE, "NEW", json!({ "value": value })));
+    let (one, other) = (new("1"), new("2"));
+    act(&shop.ann, &one, "approve").expect(200);
+    refused(&act(&shop.ann, &other, "approve"), 409, "approval_stale");
+    assert_eq!(shop.owner.value(PLACE, "NEW"), "1");
+}
+
+#[test]
+fn too_late_is_too_late_whatever_the_clock_says_then() {
+    let shop = Shop::with(&["write"], 1);
+    let (decided_late, swept) = (shop.asked("a"), shop.asked("b"));
+    let start = crate::support::app::START;
+    shop.app.clock.set(start.plus(HOUR * 2));
+    assert_eq!(state(&shop.dev, &decided_late), "expired");
+    refused(&act(&shop.ann, &decided_late, "approve"), 409, "approval_ended");
+    shop.app.clock.set(start);
+    refused(&act(&shop.ann, &decided_late, "approve"), 409, "approval_ended");
+    assert_eq!(state(&shop.dev, &decided_late), "expired", "a clock set back gives nothing back");
+    act(&shop.ann, &swept, "approve").expect(200);
+    assert_eq!(shop.owner.value(PLACE, "KEY"), "b", "nobody saw this one expire");
+}
+
+#[test]
+fn who_lost_the_right_does_not_count_and_what_the_requester_lost_is_not_done() {
+    let shop = Shop::with(&["write"], 2);
+    let id = shop.asked("value");
+    act(&shop.ann, &id, "approve").expect(200);
+    shop.owner.delete("/members/ann@example.com").expect(200);
+    assert_eq!(act(&shop.ben, &id, "approve").expect(200)["state"], "open", "one of the two is gone");
+    assert_eq!(act(&shop.owner, &id, "approve").expect(200)["state"], "executed");
+    let id = shop.asked("another");
+    act(&shop.ben, &id, "approve").expect(200);
+    shop.owner.delete("/members/dev@example.com").expect(200);
+    refused(&act(&shop.owner, &id, "approve"), 409, "approval_requester_lost");
+    assert_eq!(shop.owner.value(PLACE, "KEY"), "value");
+}
+
+#[test]
+fn no_way_of_writing_goes_around_a_rule_and_a_plan_says_so() {
+    let shop = Shop::with(&["write", "delete"], 1);
+    let at = environment(PLACE);
+    waiting(&shop.owner.put(PLACE, "KEY", json!({ "value": "by the owner" })));
+    let batch = json!({ "items": [{ "name": "KEY", "value": "x" }, { "name": "OTHER", "value": "y" }] });
+    let id = waiting(&shop.dev.post(&format!("{at}/secrets/batch"), batch.clone()));
+    let plan = shop.dev.post(&format!("{at}/secrets/batch?dry_run=true"), batch).expect(200);
+    assert_eq!(plan["warnings"][0]["code"], "approval_required", "{plan}");
+    waiting(&shop.dev.post(&format!("{at}/import"), json!({ "format": "dotenv", "content": "KEY=z\n" })));
+    waiting(&shop.dev.delete(&secret(PLACE, "KEY")));
+    waiting(&shop.dev.post(&format!("{}/rollback", secret(PLACE, "KEY")), json!({ "version": 1 })));
+    waiting(&shop.dev.put(PLACE, "KEY", json!({ "state": "unset" })));
+    assert_eq!(shop.dev.variables(PLACE).expect(200)["variables"], json!({ "KEY": "old" }));
+    // What is the same already waits for nobody.
+    shop.dev.post(&format!("{at}/secrets/batch"), json!({ "items": [{ "name": "KEY", "value": "old" }] })).expect(200);
+    act(&shop.ann, &id, "approve").expect(200);
+    assert_eq!(shop.dev.variables(PLACE).expect(200)["variables"], json!({ "KEY": "x", "OTHER": "y" }));
+    let id = waiting(&shop.dev.delete(&secret(PLACE, "OTHER")));
+    act(&shop.ann, &id, "approve").expect(200);
+    assert_eq!(shop.dev.variables(PLACE).expect(200)["variables"], json!({ "KEY": "x" }));
+}
+
+#[test]
+fn a_rule_is_of_a_folder_and_what_is_beneath() {
+    let shop = Shop::with(&["reveal"], 1);
+    rule(&shop.ann, json!({ "path": "/pay", "acts": ["write"], "approvals": 1 })).expect(200);
+    let put = |path: &str| {
+        shop.dev.send("PUT", &format!("{}?path={path}", secret(PLACE, "A")), Some(&json!({ "value": "v" })))
+    };
+    for free in ["/", "/payments", "/other/pay"] {
+        assert_eq!(put(free).status, 201, "{free}");
+    }
+    for held in ["/pay", "/pay/card"] {
+        waiting(&put(held));
+    }
+    let rules = shop.dev.get(&format!("{}/approval-rules", environment(PLACE))).expect(200);
+    let paths: Vec<_> = rules["items"].as_array().expect("a list").iter().map(|r| r["path"].clone()).collect();
+    assert_eq!(paths, ["/", "/pay"]);
+}
+
+#[test]
+fn whom_a_rule_holds_back_cannot_make_it_weaker() {
+    let shop = Shop::with(&["write", "delete"], 2);
+    refused(&rule(&shop.dev, json!({ "acts": ["write"], "approvals": 1 })), 403, "permission_denied");
+    let weaker = json!({ "acts": ["write", "delete"], "approvals": 1, "reason": "too slow" });
+    refused(&rule(&shop.ann, weaker.clone()), 403, "permission_denied");
+    refused(&rule(&shop.ann, json!({ "acts": ["write"], "approvals": 2, "reason": "x" })), 403, "permission_denied");
+    let remove = |who: &Api, reason: &str| who.delete(&format!("{}/approval-rules{reason}", environment(PLACE)));
+    refused(&remove(&shop.ann, "?reason=x"), 403, "permission_denied");
+    rule(&shop.ann, json!({ "acts": ["write", "delete", "reveal"], "approvals": 3 })).expect(200);
+    refused(&remove(&shop.owner, ""), 400, "invalid_value");
+    // Requests stand by what was asked for when they were made, or by more.
+    let id = shop.asked("v");
+    rule(&shop.owner, weaker).expect(200);
+    act(&shop.ann, &id, "approve").expect(200);
+    assert_eq!(state(&shop.dev, &id), "open");
+    remove(&shop.owner, "?reason=over").expect(200);
+    let overrides = shop.owner.get("/audit/events?action=governance.override&outcome=allowed").expect(200);
+    assert_eq!(overrides["items"].as_array().map(Vec::len), Some(2), "{overrides}");
+    shop.dev.set(PLACE, "KEY", "free again");
+    for bad in [
+        json!({ "acts": [], "approvals": 1 }),
+        json!({ "acts": ["policy"], "approvals": 1 }),
+        json!({ "acts": ["write"], "approvals": 0 }),
+        json!({ "acts": ["write"], "approvals": 11 }),
+        json!({ "acts": ["write"], "approvals": 1, "expires_in": "31d" }),
+        json!({ "acts": ["write"], "approvals": 1, "path": "/../x" }),
+    ] {
+        assert_eq!(rule(&shop.owner, bad.clone()).status, 400, "{bad}");
+    }
+}
+
+#[test]
+fn an_owner_passes_a_rule_over_with_a_reason_and_a_fresh_sign_in() {
+    let shop = Shop::with(&["write"], 2);
+    let id = waiting(&shop.owner.put(PLACE, "KEY", json!({ "value": "now" })));
+    refused(&act(&shop.ann, &id, "override"), 403, "permission_denied");
+    refused(&shop.owner.post(&format!("/approvals/{id}/override"), json!({ "reason": " " })), 400, "invalid_value");
+    assert_eq!(act(&shop.owner, &id, "override").expect(200)["state"], "executed");
+    assert_eq!(shop.owner.value(PLACE, "KEY"), "now");
+    let events = shop.owner.get("/audit/events?action=governance.override").expect(200);
+    assert_eq!(events["items"][0]["outcome"], "allowed", "{events}");
+    let id = waiting(&shop.owner.put(PLACE, "KEY", json!({ "value": "later" })));
+    shop.app.clock.advance(HOUR);
+    let stale = shop.owner.person("eve@example.com", "admin", json!({}));
+    shop.app.clock.advance(HOUR / 2);
+    refused(&act(&stale, &id, "override"), 403, "step_up_required");
+}
+
+#[test]
+fn a_value_is_shown_to_a_person_only_while_that_was_granted() {
+    let shop = Shop::with(&["reveal"], 1);
+    let id = waiting(&shop.dev.reveal(PLACE, "KEY"));
+    assert_eq!(waiting(&shop.dev.reveal(PLACE, "KEY")), id);
+    let told = shop.ann.get(&format!("/approvals/{id}")).expect(200);
+    assert_eq!((&told["kind"], &told["items"][0]["action"]), (&json!("reveal"), &json!("reveal")), "{told}");
+    refused(&act(&shop.dev, &id, "approve"), 403, "permission_denied");
+    assert_eq!(act(&shop.ann, &id, "approve").expect(200)["state"], "granted");
+    assert_eq!(shop.dev.value(PLACE, "KEY"), "old");
+    waiting(&shop.ben.reveal(PLACE, "KEY"));
+    // A machine receives it, as before: that is use, and not showing.
+    let machine = shop.owner.machine("robot", "developer", json!({ "project": "shop" }));
+    assert_eq!(machine.value(PLACE, "KEY"), "old");
+    shop.dev.set(PLACE, "KEY", "new");
+    waiting(&shop.dev.reveal(PLACE, "KEY"));
+    let old = shop.dev.get(&format!("{}?reveal=true&version=1", secret(PLACE, "KEY"))).expect(200);
+    assert_eq!(old["value"], "old", "what was granted is that version");
+    shop.app.clock.advance(HOUR);
+    waiting(&shop.dev.get(&format!("{}?reveal=true&version=1", secret(PLACE, "KEY"))));
+}
+
+#[test]
+fn neither_a_child_nor_a_reference_shows_what_its_environment_would_not() {
+    let shop = Shop::with(&["reveal"], 1);
+    shop.owner.environment("shop/feature", json!({ "parent": "staging" }));
+    waiting(&shop.dev.reveal("shop/feature", "KEY"));
+    shop.owner.environment("shop/other", json!({}));
+    shop.owner.set("shop/other", "BUILT", "with ${staging.KEY}");
+    let resolved = shop.dev.get(&format!("{}?resolve=true", secret("shop/other", "BUILT")));
+    refused(&resolved, 403, "approval_of_parts");
+    shop.owner.set("shop/other", "PLAIN", "text");
+    assert_eq!(shop.dev.value("shop/other", "PLAIN"), "text");
+}
+
+#[test]
+fn others_see_no_request_and_the_proposed_value_is_nowhere() {
+    let shop = Shop::with(&["write"], 1);
+    let id = shop.asked(PROPOSED);
+    let outsider = shop.owner.person("out@example.com", "viewer", json!({ "project": "shop" }));
+    let seen = outsider.get(&format!("/approvals/{id}")).expect(200);
+    assert_eq!(seen["items"][0]["fingerprint"], Value::Null, "who may not see values compares none");
+    shop.owner.project("else");
+    let stranger = shop.owner.person("far@example.com", "maintainer", json!({ "project": "else" }));
+    refused(&stranger.get(&format!("/approvals/{id}")), 404, "not_found");
+    refused(&act(&stranger, &id, "approve"), 404, "not_found");
+    assert_eq!(stranger.get("/approvals").expect(200)["items"], json!([]));
+    assert_eq!(shop.dev.get("/approvals?state=open").expect(200)["items"][0]["id"], json!(id));
+    assert_eq!(shop.dev.get("/approvals?state=stale").expect(200)["items"], json!([]));
+    assert_eq!(shop.dev.get("/approvals?state=none").status, 400);
+    let path = shop.app.core.db.path().to_owned();
+    let holds = |needle: &[u8]| {
+        ["", "-wal"].iter().any(|end| {
+            let mut name = path.clone().into_os_string();
+            name.push(end);
+            std::fs::read(name).is_ok_and(|bytes| bytes.windows(needle.len()).any(|w| w == needle))
+        })
+    };
+    assert!(holds(id.as_bytes()) || holds(b"approval.requested"), "the file is the one that is looked into");
+    assert!(!holds(PROPOSED.as_bytes()));
+}
+
+#[test]
+fn the_command_line_tells_what_happens_next() {
+    let shop = Shop::with(&["write"], 1);
+    let dev = Shell::new(&shop.app.base);
+    let ann = Shell::new(&shop.app.base);
+    dev.file("token", shop.dev.token());
+    ann.file("token", shop.ann.token());
+    let set = dev.feed("secrets set KEY --token-file token -p shop -e staging", b"from the shell");
+    let words = set.refused(5, "asks for 1 approval first").to_owned();
+    assert!(words.contains("holdfast approvals approve apr_"), "{words}");
+    let list = ann.run("approvals list --state open --json --token-file token").json();
+    let id = list["items"][0]["id"].as_str().expect("an id").to_owned();
+    assert!(words.contains(&id), "{words}");
+    let shown = ann.run(&format!("approvals show {id} --token-file token"));
+    assert!(shown.expect(0).contains("change") && !shown.stdout.contains("from the shell"), "{}", shown.stdout);
+    let done = ann.run(&format!("approvals approve {id} --comment fine --token-file token"));
+    done.expect(0);
+    assert!(done.stderr.contains("is executed"), "{}", done.stderr);
+    assert_eq!(shop.owner.value(PLACE, "KEY"), "from the shell");
+    let at = "--token-file token -p shop -e staging";
+    ann.run(&format!("approvals rules set --for write,delete --approvals 2 --path /pay {at}")).expect(0);
+    assert!(ann.run(&format!("approvals rules list {at}")).expect(0).contains("/pay"));
+    ann.run(&format!("approvals rules remove --path /pay --reason over {at}")).refused(4, "governance.override");
+}
