@@ -88,6 +88,9 @@ pub struct RenameArgs {
     /// Where it is.
     #[command(flatten)]
     folder: FolderArg,
+    /// Even if references to it break
+    #[arg(long)]
+    force: bool,
     #[command(flatten)]
     how: HowArgs,
 }
@@ -131,7 +134,7 @@ pub fn secret_move(context: &Context, args: &MoveArgs<SecretTransferArgs>) -> Re
 /// What the server refuses.
 pub fn rename(context: &Context, args: &RenameArgs) -> Result<(), CliError> {
     let to = json!({ "name": args.new });
-    on_secret(context, (&args.name, &args.folder), "move", (to, args.how), false)
+    on_secret(context, (&args.name, &args.folder), "move", (to, args.how), args.force)
 }
 
 /// `folders copy`.
@@ -166,21 +169,31 @@ fn on_secret(
     force: bool,
 ) -> Result<(), CliError> {
     let place = context.place(None)?;
-    let request = Request::post(&place.below(&["secrets", name, verb]));
-    let request = request.query("path", context.path(folder.path.as_deref())?);
-    send(context, how.plan, request.body(&how.fields(json!({ "to": to }), force)))
+    let path = context.path(folder.path.as_deref())?;
+    send(context, how, |how| {
+        let request = Request::post(&place.below(&["secrets", name, verb])).query("path", &path);
+        request.body(&how.fields(json!({ "to": to }), force))
+    })
 }
 
 fn folder(context: &Context, args: &FolderTransferArgs, verb: &str, force: bool) -> Result<(), CliError> {
     let place = context.place(None)?;
-    let request = Request::post(&place.below(&["folders", verb]));
-    let fields = args.how.fields(json!({ "path": args.path, "to": args.to.fields() }), force);
-    send(context, args.how.plan, request.body(&fields))
+    send(context, args.how, |how| {
+        let fields = how.fields(json!({ "path": args.path, "to": args.to.fields() }), force);
+        Request::post(&place.below(&["folders", verb])).body(&fields)
+    })
 }
 
-fn send(context: &Context, plan: PlanArgs, request: Request) -> Result<(), CliError> {
-    let answer = context.ask(&request.flag("dry_run", plan.dry_run))?;
+fn send(context: &Context, mut how: HowArgs, request: impl Fn(HowArgs) -> Request) -> Result<(), CliError> {
     let output = &context.output;
+    if !how.plan.dry_run && !how.rewrite_references && context.input.interactive() {
+        let plan = context.ask(&request(how).flag("dry_run", true))?;
+        if followers(&plan) > 0 {
+            output.show_plan(&plan);
+            how.rewrite_references = context.input.yes("Write these references anew, so that they follow?")?;
+        }
+    }
+    let answer = context.ask(&request(how).flag("dry_run", how.plan.dry_run))?;
     output.warnings(&answer);
     if output.structured() {
         return output.answer(&answer);
@@ -197,6 +210,12 @@ fn send(context: &Context, plan: PlanArgs, request: Request) -> Result<(), CliEr
         output.warn(&format!("{hidden} more secrets that you may not see refer to it"));
     }
     Ok(())
+}
+
+/// How many references could be made to follow.
+fn followers(plan: &Value) -> usize {
+    let references = plan["references"].as_array().map_or(&[][..], Vec::as_slice);
+    references.iter().filter(|reference| reference["becomes"].is_string()).count()
 }
 
 impl ToArgs {
@@ -224,6 +243,12 @@ impl HowArgs {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_references_that_can_follow_are_offered() {
+        let plan = json!({ "references": [{ "becomes": "${A}" }, { "becomes": null }] });
+        assert_eq!((followers(&plan), followers(&json!({}))), (1, 0));
+    }
 
     #[test]
     fn an_environment_may_be_named_with_its_project() {

@@ -257,7 +257,9 @@ impl Failure for VaultError {
             Self::Withheld { .. } => "leave them out with ?withheld=omit or --omit-withheld".into(),
             Self::Broken(broken) => broken.first().map(|b| b.reason.hint().to_owned()).unwrap_or_default(),
             Self::HasDependents { .. } => {
-                "change them first, or delete it all the same with ?force=true or --force".into()
+                "change them first, or do it all the same with force or --force; when it is moved, they follow with \
+                 rewrite_references or --rewrite-references"
+                    .into()
             }
             Self::NoPerson => "set the value for everybody: leave out personal".into(),
             Self::Exists { .. } => "take another name, or overwrite it with replace or --replace".into(),
