@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::{AppError, DataLock, registry};
 use crate::config::{Cipher, RootKeySource, Settings, Warning, prepare_data_dir};
 use crate::db::{self, Db, DbError};
+use crate::governance::OwnPolicies;
 use crate::keys::{self, Fingerprint, Keyring, PassphraseParameters, RootKey, Source, Suite};
 use crate::ledger;
 use crate::op::Core;
@@ -78,6 +79,7 @@ pub fn open(settings: Arc<Settings>, clock: Arc<dyn Clock>) -> Result<Opened, Ap
         decisions: DecisionCache::new(DecisionCache::CAPACITY),
         clock,
         principals: Box::new(TreePrincipals),
+        policies: Box::new(OwnPolicies::default()),
         restore_window: settings.retention.restore_window,
     };
     let new_root_key = source_file(&source).filter(|_| made).map(Path::to_owned);

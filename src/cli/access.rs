@@ -1,25 +1,207 @@
 //! `holdfast access`.
 
 use clap::Subcommand;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::client::Request;
 use super::context::Context;
 use super::error::CliError;
+use super::grants::WhoArgs;
+use super::output::Column;
 
-/// Show what each role may do.
+/// Show what roles may do, who can reach what, and what is never used.
 #[derive(Debug, Subcommand)]
 pub enum AccessCommand {
     /// Compute role by action from the policies, for the organization or for --project and --environment
     Matrix,
+    /// List who can do something at the organization, or at --project and --environment, and by which grants
+    #[command(after_help = REVIEW_HELP)]
+    Review {
+        /// Only who may do this, like secret.reveal; policies are asked, too
+        #[arg(long)]
+        permission: Option<String>,
+        /// Write CSV to stdout: a line per grant
+        #[arg(long)]
+        csv: bool,
+    },
+    /// List what somebody can do, where, and by which grants
+    Reach {
+        /// Whose; your own when nobody is named.
+        #[command(flatten)]
+        who: WhoArgs,
+        /// Only where they may do this
+        #[arg(long)]
+        permission: Option<String>,
+        /// Write CSV to stdout: a line per grant
+        #[arg(long)]
+        csv: bool,
+    },
+    /// List what somebody may do and has not done
+    Unused {
+        /// Whose; your own when nobody is named.
+        #[command(flatten)]
+        who: WhoArgs,
+        /// How many days back
+        #[arg(long, default_value_t = 90, value_parser = clap::value_parser!(u32).range(1..=366))]
+        days: u32,
+        /// Show what was used, too, and what is not recorded
+        #[arg(long)]
+        all: bool,
+        /// Write CSV to stdout
+        #[arg(long)]
+        csv: bool,
+    },
 }
+
+const REVIEW_HELP: &str = "\
+Examples:
+  holdfast access review --permission secret.reveal -p shop -e production
+  holdfast access review -p shop -e production --csv > review.csv
+  holdfast access reach --user bob@example.com --permission secret.use";
+
+/// How an answer becomes a table, or CSV.
+struct Shape {
+    /// The list in the answer.
+    items: &'static str,
+    columns: &'static [Column],
+    /// The list in an item that is a line each in CSV; none for a line per item.
+    each: Option<(&'static str, &'static [Column])>,
+}
+
+const WAYS: &[Column] = &[
+    ("role", "/role"),
+    ("team", "/team"),
+    ("granted_on_project", "/project/slug"),
+    ("granted_on_environment", "/environment/slug"),
+    ("grant", "/grant"),
+];
+const REVIEW: Shape = Shape {
+    items: "/items",
+    columns: &[
+        ("kind", "/kind"),
+        ("name", "/name"),
+        ("permissions", "/permissions"),
+        ("denied_by", "/denied_by"),
+        ("id", "/id"),
+    ],
+    each: Some(("/grants", WAYS)),
+};
+const REACH: Shape = Shape {
+    items: "/items",
+    columns: &[
+        ("project", "/project/slug"),
+        ("environment", "/environment/slug"),
+        ("protected", "/protected"),
+        ("permissions", "/permissions"),
+        ("denied_by", "/denied_by"),
+    ],
+    each: Some(("/grants", WAYS)),
+};
+const UNUSED: Shape = Shape {
+    items: "/permissions",
+    columns: &[("permission", "/permission"), ("state", "/state"), ("last_used", "/last_used_at")],
+    each: None,
+};
+/// People, machines or projects looked at, at most.
+const ITEMS_MAX: usize = 100_000;
 
 /// Runs the command.
 ///
 /// # Errors
 /// What the server refuses.
 pub fn run(context: &Context, command: AccessCommand) -> Result<(), CliError> {
-    let AccessCommand::Matrix = command;
+    match command {
+        AccessCommand::Matrix => matrix(context),
+        AccessCommand::Review { permission, csv } => {
+            let request = || {
+                Request::get(&["access", "review"])
+                    .query_opt("project", context.flags.project.as_deref())
+                    .query_opt("environment", context.flags.environment.as_deref())
+                    .query_opt("permission", permission.as_deref())
+            };
+            show(context, &context.ask_list(request, ITEMS_MAX)?, &REVIEW, csv)
+        }
+        AccessCommand::Reach { who, permission, csv } => {
+            let request = || {
+                Request::get(&["access", "reach"])
+                    .query_opt("user", who.user.as_deref())
+                    .query_opt("service_account", who.service_account.as_deref())
+                    .query_opt("permission", permission.as_deref())
+            };
+            show(context, &context.ask_list(request, ITEMS_MAX)?, &REACH, csv)
+        }
+        AccessCommand::Unused { who, days, all, csv } => {
+            let request = Request::get(&["access", "unused"])
+                .query_opt("user", who.user.as_deref())
+                .query_opt("service_account", who.service_account.as_deref())
+                .query("days", days.to_string());
+            let mut answer = context.ask(&request)?;
+            if let Some(items) = answer.pointer_mut(UNUSED.items).and_then(Value::as_array_mut)
+                && !all
+            {
+                items.retain(|i| matches!(i["state"].as_str(), Some("unused" | "unknown")));
+            }
+            show(context, &answer, &UNUSED, csv)
+        }
+    }
+}
+
+fn show(context: &Context, answer: &Value, shape: &Shape, csv: bool) -> Result<(), CliError> {
+    if csv {
+        return context.output.data(csv_of(answer, shape).as_bytes());
+    }
+    if context.output.structured() {
+        return context.output.answer(answer);
+    }
+    let items = answer.pointer(shape.items).cloned().unwrap_or_default();
+    let columns: Vec<Column> = match shape.each {
+        Some((each, _)) => shape.columns.iter().copied().chain([("grants", each)]).collect(),
+        None => shape.columns.to_vec(),
+    };
+    context.output.list(&json!({ "items": items, "next_cursor": null }), &columns)
+}
+
+/// The answer as CSV (RFC 4180) with a heading.
+fn csv_of(answer: &Value, shape: &Shape) -> String {
+    let inner = shape.each.map(|(_, columns)| columns).unwrap_or_default();
+    let heading = shape.columns.iter().chain(inner).map(|(title, _)| (*title).to_owned());
+    let mut text = csv_line(heading);
+    let none = Value::Null;
+    for item in answer.pointer(shape.items).and_then(Value::as_array).into_iter().flatten() {
+        let own = |row: &Value, columns: &[Column]| -> Vec<String> {
+            columns.iter().map(|(_, at)| csv_text(row.pointer(at).unwrap_or(&none))).collect()
+        };
+        match shape.each {
+            None => text.push_str(&csv_line(own(item, shape.columns))),
+            Some((each, columns)) => {
+                for row in item.pointer(each).and_then(Value::as_array).into_iter().flatten() {
+                    text.push_str(&csv_line([own(item, shape.columns), own(row, columns)].concat()));
+                }
+            }
+        }
+    }
+    text
+}
+
+fn csv_text(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        Value::Array(items) => items.iter().map(csv_text).collect::<Vec<_>>().join(" "),
+        other => other.to_string(),
+    }
+}
+
+/// A line, each cell quoted. A cell that a spreadsheet would take for a formula gets an apostrophe in front.
+fn csv_line(cells: impl IntoIterator<Item = String>) -> String {
+    let quoted = cells.into_iter().map(|cell| {
+        let guard = if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) { "'" } else { "" };
+        format!("\"{guard}{}\"", cell.replace('"', "\"\""))
+    });
+    quoted.collect::<Vec<_>>().join(",") + "\r\n"
+}
+
+fn matrix(context: &Context) -> Result<(), CliError> {
     let request = Request::get(&["access", "matrix"])
         .query_opt("project", context.flags.project.as_deref())
         .query_opt("environment", context.flags.environment.as_deref());
@@ -53,9 +235,24 @@ fn grid(answer: &Value) -> (Vec<String>, Vec<Vec<String>>) {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
+
+    #[test]
+    fn csv_is_a_line_per_grant_and_holds_no_formula() {
+        let answer = json!({"items": [{
+            "kind": "user", "name": "=cmd|x", "permissions": ["a.x", "a.y"], "denied_by": [], "id": "usr_1",
+            "grants": [
+                {"role": "viewer", "team": null, "project": {"slug": "shop"}, "environment": null, "grant": "grt_1"},
+                {"role": "say \"hi\"", "team": "web", "project": null, "environment": null, "grant": "grt_2"},
+            ],
+        }]});
+        let text = csv_of(&answer, &REVIEW);
+        let lines: Vec<_> = text.split("\r\n").collect();
+        assert_eq!(lines.len(), 4);
+        assert!(lines[0].starts_with("\"kind\",\"name\""));
+        assert_eq!(lines[1], r#""user","'=cmd|x","a.x a.y","","usr_1","viewer","","shop","","grt_1""#);
+        assert!(lines[2].contains(r#""say ""hi""","web""#), "{}", lines[2]);
+    }
 
     #[test]
     fn the_matrix_is_a_line_per_resource_and_action() {

@@ -126,10 +126,10 @@ pub enum Command {
     /// Manage teams and who is in them
     #[command(subcommand, alias = "team")]
     Teams(teams::TeamsCommand),
-    /// Ask the policies for a decision and its reasons
+    /// Manage the organization's own policies; ask for decisions and their reasons
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
-    /// Show what each role may do
+    /// Review access: what roles may do, who can reach what, what is never used
     #[command(subcommand)]
     Access(access::AccessCommand),
     /// See and decide what waits for others, and what makes it wait

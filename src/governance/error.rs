@@ -1,10 +1,12 @@
 //! What can go wrong when the ledger is looked into, or the appliance is managed.
 
+use super::policy::CaseFailure;
 use crate::db::DbError;
 use crate::jobs::JobError;
 use crate::ledger::LedgerError;
 use crate::op::OpError;
 use crate::orgs::OrgError;
+use crate::policy::PolicyError;
 use crate::types::{Class, Failure, ParseError, Problem};
 
 /// A failure of looking into the ledger, or of managing the appliance.
@@ -13,6 +15,24 @@ pub enum GovernanceError {
     /// There is no such event, or not in this organization.
     #[error("there is no event `{0}` here")]
     EventNotFound(String),
+    /// There is no such policy, or not in this organization.
+    #[error("there is no policy `{0}` here")]
+    PolicyNotFound(String),
+    /// The text of a policy is not accepted.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
+    /// It would forbid owners to manage policies.
+    #[error("policy `{0}` would forbid owners to manage policies")]
+    LocksOwnersOut(String),
+    /// Tests of a policy did not come out as they say.
+    #[error("{} of the policy's tests failed: {}", .0.len(), .0.iter().map(|f| f.name.as_str()).collect::<Vec<_>>().join(", "))]
+    CasesFailed(Vec<CaseFailure>),
+    /// The version named is not the current one.
+    #[error("the policy was changed meanwhile: it has version {current} now")]
+    PolicyStale {
+        /// Its version now; 0 when it is not there.
+        current: u32,
+    },
     /// Somebody verifies already.
     #[error("the ledger is being verified already")]
     Busy,
@@ -65,7 +85,10 @@ impl From<LedgerError> for GovernanceError {
 impl Failure for GovernanceError {
     fn class(&self) -> Class {
         match self {
-            Self::EventNotFound(_) => Class::NotFound,
+            Self::EventNotFound(_) | Self::PolicyNotFound(_) => Class::NotFound,
+            Self::Policy(e) => e.class(),
+            Self::LocksOwnersOut(_) | Self::CasesFailed(_) => Class::Unprocessable,
+            Self::PolicyStale { .. } => Class::Stale,
             Self::Busy => Class::Unavailable,
             Self::Ledger(_) => Class::Internal,
             Self::Job(e) => e.class(),
@@ -77,6 +100,11 @@ impl Failure for GovernanceError {
     fn code(&self) -> &'static str {
         match self {
             Self::EventNotFound(_) => "event_not_found",
+            Self::PolicyNotFound(_) => "policy_not_found",
+            Self::Policy(e) => e.code(),
+            Self::LocksOwnersOut(_) => "policy_locks_owners_out",
+            Self::CasesFailed(_) => "policy_tests_failed",
+            Self::PolicyStale { .. } => "version_mismatch",
             Self::Busy => "verification_busy",
             Self::Ledger(e) => e.code(),
             Self::Job(e) => e.code(),
@@ -87,6 +115,13 @@ impl Failure for GovernanceError {
 
     fn hint(&self) -> String {
         match self {
+            Self::PolicyNotFound(_) => "list the policies with: holdfast policy list".into(),
+            Self::Policy(e) => e.hint(),
+            Self::LocksOwnersOut(_) => {
+                "name the actions it is about, or add: unless { action == Action::\"policy.manage\" }".into()
+            }
+            Self::CasesFailed(_) => "mend the policy or its tests; nothing was saved".into(),
+            Self::PolicyStale { .. } => "read it again, then repeat the change".into(),
             Self::EventNotFound(_) => "list the events with: holdfast audit list".into(),
             Self::Busy => "try again when that run is over".into(),
             Self::Ledger(e) => e.hint().to_owned(),
@@ -99,6 +134,11 @@ impl Failure for GovernanceError {
     fn problems(&self) -> Vec<Problem> {
         match self {
             Self::Org(e) => e.problems(),
+            Self::Policy(e) => e.problems(),
+            Self::CasesFailed(failures) => failures
+                .iter()
+                .map(|f| Problem { field: f.name.clone(), code: "policy_test_failed".into(), detail: f.found.clone() })
+                .collect(),
             _ => Vec::new(),
         }
     }

@@ -5,13 +5,16 @@
 //! - Looking is asked like any other act, and a refusal is recorded; an export that begins is recorded too.
 //! - Verification recomputes the whole log, one run at a time and never in a thread that answers others.
 //! - A recovery kit is made only by an operator who signed in recently: a stolen token is not enough to take the data.
+//! - An organization's own policies only forbid, are saved only when their tests pass, and never lock the owners out.
 //!
 //! It deliberately changes nothing in the ledger: erasing and archiving have operations of their own there.
 
 mod audit;
 mod error;
 mod jobs;
+pub mod policy;
 mod recovery;
+mod unused;
 
 pub use audit::{AuditQuery, ExportChunk};
 pub use audit::{
@@ -20,4 +23,6 @@ pub use audit::{
 };
 pub use error::GovernanceError;
 pub use jobs::{job_history, job_list, job_run};
+pub use policy::OwnPolicies;
 pub use recovery::recovery_kit_create;
+pub use unused::{HeldUse, Use, permission_use};

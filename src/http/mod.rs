@@ -43,6 +43,8 @@ use api::{
 };
 use routes::{at, not_found, under};
 
+use self::api::{own_policy, review};
+
 /// Every route, top to bottom. The first that matches answers: what is asked most is first.
 fn routes(app: &mut ServiceConfig) {
     app.service(at("/healthz").get(health::healthz).done());
@@ -222,7 +224,18 @@ fn people(v1: &mut ServiceConfig) {
     v1.service(at("/teams/{team}").get(team::get).delete(team::delete).done());
     v1.service(at("/teams/{team}/members").post(team::member_add).done());
     v1.service(at("/teams/{team}/members/{member}").delete(team::member_remove).done());
+    v1.service(at("/policies").get(own_policy::list).done());
+    v1.service(at("/policies/{policy}").get(own_policy::get).put(own_policy::put).delete(own_policy::delete).done());
+    v1.service(at("/policies/{policy}/versions").get(own_policy::versions).done());
+    v1.service(at("/policies/{policy}/diff").get(own_policy::diff).done());
+    v1.service(at("/policies/{policy}/rollback").post(own_policy::rollback).done());
+    v1.service(at("/policy/simulate").post(own_policy::simulate).done());
+    v1.service(at("/policy/templates").get(own_policy::templates).done());
+    v1.service(at("/policy/schema").get(own_policy::schema).done());
     v1.service(at("/policy/evaluate").post(policy::evaluate).done());
+    v1.service(at("/access/review").get(review::review).done());
+    v1.service(at("/access/reach").get(review::reach).done());
+    v1.service(at("/access/unused").get(review::unused).done());
     v1.service(at("/access/matrix").get(policy::matrix).done());
 }
 

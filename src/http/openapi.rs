@@ -17,6 +17,8 @@ use super::api::{
 };
 use super::error::{PROBLEM_JSON, ProblemBody};
 
+use crate::http::api::{own_policy, review};
+
 const PREFIX: &str = "/api/v1";
 /// Operations that need no token.
 const PUBLIC: &[&str] = &["setup", "session_create", "openapi", "healthz", "readyz", "link_get", "link_open"];
@@ -131,8 +133,21 @@ const CONDITIONAL: &[&str] = &["project_update", "environment_update", "secret_p
         team::delete,
         team::member_add,
         team::member_remove,
+        own_policy::list,
+        own_policy::get,
+        own_policy::put,
+        own_policy::delete,
+        own_policy::versions,
+        own_policy::diff,
+        own_policy::rollback,
+        own_policy::simulate,
+        own_policy::templates,
+        own_policy::schema,
         policy::evaluate,
         policy::matrix,
+        review::review,
+        review::reach,
+        review::unused,
         audit::list,
         audit::get,
         audit::proof,
@@ -292,7 +307,7 @@ fn path_parameters(path: &str) -> Vec<Value> {
         .filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
         .map(|name| {
             let (words, schema) = match name {
-                "organization" | "project" | "environment" | "role" | "team" => {
+                "organization" | "project" | "environment" | "role" | "team" | "policy" => {
                     ("Its id or slug.", json!({ "type": "string", "minLength": 1, "pattern": "^[a-z][a-z0-9_-]*$" }))
                 }
                 "name" => (

@@ -18,6 +18,7 @@ pub(crate) type EnvironmentId = Id<kinds::Environment>;
 pub(crate) type DeletionId = Id<kinds::Deletion>;
 pub(crate) type GrantId = Id<kinds::Grant>;
 pub(crate) type RoleId = Id<kinds::Role>;
+pub(crate) type PolicyId = Id<kinds::Policy>;
 pub(crate) type TeamId = Id<kinds::Team>;
 pub(crate) type ServiceAccountId = Id<kinds::ServiceAccount>;
 pub(crate) type FolderId = Id<kinds::Folder>;

@@ -216,6 +216,7 @@ pub struct Event {
     pub(super) target: Option<Target>,
     pub(super) request: Option<Id<kinds::Request>>,
     pub(super) policies: Option<Arc<[String]>>,
+    pub(super) would_deny: Option<Arc<[String]>>,
     pub(super) code: Option<&'static str>,
     pub(super) details: Details,
     pub(super) personal: Option<Personal>,
@@ -241,6 +242,7 @@ impl Event {
             target: None,
             request: None,
             policies: None,
+            would_deny: None,
             code: None,
             details: Details::new(),
             personal: None,
@@ -296,6 +298,13 @@ impl Event {
         self
     }
 
+    /// The policies that are only observed and would have denied it; the first 32 are kept.
+    #[must_use]
+    pub fn would_deny(mut self, policies: Arc<[String]>) -> Self {
+        self.would_deny = (!policies.is_empty()).then_some(policies);
+        self
+    }
+
     /// The stable code of the error, when it did not end well.
     #[must_use]
     pub fn code(mut self, code: &'static str) -> Self {
@@ -340,8 +349,9 @@ impl Event {
         if self.target.as_ref().is_some_and(|target| target.id.len() > Target::MAX) {
             return Err(LedgerError::TooLong { what: "target", max: Target::MAX });
         }
-        let policies = self.policies.iter().flat_map(|all| all.iter()).take(Self::POLICIES_MAX);
-        if policies.into_iter().any(|policy| policy.len() > Self::POLICY_MAX) {
+        let named = [&self.policies, &self.would_deny].into_iter().flatten();
+        let mut policies = named.flat_map(|all| all.iter().take(Self::POLICIES_MAX));
+        if policies.any(|policy| policy.len() > Self::POLICY_MAX) {
             return Err(LedgerError::TooLong { what: "policies", max: Self::POLICY_MAX });
         }
         Ok(())

@@ -87,6 +87,10 @@ fn encode_into(
         out.extend_from_slice(br#","policies":"#);
         serde_json::to_writer(&mut *out, &policies[..policies.len().min(Event::POLICIES_MAX)])?;
     }
+    if let Some(policies) = &event.would_deny {
+        out.extend_from_slice(br#","would_deny":"#);
+        serde_json::to_writer(&mut *out, &policies[..policies.len().min(Event::POLICIES_MAX)])?;
+    }
     if let Some(code) = event.code {
         write!(out, r#","code":"{code}""#)?;
     }
@@ -133,6 +137,7 @@ pub(super) struct Record<'a, D, P> {
     pub(super) target: Option<Named<'a>>,
     pub(super) request: Option<&'a str>,
     pub(super) policies: Option<P>,
+    pub(super) would_deny: Option<P>,
     pub(super) code: Option<&'a str>,
     pub(super) details: Option<D>,
     pub(super) personal: Option<&'a str>,
@@ -196,6 +201,9 @@ pub struct EventView {
     pub request: Option<String>,
     /// The policies that decided.
     pub policies: Vec<String>,
+    /// The policies that are only observed and would have denied it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub would_deny: Vec<String>,
     /// The stable code of the error, when it did not end well.
     pub code: Option<String>,
     /// Ids, counts, versions and names.
@@ -231,6 +239,7 @@ impl EventView {
             target: r.target.map(named),
             request: owned(r.request),
             policies: r.policies.unwrap_or_default(),
+            would_deny: r.would_deny.unwrap_or_default(),
             code: owned(r.code),
             details: r.details.unwrap_or_default(),
             personal: personal.and_then(|content| serde_json::from_slice(content).ok()),

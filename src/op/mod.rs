@@ -24,8 +24,8 @@ use crate::db::{Db, DbError, Reader, WriteTx};
 use crate::keys::Keyring;
 use crate::ledger::{self, ActionName, Actor, Event, Outcome, Personal, Target};
 use crate::policy::{
-    Action, CacheKey, Context, Decision, DecisionCache, Engine, InstancePermission, Node, Principal, PrincipalId,
-    Resource,
+    Action, CacheKey, Circumstances, Context, Decision, DecisionCache, Engine, ForbidSet, InstancePermission, Node,
+    Principal, PrincipalId, Resource,
 };
 use crate::types::{Clock, Id, Timestamp, kinds};
 
@@ -46,6 +46,22 @@ pub trait Principals: Send + Sync + 'static {
     ) -> Result<Option<Principal>, DbError>;
 }
 
+/// Loads an organization's own policies. Implemented by `governance`, which keeps them.
+pub trait Policies: Send + Sync + 'static {
+    /// The policies of an organization as they are in this transaction, whose authorization epoch is `epoch`. With
+    /// `committed` the epoch was seen committed, so that what is loaded may be kept under it.
+    ///
+    /// # Errors
+    /// The database failed.
+    fn forbids(
+        &self,
+        reader: &Reader<'_>,
+        organization: Id<kinds::Organization>,
+        epoch: u64,
+        committed: bool,
+    ) -> Result<Arc<ForbidSet>, DbError>;
+}
+
 /// What every operation needs of the appliance.
 pub struct Core {
     /// The database.
@@ -60,6 +76,8 @@ pub struct Core {
     pub clock: Arc<dyn Clock>,
     /// Loads principals.
     pub principals: Box<dyn Principals>,
+    /// Loads organizations' own policies.
+    pub policies: Box<dyn Policies>,
     /// How long what is deleted can be restored.
     pub restore_window: Duration,
 }
@@ -225,6 +243,7 @@ impl Op {
         let outcome = if decision.allow { Outcome::Allowed } else { Outcome::Denied };
         let event = self.event(ActionName::new(action.as_str()), outcome);
         let event = about(event, resource).policies(Arc::clone(&decision.policies));
+        let event = event.would_deny(Arc::clone(&decision.would_deny));
         if decision.allow {
             return Ok(event);
         }
@@ -271,15 +290,16 @@ impl Op {
     /// The decision about `action`, from the cache of the current epoch when it is there.
     fn decide(&self, reader: &Reader<'_>, action: Action, resource: &Resource) -> Result<Arc<Decision>, OpError> {
         let (epoch, principal) = self.principal(reader)?;
-        self.decide_for(epoch, &principal, action, resource)
+        self.decide_for(reader, epoch, &principal, action, resource)
     }
 
     /// The decision about `action` for any principal: what `policy explain` answers.
     ///
     /// # Errors
-    /// None today; organization policies may not load tomorrow.
+    /// The organization's own policies cannot be loaded: the database failed.
     pub fn decide_for(
         &self,
+        reader: &Reader<'_>,
         epoch: u64,
         principal: &Principal,
         action: Action,
@@ -288,18 +308,26 @@ impl Op {
         let core = &self.0.core;
         let (organization, node) = (principal.organization, resource.node());
         let key = CacheKey { principal: principal.id, organization, action, node };
-        if resource.organization_id() == organization
-            && let Some(decision) = core.decisions.get(epoch, &key)
-        {
-            return Ok(decision);
-        }
-        let decision = Arc::new(core.policy.decide(principal, action, resource, Context::default()));
         // An epoch other than the one that was seen committed may belong to a transaction that is undone yet.
         let committed = matches!(&self.0.who, Who::Known(identity) if identity.epoch == epoch);
-        if committed && resource.organization_id() == organization {
-            core.decisions.put(epoch, key, Arc::clone(&decision));
+        let forbids = || core.policies.forbids(reader, organization, epoch, committed);
+        let kept = core.decisions.get(epoch, &key).filter(|_| resource.organization_id() == organization);
+        let decision = if let Some(decision) = kept {
+            decision
+        } else {
+            let context = Context { forbids: Some(&*forbids()?), circumstances: None };
+            let decision = Arc::new(core.policy.decide(principal, action, resource, context));
+            if committed && resource.organization_id() == organization {
+                core.decisions.put(epoch, key, Arc::clone(&decision));
+            }
+            decision
+        };
+        if !decision.conditional {
+            return Ok(decision);
         }
-        Ok(decision)
+        // What is kept is the part that stays true: time and place are asked about each time.
+        let at = Circumstances { at: self.now(), address: self.0.origin.address };
+        Ok(Arc::new(core.policy.narrow(&decision, principal, action, resource, &*forbids()?, &at)))
     }
 
     /// The principal as it stands in this transaction, and the epoch of the transaction.

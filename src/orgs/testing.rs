@@ -15,11 +15,11 @@ use super::{OrgError, environment, grant, member, project, setup};
 use crate::auth::credential::{self, Minted};
 use crate::auth::password::Passwords;
 use crate::auth::{AuthError, Cidrs, CredentialKind, NewCredential};
-use crate::db::Db;
+use crate::db::{Db, DbError, Reader};
 use crate::keys::{Keyring, RootKey, Suite};
 use crate::ledger::{self, ActionName, EventFilter, EventView, Outcome, Registry};
-use crate::op::{Core, Op, Origin, Who, epoch_raise};
-use crate::policy::{Action, BuiltinRole, DecisionCache, Engine, InstancePermission, PrincipalId};
+use crate::op::{Core, Op, Origin, Policies, Who, epoch_raise};
+use crate::policy::{Action, BuiltinRole, DecisionCache, Engine, ForbidSet, InstancePermission, PrincipalId};
 use crate::types::{Clock as _, Email, Failure, Id, Limit, ManualClock, Secret, SecretString, Slug, Timestamp, kinds};
 
 /// When every world begins.
@@ -53,6 +53,15 @@ pub(crate) struct World {
     pub(crate) organization: Organization,
     pub(crate) owner: Person,
     _dir: tempfile::TempDir,
+}
+
+/// Organizations without policies of their own.
+struct NoPolicies;
+
+impl Policies for NoPolicies {
+    fn forbids(&self, _: &Reader<'_>, _: Id<kinds::Organization>, _: u64, _: bool) -> Result<Arc<ForbidSet>, DbError> {
+        Ok(Arc::default())
+    }
 }
 
 /// A secret text.
@@ -131,6 +140,7 @@ impl World {
             decisions: DecisionCache::default(),
             clock: clock.clone(),
             principals: Box::new(TreePrincipals),
+            policies: Box::new(NoPolicies),
             restore_window: Duration::from_hours(30 * 24),
         });
         let op = |who| Op::new(Arc::clone(&core), who, Origin::default(), Id::new(START));

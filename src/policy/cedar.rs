@@ -8,9 +8,13 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::str::FromStr as _;
 
-use cedar_policy::{Entities, Entity, EntityId, EntityTypeName, EntityUid, RestrictedExpression};
+use cedar_policy::{Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, RestrictedExpression};
 
-use super::{Action, InstancePermission, Node, NodeKind, PermissionSet, Principal, PrincipalId, Resource};
+use jiff::tz::TimeZone;
+
+use super::{
+    Action, Circumstances, InstancePermission, Node, NodeKind, PermissionSet, Principal, PrincipalId, Resource,
+};
 
 /// The policy that keeps tenants apart.
 pub(super) const TENANCY: &str = "tenancy";
@@ -28,11 +32,12 @@ forbid (principal, action, resource)
 unless { resource is Instance || principal.organization == resource.organization };
 ";
 
-/// The Cedar schema of Holdfast: what an organization's own policy may speak of.
+/// The Cedar schema of Holdfast: what an organization's own policy may speak of. The instance and its permissions are
+/// not in it: no such policy is asked about them.
 pub fn schema_source() -> String {
     let mut text = String::from(
         "\
-entity Instance;
+type Moment = { hour: Long, minute: Long, minutes: Long, weekday: Long, date: String };
 entity Node;
 entity Organization in [Node] = { organization: Organization, protected: Bool, locked: Bool };
 entity Project in [Organization, Node] = { organization: Organization, protected: Bool, locked: Bool };
@@ -44,10 +49,9 @@ entity ServiceAccount = { organization: Organization } tags Set<Node>;
     );
     let _ = writeln!(text, "action {}", quoted(Action::ALL.iter().map(|a| a.as_str()), ""));
     text.push_str(
-        "    appliesTo { principal: [User, ServiceAccount], resource: [Organization, Project, Environment] };\n",
+        "    appliesTo { principal: [User, ServiceAccount], resource: [Organization, Project, Environment],\n        \
+         context: { time: Moment, address?: ipaddr, path?: String } };\n",
     );
-    let _ = writeln!(text, "action {}", quoted(InstancePermission::ALL.iter().map(|a| a.as_str()), ""));
-    text.push_str("    appliesTo { principal: [User, ServiceAccount], resource: [Instance] };\n");
     text
 }
 
@@ -80,6 +84,28 @@ pub(super) fn operator_source() -> String {
 fn quoted<'a>(names: impl Iterator<Item = &'a str>, prefix: &str) -> String {
     let lines: Vec<_> = names.map(|n| format!("\n        {prefix}\"{n}\"")).collect();
     lines.join(",")
+}
+
+/// The circumstances of a request, times in `zone`. None when Cedar refuses them, which denies.
+pub(super) fn context(at: &Circumstances, path: Option<&str>, zone: &TimeZone) -> Option<Context> {
+    let moment = jiff::Timestamp::from_microsecond(at.at.as_micros()).ok()?.to_zoned(zone.clone());
+    let (hour, minute) = (i64::from(moment.hour()), i64::from(moment.minute()));
+    let weekday = i64::from(moment.weekday().to_monday_one_offset());
+    let long = RestrictedExpression::new_long;
+    let time = RestrictedExpression::new_record([
+        ("hour".to_owned(), long(hour)),
+        ("minute".to_owned(), long(minute)),
+        ("minutes".to_owned(), long(hour * 60 + minute)),
+        ("weekday".to_owned(), long(weekday)),
+        ("date".to_owned(), RestrictedExpression::new_string(moment.date().to_string())),
+    ])
+    .ok()?;
+    let mut pairs = vec![("time".to_owned(), time)];
+    // An IPv4 address that came through an IPv6 socket is written as what it is.
+    pairs
+        .extend(at.address.map(|a| ("address".to_owned(), RestrictedExpression::new_ip(a.to_canonical().to_string()))));
+    pairs.extend(path.map(|p| ("path".to_owned(), RestrictedExpression::new_string(p.to_owned()))));
+    Context::from_pairs(pairs).ok()
 }
 
 /// Every name that Cedar is given, parsed once: parsing costs ten times what using it does.
@@ -195,9 +221,16 @@ impl Vocabulary {
 mod tests {
     use cedar_policy::{PolicySet, Schema, ValidationMode, Validator};
 
+    use super::InstancePermission;
+
     #[test]
     fn the_built_in_policies_are_valid_in_the_schema_in_strict_mode() {
-        let (schema, _) = Schema::from_cedarschema_str(&super::schema_source()).expect("the schema parses");
+        let permissions = InstancePermission::ALL.iter().map(|p| format!("\"{p}\"")).collect::<Vec<_>>().join(", ");
+        let instance = format!(
+            "entity Instance;\naction {permissions} appliesTo {{ principal: [User, ServiceAccount], resource: [Instance] }};"
+        );
+        let source = super::schema_source() + &instance;
+        let (schema, _) = Schema::from_cedarschema_str(&source).expect("the schema parses");
         let source = super::super::Engine::new().policy_source().to_owned();
         let policies: PolicySet = source.parse().expect("the policies parse");
         let result = Validator::new(schema).validate(&policies, ValidationMode::Strict);

@@ -22,6 +22,12 @@ pub struct Decision {
     pub missing: Option<Permission>,
     /// The built-in roles that hold what is missing, least first. Empty when nothing is.
     pub held_by: Vec<BuiltinRole>,
+    /// The organization's policies in mode observe that would have denied it. Empty when denied.
+    #[serde(serialize_with = "names")]
+    pub would_deny: Arc<[String]>,
+    /// Whether policies that look at the circumstances are still to be asked: [`super::Engine::narrow`].
+    #[serde(skip)]
+    pub conditional: bool,
 }
 
 impl Decision {
@@ -38,11 +44,12 @@ impl Decision {
     }
 
     pub(super) fn allowed(policies: Vec<String>, reasons: Vec<String>) -> Self {
-        Self { allow: true, policies: policies.into(), reasons, missing: None, held_by: Vec::new() }
+        Self { allow: true, ..Self::denied(policies, reasons) }
     }
 
     pub(super) fn denied(policies: Vec<String>, reasons: Vec<String>) -> Self {
-        Self { allow: false, policies: policies.into(), reasons, missing: None, held_by: Vec::new() }
+        let (policies, would_deny) = (policies.into(), Arc::from(Vec::new()));
+        Self { allow: false, policies, reasons, missing: None, held_by: Vec::new(), would_deny, conditional: false }
     }
 
     pub(super) fn lacking(missing: Permission) -> Self {

@@ -2,12 +2,15 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use cedar_policy::{Authorizer, Entities, EntityUid, Policy, PolicyId, PolicySet, Request, Response};
 
 use super::cedar::{self, ROLE_PREFIX, TENANCY, Vocabulary};
+use super::forbid::Part;
 use super::{Action, BuiltinRole, Decision, ForbidSet, InstancePermission, Node, Principal, Resource, Role, RoleFacts};
+use crate::types::Timestamp;
 
 /// How many custom roles are kept compiled; beyond that all are forgotten and compiled again when met.
 const MAX_COMPILED: usize = 1_024;
@@ -19,6 +22,17 @@ const CONTRADICTION: &str = "the facts contradict themselves, which denies; repo
 pub struct Context<'a> {
     /// The organization's own policies. They are asked only when a role permits, and only ever forbid.
     pub forbids: Option<&'a ForbidSet>,
+    /// When and from where. Without them, policies that look at them are not asked, and the decision says so.
+    pub circumstances: Option<&'a Circumstances>,
+}
+
+/// What policies may look at that is no fact of principal or resource.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Circumstances {
+    /// When.
+    pub at: Timestamp,
+    /// From which address.
+    pub address: Option<IpAddr>,
 }
 
 /// The policies, parsed once. Shared by all threads.
@@ -86,7 +100,8 @@ impl Engine {
 
     /// Whether `principal` may do `action` to `resource`, and why. Tens of microseconds: see [`super::DecisionCache`].
     pub fn decide(&self, principal: &Principal, action: Action, resource: &Resource, context: Context<'_>) -> Decision {
-        let asked = self.question(principal, action, resource).zip(self.slice(principal, resource));
+        let empty = cedar_policy::Context::empty();
+        let asked = self.question(principal, action, resource, empty).zip(self.slice(principal, resource));
         let Some((question, policies)) = asked else {
             return Decision::denied(Vec::new(), vec![CONTRADICTION.to_owned()]);
         };
@@ -101,25 +116,101 @@ impl Engine {
                 Decision::denied(answer.policies, vec!["it belongs to another organization".to_owned()])
             };
         }
+        let reasons = grants_that_gave(principal, action, resource, &answer.policies);
+        let decision = Decision::allowed(answer.policies, reasons);
         let forbids = context.forbids.filter(|f| !f.is_empty() && !cannot_be_forbidden(principal, action, resource));
-        if let Some(forbids) = forbids {
-            // Only forbids in the set: Cedar never allows, and names those that are satisfied.
-            let answer = Answer::new(question.ask(&self.authorizer, forbids.policies()));
-            if !answer.policies.is_empty() || !answer.errors.is_empty() {
-                let forbidden = answer.policies.iter().map(|p| format!("the organization's policy `{p}` forbids it"));
-                let reasons = forbidden.chain(answer.errors).collect();
-                return Decision::denied(answer.policies, reasons);
+        let Some(forbids) = forbids else { return decision };
+        let ask = |part: &Part| Satisfied::new(question.ask(&self.authorizer, &part.fixed));
+        let mut decision = forbidden(decision, ask(&forbids.enforced), || ask(&forbids.observed));
+        decision.conditional = decision.allow && forbids.varies(action);
+        match context.circumstances {
+            Some(at) if decision.conditional => self.narrow(&decision, principal, action, resource, forbids, at),
+            _ => decision,
+        }
+    }
+
+    /// The decision when also those of the organization's policies are asked that look at the circumstances: the
+    /// rest of a decision that is [`Decision::conditional`].
+    pub fn narrow(
+        &self,
+        decision: &Decision,
+        principal: &Principal,
+        action: Action,
+        resource: &Resource,
+        forbids: &ForbidSet,
+        at: &Circumstances,
+    ) -> Decision {
+        let ask = |part: &Part| self.ask_varying(part, principal, action, resource, at);
+        let decision = Decision { conditional: false, ..decision.clone() };
+        forbidden(decision, ask(&forbids.enforced), || ask(&forbids.observed))
+    }
+
+    /// Which of these policies, all as they are enforced, forbid an act, whatever roles say of it. What cannot be
+    /// evaluated is named like a policy, for it denies.
+    pub fn forbidden_by(
+        &self,
+        principal: &Principal,
+        action: Action,
+        resource: &Resource,
+        forbids: &ForbidSet,
+        at: &Circumstances,
+    ) -> Vec<String> {
+        if cannot_be_forbidden(principal, action, resource) {
+            return Vec::new();
+        }
+        let mut all = self.ask_varying(&forbids.enforced, principal, action, resource, at);
+        match self.question(principal, action, resource, cedar_policy::Context::empty()) {
+            Some(question) => all.extend(Satisfied::new(question.ask(&self.authorizer, &forbids.enforced.fixed))),
+            None => all.errors.push(CONTRADICTION.to_owned()),
+        }
+        all.policies.into_iter().chain(all.errors).collect()
+    }
+
+    /// Whether these policies would forbid an owner to manage policies at any hour of a week, from anywhere.
+    pub fn locks_owners_out(&self, owner: &Principal, forbids: &ForbidSet) -> bool {
+        const HOUR: i64 = 3_600_000_000;
+        let addresses = [None, Some(IpAddr::from([203, 0, 113, 7])), Some(IpAddr::from([10, 0, 0, 7]))];
+        let resource = Resource::organization(owner.organization);
+        let Some(question) = self.question(owner, Action::PolicyManage, &resource, cedar_policy::Context::empty())
+        else {
+            return true;
+        };
+        let fixed = Satisfied::new(question.ask(&self.authorizer, &forbids.enforced.fixed));
+        !fixed.is_empty()
+            || addresses.iter().any(|address| {
+                (0..7 * 24).any(|hour| {
+                    let at = Circumstances { at: Timestamp::from_micros(hour * HOUR), address: *address };
+                    !self.ask_varying(&forbids.enforced, owner, Action::PolicyManage, &resource, &at).is_empty()
+                })
+            })
+    }
+
+    /// The varying policies that are satisfied, and what cannot be evaluated, which counts as satisfied.
+    fn ask_varying(
+        &self,
+        part: &Part,
+        principal: &Principal,
+        action: Action,
+        resource: &Resource,
+        at: &Circumstances,
+    ) -> Satisfied {
+        let mut all = Satisfied::default();
+        for (zone, policies) in &part.varying {
+            let context = cedar::context(at, resource.path(), zone);
+            let question = context.and_then(|c| self.question(principal, action, resource, c));
+            match question {
+                Some(question) => all.extend(Satisfied::new(question.ask(&self.authorizer, policies))),
+                None => all.errors.push(CONTRADICTION.to_owned()),
             }
         }
-        let reasons = grants_that_gave(principal, action, resource, &answer.policies);
-        Decision::allowed(answer.policies, reasons)
+        all
     }
 
     /// Whether `principal` may do what only instance operators may.
     pub fn decide_instance(&self, principal: &Principal, permission: InstancePermission) -> Decision {
         let vocabulary = &self.vocabulary;
-        let request =
-            request(vocabulary.principal(principal), vocabulary.instance_action(permission), vocabulary.instance());
+        let (who, what) = (vocabulary.principal(principal), vocabulary.instance_action(permission));
+        let request = request(who, what, vocabulary.instance(), cedar_policy::Context::empty());
         let entities = vocabulary.entities(principal, None);
         let Some(question) = request.zip(entities).map(|(request, entities)| Question { request, entities }) else {
             return Decision::denied(Vec::new(), vec![CONTRADICTION.to_owned()]);
@@ -138,10 +229,16 @@ impl Engine {
         }
     }
 
-    fn question(&self, principal: &Principal, action: Action, resource: &Resource) -> Option<Question> {
+    fn question(
+        &self,
+        principal: &Principal,
+        action: Action,
+        resource: &Resource,
+        context: cedar_policy::Context,
+    ) -> Option<Question> {
         let vocabulary = &self.vocabulary;
-        let request =
-            request(vocabulary.principal(principal), vocabulary.action(action), vocabulary.resource(resource.node()))?;
+        let (who, what) = (vocabulary.principal(principal), vocabulary.action(action));
+        let request = request(who, what, vocabulary.resource(resource.node()), context)?;
         Some(Question { request, entities: vocabulary.entities(principal, Some(resource))? })
     }
 
@@ -184,6 +281,46 @@ impl Engine {
         custom.insert(Arc::clone(facts), policies.clone());
         policies
     }
+}
+
+/// The organization's policies that are satisfied.
+#[derive(Default)]
+struct Satisfied {
+    policies: Vec<String>,
+    errors: Vec<String>,
+}
+
+impl Satisfied {
+    /// From a set that holds only forbids: Cedar never allows, and names those that are satisfied.
+    fn new(response: Response) -> Self {
+        let answer = Answer::new(response);
+        Self { policies: answer.policies, errors: answer.errors }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.policies.is_empty() && self.errors.is_empty()
+    }
+
+    fn extend(&mut self, more: Self) {
+        self.policies.extend(more.policies);
+        self.errors.extend(more.errors);
+        self.policies.sort_unstable();
+    }
+}
+
+/// The decision with what the organization's policies say of it: an enforced one denies, an observed one is noted.
+fn forbidden(decision: Decision, enforced: Satisfied, observed: impl FnOnce() -> Satisfied) -> Decision {
+    if !enforced.is_empty() {
+        let forbidden = enforced.policies.iter().map(|p| format!("the organization's policy `{p}` forbids it"));
+        let reasons = forbidden.chain(enforced.errors).collect();
+        return Decision::denied(enforced.policies, reasons);
+    }
+    let observed = observed();
+    if observed.is_empty() {
+        return decision;
+    }
+    let noted = decision.would_deny.iter().cloned().chain(observed.policies).chain(observed.errors);
+    Decision { would_deny: noted.collect(), ..decision }
 }
 
 /// Owners can always repair policies, their own mistakes included.
@@ -239,8 +376,13 @@ impl Answer {
 }
 
 /// Without a schema nothing is checked and this cannot fail; none still denies.
-fn request(principal: EntityUid, action: EntityUid, resource: EntityUid) -> Option<Request> {
-    Request::new(principal, action, resource, cedar_policy::Context::empty(), None).ok()
+fn request(
+    principal: EntityUid,
+    action: EntityUid,
+    resource: EntityUid,
+    context: cedar_policy::Context,
+) -> Option<Request> {
+    Request::new(principal, action, resource, context, None).ok()
 }
 
 fn parse(id: &str, source: &str) -> Policy {

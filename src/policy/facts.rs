@@ -196,12 +196,21 @@ pub struct Resource {
     protected: bool,
     locked: bool,
     tier: Option<Tier>,
+    path: Option<Box<str>>,
 }
 
 impl Resource {
     /// An organization itself.
     pub fn organization(organization: Id<kinds::Organization>) -> Self {
-        Self { organization, project: None, lineage: Vec::new(), protected: false, locked: false, tier: None }
+        Self {
+            organization,
+            project: None,
+            lineage: Vec::new(),
+            protected: false,
+            locked: false,
+            tier: None,
+            path: None,
+        }
     }
 
     /// A project of an organization.
@@ -242,6 +251,19 @@ impl Resource {
     pub fn with_tier(mut self, tier: Tier) -> Self {
         self.tier = (!self.lineage.is_empty()).then_some(tier);
         self
+    }
+
+    /// The same environment, asked about for what is in this folder of it. No role looks at it: it is a circumstance
+    /// for an organization's own policies.
+    #[must_use]
+    pub fn with_path(mut self, path: &str) -> Self {
+        self.path = (!self.lineage.is_empty()).then(|| path.into());
+        self
+    }
+
+    /// The folder it is asked about for.
+    pub fn path(&self) -> Option<&str> {
+        self.path.as_deref()
     }
 
     /// The node itself.

@@ -12,6 +12,8 @@
 //!   cannot take a built-in role's name.
 //! - An action names the permission; the protection of the resource, not the caller, selects its `.protected` form:
 //!   nobody can ask the cheaper question.
+//! - A decision that depends on the circumstances says so and is never kept whole: what is kept is its fixed part,
+//!   and the rest is asked each time.
 //! - A cached decision is found only under the authorization epoch it was made in and the organization acted in.
 //!
 //! It deliberately does not know locks (a locked environment answers 409 whoever asks), flow, visibility, step-up,
@@ -19,6 +21,7 @@
 
 mod action;
 mod cache;
+mod case;
 mod cedar;
 mod decision;
 mod engine;
@@ -31,10 +34,11 @@ mod tests;
 
 pub use action::{Action, InstancePermission, Permission, PermissionSet};
 pub use cache::{CacheKey, DecisionCache};
+pub use case::{Case, CaseActor, CaseResource};
 pub use cedar::schema_source;
 pub use decision::Decision;
-pub use engine::{Context, Engine};
+pub use engine::{Circumstances, Context, Engine};
 pub use facts::{GrantFact, Node, NodeKind, Principal, PrincipalId, Resource, Tier, effective, may_grant};
-pub use forbid::{ForbidSet, PolicyError};
+pub use forbid::{Fault, ForbidSet, Mode, OwnPolicy, PolicyError};
 pub use matrix::{Cell, InstanceRow, Matrix, MatrixRow};
 pub use role::{BuiltinRole, Role, RoleFacts};

@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 use proptest::prelude::*;
 
 use super::*;
-use crate::types::{Id, Slug};
+use crate::types::{Id, Slug, Timestamp};
 
 static ENGINE: LazyLock<Engine> = LazyLock::new(Engine::new);
 
@@ -130,6 +130,9 @@ const FORBIDS: &[&str] = &[
     "forbid (principal, action, resource) unless { resource.locked };",
     "forbid (principal, action, resource) when { principal.nothing == 1 };",
     "forbid (principal, action, resource) when { false };",
+    "forbid (principal, action, resource) when { context.time.hour < 8 };",
+    "@zone(\"Asia/Tokyo\") forbid (principal, action == Action::\"secret.use\", resource) when { context.time.hour < 8 };",
+    "forbid (principal, action, resource) when { context has address };",
 ];
 
 fn forbid_sets() -> impl Strategy<Value = ForbidSet> {
@@ -181,9 +184,37 @@ proptest! {
         let principal = principal(tenant, machine, &grants);
         let resource = place.resource().with_protected(protected);
         let without = ENGINE.decide(&principal, action, &resource, Context::default());
-        let with = ENGINE.decide(&principal, action, &resource, Context { forbids: Some(&forbids) });
+        let with = ENGINE.decide(&principal, action, &resource, Context { forbids: Some(&forbids), circumstances: None });
         prop_assert!(without.allow || !with.allow);
         prop_assert!(without.allow || without == with, "a policy changed the reason of a denial");
+    }
+
+    #[test]
+    fn observing_changes_no_decision_and_names_what_enforcing_would_deny(
+        tenant in 0..ORGANIZATIONS, grants in grants(), place in places(), action in actions(),
+        texts in proptest::sample::subsequence(FORBIDS, 0..=FORBIDS.len()), hour in 0..24_i64,
+    ) {
+        let principal = principal(tenant, false, &grants);
+        let resource = place.resource();
+        let names: Vec<_> = (0..texts.len()).map(|n| Slug::parse(&format!("p{n}")).expect("a slug")).collect();
+        let set = |mode| ForbidSet::load(names.iter().zip(&texts).map(|(name, source)| OwnPolicy { name, mode, source }));
+        let at = Circumstances { at: Timestamp::from_micros(hour * 3_600_000_000), address: None };
+        let decide = |forbids: &ForbidSet| {
+            ENGINE.decide(&principal, action, &resource, Context { forbids: Some(forbids), circumstances: Some(&at) })
+        };
+        let without = ENGINE.decide(&principal, action, &resource, Context::default());
+        let (observed, enforced) = (decide(&set(Mode::Observe)), decide(&set(Mode::Enforce)));
+        prop_assert_eq!(observed.allow, without.allow);
+        prop_assert_eq!(&observed.policies, &without.policies);
+        prop_assert_eq!(!observed.would_deny.is_empty(), without.allow && !enforced.allow);
+        prop_assert!(enforced.would_deny.is_empty() && !enforced.conditional && !observed.conditional);
+        // What is kept under the epoch, asked the rest later, is the same decision.
+        let forbids = set(Mode::Enforce);
+        let fixed = ENGINE.decide(&principal, action, &resource, Context { forbids: Some(&forbids), circumstances: None });
+        prop_assert!(fixed.conditional || fixed == enforced);
+        if fixed.conditional {
+            prop_assert_eq!(ENGINE.narrow(&fixed, &principal, action, &resource, &forbids, &at), enforced);
+        }
     }
 
     #[test]
@@ -251,7 +282,7 @@ fn an_own_policy_forbids_and_is_named() {
     let text = "forbid (principal, action == Action::\"secret.reveal\", resource is Environment) \
                 when { resource.tier == \"production\" };";
     let forbids = ForbidSet::parse([(name, text)]).expect("it forbids");
-    let context = Context { forbids: Some(&forbids) };
+    let context = Context { forbids: Some(&forbids), circumstances: None };
     let owner = holder(BuiltinRole::Owner, Place::Organization(0));
     let production = OWN.resource().with_tier(Tier::Production);
     let decision = ENGINE.decide(&owner, Action::SecretReveal, &production, context);
@@ -267,7 +298,12 @@ fn an_own_policy_that_cannot_be_evaluated_denies() {
     let text = "forbid (principal, action, resource) when { principal.nothing == 1 };";
     let forbids = ForbidSet::parse([(name, text)]).expect("it forbids");
     let owner = holder(BuiltinRole::Owner, Place::Organization(0));
-    let decision = ENGINE.decide(&owner, Action::SecretUse, &OWN.resource(), Context { forbids: Some(&forbids) });
+    let decision = ENGINE.decide(
+        &owner,
+        Action::SecretUse,
+        &OWN.resource(),
+        Context { forbids: Some(&forbids), circumstances: None },
+    );
     assert!(!decision.allow);
     assert!(decision.reasons.iter().any(|r| r.contains("policy.broken")), "{decision:?}");
 }
@@ -276,7 +312,7 @@ fn an_own_policy_that_cannot_be_evaluated_denies() {
 fn an_owner_can_always_manage_policies_and_an_admin_can_be_forbidden_it() {
     let name = Slug::parse("nothing").expect("a slug");
     let forbids = ForbidSet::parse([(name, "forbid (principal, action, resource);")]).expect("it forbids");
-    let context = Context { forbids: Some(&forbids) };
+    let context = Context { forbids: Some(&forbids), circumstances: None };
     let here = Place::Organization(0);
     let manage = |role| ENGINE.decide(&holder(role, here), Action::PolicyManage, &here.resource(), context).allow;
     assert!(manage(BuiltinRole::Owner));

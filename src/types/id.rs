@@ -51,6 +51,8 @@ pub mod kinds {
         Grant "grt" "grant";
         /// An organization's own role.
         Role "rol" "role";
+        /// An organization's own policy.
+        Policy "pol" "policy";
         /// A group of people.
         Team "tea" "team";
         /// An entry of the ledger.

@@ -116,11 +116,12 @@ impl Etags {
 pub async fn variables(op: &Op, uses: &Uses, etags: &Etags, ask: &ReadVariables) -> Result<Variables, VaultError> {
     op.read_value(|reader| {
         let placed = access::environment(op, reader, &ask.project, &ask.environment)?;
-        let event = op.authorize(reader, Action::SecretUse, &placed.resource())?;
-        // Only machines receive restricted values; people hold the permission to give it and to deploy with it.
-        let permitted = op.is_machine() && op.permits(reader, Action::SecretUseRestricted, &placed.resource())?;
-        let restricted = permitted && !ask.refuse_restricted;
         let path = FolderPath::parse(if ask.path.is_empty() { "/" } else { &ask.path })?;
+        let resource = placed.resource().with_path(path.as_str());
+        let event = op.authorize(reader, Action::SecretUse, &resource)?;
+        // Only machines receive restricted values; people hold the permission to give it and to deploy with it.
+        let permitted = op.is_machine() && op.permits(reader, Action::SecretUseRestricted, &resource)?;
+        let restricted = permitted && !ask.refuse_restricted;
         let (source, cut) = time::world(op, reader, &placed, ask.at.as_ref())?;
         let overrides = if cut.is_none() { Overrides::of(op, reader)? } else { Overrides::default() };
         let asked = Asked {

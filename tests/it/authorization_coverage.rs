@@ -24,10 +24,13 @@ const OWN: &[&str] = &[
     "team_list",
     "team_get",
     "policy_evaluate",
+    "policy_templates",
+    "policy_schema",
     "access_matrix",
     "organization_search",
     "secret_stale",
     "secret_expiring",
+    "access_reach",
     "token_list",
     "token_create",
     "approval_list",
@@ -61,6 +64,8 @@ impl Things {
         let team = owner.post("/teams", json!({ "name": "web" })).expect(201);
         let joined = json!({ "user": member["user"]["id"] });
         owner.post(&format!("/teams/{}/members", text(&team["id"])), joined).expect(200);
+        let source = "forbid (principal, action == Action::\"secret.rotate\", resource);";
+        let policy = owner.put("/policies/rotation", json!({ "source": source, "mode": "observe" })).expect(201);
         let deleted = owner.delete(&format!("/projects/{slug}/environments/gone")).expect(200);
         let link = owner.post("/links", link()).expect(201);
         owner.create_environment(slug, "held", None);
@@ -73,6 +78,7 @@ impl Things {
             "name": "KEY", "user": member["user"]["id"], "token": me["credential"]["id"],
             "service_account": account["id"], "key": key["id"], "grant": account["grants"][0]["id"],
             "role": role["id"], "team": team["id"], "member": member["user"]["id"],
+            "policy": policy["policy"]["id"],
             "deletion": deleted["deletion"]["id"], "event": event, "job": "no_such_job",
             "link": link["id"], "approval": waits["errors"][0]["detail"],
         });
@@ -166,7 +172,7 @@ fn body(id: &str, t: &Things) -> Value {
         "secret_put" => json!({ "value": "v" }),
         "secret_batch" => json!({ "items": [{ "name": "KEY", "value": "v" }] }),
         "secret_import" => json!({ "format": "dotenv", "content": "KEY=v" }),
-        "secret_rollback" => json!({ "version": 1 }),
+        "secret_rollback" | "policy_rollback" => json!({ "version": 1 }),
         "secret_copy" | "secret_move" => json!({ "to": { "name": "OTHER" } }),
         "folder_copy" | "folder_move" => json!({ "path": "/", "to": { "path": "/api" } }),
         "value_lookup" => json!({ "value": "value" }),
@@ -184,6 +190,8 @@ fn body(id: &str, t: &Things) -> Value {
         "role_create" => json!({ "name": "another", "permissions": ["secret.list"] }),
         "role_update" => json!({ "description": "Another" }),
         "team_member_add" => json!({ "user": t.id("user") }),
+        "policy_put" => json!({ "source": "forbid (principal, action, resource);", "mode": "observe" }),
+        "policy_simulate" => json!({ "name": "rotation", "source": "forbid (principal, action, resource);" }),
         "policy_evaluate" => json!({ "action": "secret.use" }),
         other => panic!("{other} takes a body: give a sample of it"),
     }
@@ -246,7 +254,8 @@ fn naming(endpoint: &Endpoint, own: &Things, other: &Things) -> Vec<(String, Opt
                 (format!("{path}?project={project}&environment={environment}"), None),
             ]
         }
-        "access_matrix" | "audit_list" => queries(&place),
+        "access_matrix" | "audit_list" | "access_review" => queries(&place),
+        "access_reach" | "access_unused" => queries(&principals),
         _ => Vec::new(),
     }
 }
@@ -296,10 +305,11 @@ fn another_organizations_things_are_not_there() {
         "/approvals",
         "/roles",
         "/teams",
+        "/policies",
     ] {
         let answer = umbrella.owner.get(list);
         assert_eq!(answer.status, 200, "{list}");
-        for name in ["organization", "project", "environment", "service_account", "grant", "role", "team"] {
+        for name in ["organization", "project", "environment", "service_account", "grant", "role", "team", "policy"] {
             assert!(!answer.text().contains(acme.id(name)), "{list} shows the other's {name}");
         }
     }

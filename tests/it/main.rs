@@ -22,6 +22,7 @@ mod main_job;
 mod migrations;
 mod openapi;
 mod operating;
+mod policies;
 mod policy_matrix;
 mod run_modes;
 mod schemathesis;

@@ -168,6 +168,17 @@ const ROWS: &[(u32, &str, &str)] = &[
         "VALUES (X'D0000000000000000000000000000001', 'user', X'30000000000000000000000000000001',
                  X'10000000000000000000000000000001', 7, 'system')",
     ),
+    (
+        43,
+        "policies",
+        "VALUES (X'E0000000000000000000000000000001', X'10000000000000000000000000000001', 'night', 1, 7, 'system')",
+    ),
+    (
+        43,
+        "policy_versions",
+        "VALUES (X'E0000000000000000000000000000001', 1, 'observe', '', 'forbid (principal, action, resource);', '[]',
+                 7, 'system')",
+    ),
 ];
 
 /// The migrations as they stand in the source, in their order.

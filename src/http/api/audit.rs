@@ -105,6 +105,8 @@ pub(crate) struct EventAnswer {
     decision: &'static str,
     /// The policies that decided.
     policies: Vec<String>,
+    /// The policies that are only observed and would have denied it.
+    would_deny: Vec<String>,
     /// Who.
     actor: EventActor,
     /// The credential that was used.
@@ -165,6 +167,7 @@ impl From<SeenEvent> for EventAnswer {
             outcome: e.outcome.as_str(),
             decision: if e.outcome == Outcome::Denied { "deny" } else { "allow" },
             policies: e.policies,
+            would_deny: e.would_deny,
             actor: EventActor { kind: e.actor.kind.into_owned(), id: e.actor.id.into_owned(), name: seen.actor_name },
             credential: e.credential,
             organization: e.organization,

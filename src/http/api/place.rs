@@ -13,9 +13,9 @@ use crate::types::{Slug, Timestamp};
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct PlaceAnswer {
     /// The project it is or is in.
-    project: Option<PlaceProject>,
+    pub(crate) project: Option<PlaceProject>,
     /// The environment it is.
-    environment: Option<PlaceEnvironment>,
+    pub(crate) environment: Option<PlaceEnvironment>,
 }
 
 /// A project, by its names.

@@ -88,6 +88,8 @@ pub(crate) struct Evaluation {
     policies: Vec<String>,
     /// Why, in sentences.
     reasons: Vec<String>,
+    /// The policies that are only observed and would have denied it.
+    would_deny: Vec<String>,
     /// The permission that no role of theirs gives there.
     missing: Option<&'static str>,
     /// The roles that hold it: built-in ones, least first, then the organization's own.
@@ -149,6 +151,7 @@ pub(crate) async fn evaluate(Known(op, _): Known, Json(body): Json<EvaluateReque
         decision: DecisionWord::of(found.allow),
         policies: found.policies.to_vec(),
         reasons: found.reasons,
+        would_deny: found.would_deny.to_vec(),
         missing: found.missing.map(crate::policy::Permission::as_str),
         held_by: found.held_by,
     })

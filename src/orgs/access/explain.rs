@@ -30,6 +30,8 @@ pub struct Evaluation {
     pub policies: Arc<[String]>,
     /// Why, in sentences. Never empty.
     pub reasons: Vec<String>,
+    /// The policies that are only observed and would have denied it.
+    pub would_deny: Arc<[String]>,
     /// The permission that no role of theirs gives there.
     pub missing: Option<Permission>,
     /// The roles that hold it: built-in ones, least first, then the organization's own.
@@ -42,6 +44,7 @@ impl From<&Decision> for Evaluation {
             allow: decision.allow,
             policies: Arc::clone(&decision.policies),
             reasons: decision.reasons.clone(),
+            would_deny: Arc::clone(&decision.would_deny),
             missing: decision.missing,
             held_by: decision.held_by.iter().map(ToString::to_string).collect(),
         }
@@ -81,12 +84,13 @@ pub async fn evaluate(op: &Op, question: Question) -> Result<Evaluation, OrgErro
         };
         let Some((epoch_seen, principal)) = principal else {
             let reasons = vec!["they are disabled: none of their credentials work".to_owned()];
-            let policies = Arc::from(Vec::new());
-            return Ok(Evaluation { allow: false, policies, reasons, missing: None, held_by: Vec::new() });
+            let none: Arc<[String]> = Arc::from(Vec::new());
+            let (policies, would_deny) = (Arc::clone(&none), none);
+            return Ok(Evaluation { allow: false, policies, reasons, would_deny, missing: None, held_by: Vec::new() });
         };
         Ok(match action {
             Asked::Action(action) => {
-                let mut found = Evaluation::from(&*op.decide_for(epoch_seen, &principal, action, &resource)?);
+                let mut found = Evaluation::from(&*op.decide_for(reader, epoch_seen, &principal, action, &resource)?);
                 if let Some(missing) = found.missing {
                     let own = role::roles_of(reader, own.organization)?;
                     let holding = own.iter().filter(|r| r.permissions().contains(missing));

@@ -14,6 +14,7 @@ mod explain;
 mod matrix;
 mod people;
 mod principals;
+mod review;
 mod whoami;
 
 pub use explain::{Evaluation, Question, evaluate};
@@ -23,6 +24,7 @@ pub(crate) use people::{
     place_of, principal_label, principal_named, require_cover, require_fresh, resource_standing, service_account_named,
 };
 pub use principals::{Session, Sessions, TreePrincipals};
+pub use review::{Reached, Reaching, ReviewWish, Way, reach, review};
 pub use whoami::{ActorFacts, CredentialFacts, Whoami, whoami};
 
 /// The organization's own node.

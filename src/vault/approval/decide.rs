@@ -243,7 +243,7 @@ fn permits(
 ) -> Result<bool, VaultError> {
     let facts = access::principal_facts(tx, request.organization, who)?;
     Ok(match facts {
-        Some(facts) => op.decide_for(epoch(tx)?, &facts, action, &placed.resource())?.allow,
+        Some(facts) => op.decide_for(tx, epoch(tx)?, &facts, action, &placed.resource())?.allow,
         None => false,
     })
 }
@@ -327,7 +327,7 @@ fn requester(op: &Op, tx: &WriteTx<'_>, request: &Request, placed: &Placed) -> R
     let facts = facts.ok_or(ApprovalError::RequesterLost)?;
     for item in store::item_list(tx, request.id)? {
         let action = if act(request, &item) == Act::Delete { Action::SecretDelete } else { Action::SecretWrite };
-        if !op.decide_for(epoch(tx)?, &facts, action, &placed.resource())?.allow {
+        if !op.decide_for(tx, epoch(tx)?, &facts, action, &placed.resource())?.allow {
             return Err(ApprovalError::RequesterLost.into());
         }
     }

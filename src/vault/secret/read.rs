@@ -143,7 +143,8 @@ fn tell(op: &Op, reader: &Reader<'_>, ask: &ReadSecret) -> Result<SecretRead, Va
 fn release(op: &Op, reader: &Reader<'_>, uses: &Uses, ask: &ReadSecret) -> Result<Released<SecretRead>, VaultError> {
     let placed = access::environment(op, reader, &ask.project, &ask.environment)?;
     let action = if op.is_machine() { Action::SecretUse } else { Action::SecretReveal };
-    let event = op.authorize(reader, action, &placed.resource())?;
+    let path = FolderPath::parse(if ask.path.is_empty() { "/" } else { &ask.path })?;
+    let event = op.authorize(reader, action, &placed.resource().with_path(path.as_str()))?;
     if placed.protected {
         op.require_step_up()?;
     }
@@ -175,7 +176,8 @@ fn require_showable(op: &Op, reader: &Reader<'_>, source: &StoreSource<'_>, stoo
     if !op.is_machine() {
         return Err(VaultError::Restricted { name: stood.listed.name.to_string() });
     }
-    op.authorize(reader, Action::SecretUseRestricted, &stood.placed.resource())?;
+    let resource = stood.placed.resource().with_path(stood.listed.path.as_str());
+    op.authorize(reader, Action::SecretUseRestricted, &resource)?;
     blocked(stood)
 }
 
@@ -215,8 +217,8 @@ fn resolved(
     stood: &Stood,
 ) -> Result<Option<SecretBytes>, VaultError> {
     let listed = &stood.listed;
-    let may_use_restricted =
-        op.is_machine() && op.permits(reader, Action::SecretUseRestricted, &stood.placed.resource())?;
+    let resource = stood.placed.resource().with_path(listed.path.as_str());
+    let may_use_restricted = op.is_machine() && op.permits(reader, Action::SecretUseRestricted, &resource)?;
     let options = Options { may_use_restricted };
     match resolve_one(source, stood.placed.environment.id, &listed.path, &listed.name, options)? {
         Found::Value(entry) => {

@@ -3,6 +3,7 @@
 //! authorize → plan → check what it breaks → seal and store → record, all in one transaction. What is refused
 //! changes nothing; a dry run goes the same way and keeps nothing.
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use super::dependents;
@@ -197,14 +198,20 @@ fn outcome(p: &Planned, id: Option<Id<kinds::SecretRow>>) -> ItemOutcome {
 
 fn authorize(op: &Op, tx: &WriteTx<'_>, placed: &Placed, items: &[Item]) -> Result<Vec<Event>, OpError> {
     let resource = placed.resource();
-    let deletes = items.iter().any(|i| matches!(i.wish, super::Wish::Delete));
-    let writes = items.is_empty() || items.iter().any(|i| !matches!(i.wish, super::Wish::Delete));
     let mut events = Vec::with_capacity(2);
-    if writes {
-        events.push(op.authorize(tx, Action::SecretWrite, &resource)?);
-    }
-    if deletes {
-        events.push(op.authorize(tx, Action::SecretDelete, &resource)?);
+    for (action, deletes) in [(Action::SecretWrite, false), (Action::SecretDelete, true)] {
+        let wished: Vec<_> = items.iter().filter(|i| matches!(i.wish, super::Wish::Delete) == deletes).collect();
+        if wished.is_empty() && (deletes || !items.is_empty()) {
+            continue;
+        }
+        // Each folder is asked about once; a path that cannot be read is refused by the plan.
+        let read = |i: &&Item| FolderPath::parse(i.path.as_deref().unwrap_or("/")).ok();
+        let paths: BTreeSet<_> = wished.iter().filter_map(read).collect();
+        let mut paths = paths.iter().map(|path| resource.clone().with_path(path.as_str()));
+        events.push(op.authorize(tx, action, &paths.next().unwrap_or_else(|| resource.clone()))?);
+        for more in paths {
+            op.authorize(tx, action, &more)?;
+        }
     }
     Ok(events)
 }

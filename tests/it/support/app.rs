@@ -5,6 +5,7 @@ use std::sync::Arc;
 use holdfast::auth::password::Passwords;
 use holdfast::config::{Env, Overrides, Settings};
 use holdfast::db::Db;
+use holdfast::governance::OwnPolicies;
 use holdfast::http::{Running, ServerParts};
 use holdfast::keys::{Keyring, RootKey, Suite};
 use holdfast::ledger::{self, ActionName, Registry};
@@ -227,6 +228,7 @@ fn compose(dir: &TempDir, clock: Arc<ManualClock>) -> Core {
         decisions: DecisionCache::default(),
         clock,
         principals: Box::new(TreePrincipals),
+        policies: Box::new(OwnPolicies::default()),
         restore_window: std::time::Duration::from_hours(30 * 24),
     }
 }
