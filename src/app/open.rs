@@ -7,11 +7,11 @@ use std::sync::Arc;
 
 use super::{AppError, DataLock, registry};
 use crate::config::{Cipher, RootKeySource, Settings, Warning, prepare_data_dir};
-use crate::db::{self, Db, DbError};
+use crate::db::{self, Db, DbError, Number};
 use crate::governance::OwnPolicies;
 use crate::keys::{self, Fingerprint, Keyring, PassphraseParameters, RootKey, Source, Suite};
 use crate::ledger;
-use crate::op::Core;
+use crate::op::{Core, Remembered, epoch};
 use crate::orgs::access::TreePrincipals;
 use crate::orgs::setup;
 use crate::policy::{DecisionCache, Engine};
@@ -70,13 +70,17 @@ pub fn open(settings: Arc<Settings>, clock: Arc<dyn Clock>) -> Result<Opened, Ap
     };
     let instance = keyring.instance().id();
     let started = ledger::start(&db, registry()?, instance)?;
+    db.begin_number(Number::Rights, db.read(epoch)?);
+    db.begin_number(Number::Values, 0);
     warnings.extend(key_warning(&source, dir));
     warnings.extend(ledger_warning(&started));
     let core = Core {
         db,
         keyring: Arc::new(keyring),
         policy: Engine::new(),
-        decisions: DecisionCache::new(DecisionCache::CAPACITY),
+        decisions: DecisionCache::default(),
+        facts: Remembered::of_rights(),
+        values: Remembered::of_values(),
         clock,
         principals: Box::new(TreePrincipals),
         policies: Box::new(OwnPolicies::default()),

@@ -22,6 +22,7 @@ use crate::jobs::Runner;
 use crate::op::{Op, Origin, Who};
 use crate::orgs::OrgError;
 use crate::orgs::access::Sessions;
+use crate::orgs::setup;
 use crate::telemetry::{self, Metrics, Output, PanicNotice};
 use crate::types::{Clock, Failure as _, Id, SystemClock};
 
@@ -133,8 +134,9 @@ pub(super) async fn run(
     announce(&opened);
     let system = op_maker(&opened, Who::System);
     let token = setup_token::ensure(&system(), &dir).await?;
-    if opened.is_new {
-        // From here on, a ledger without a checkpoint is one somebody took them from.
+    if opened.is_new || !opened.core.db.read(setup::is_set_up)? {
+        // From here on, a ledger without a checkpoint is one somebody took them from. Before there is an owner nobody
+        // can have: a first start that was killed before this line is made good by the second.
         jobs::checkpoint(&opened.core).await?;
     }
     let metrics = Arc::new(Metrics::new());

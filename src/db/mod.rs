@@ -17,6 +17,7 @@ mod error;
 mod migrate;
 mod reader;
 mod values;
+mod view;
 mod writer;
 
 use std::path::{Path, PathBuf};
@@ -25,6 +26,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 pub use error::DbError;
 pub use reader::Reader;
+pub use view::Number;
 pub use writer::{TxState, WriteTx, WriterStats};
 
 /// The oldest SQLite this runs on: earlier ones have WAL and corruption fixes missing.
@@ -65,11 +67,12 @@ impl Db {
         &self.inner.path
     }
 
-    /// Runs `f` in one read transaction on this thread's connection.
+    /// Runs `f` in one read transaction on this thread's connection, which begins with the first statement: what
+    /// needs none costs nothing.
     ///
     /// Keep it short and never await inside: it holds a snapshot.
     pub fn read<T, E: From<DbError>>(&self, f: impl FnOnce(&Reader<'_>) -> Result<T, E>) -> Result<T, E> {
-        reader::with(self.inner.number, &self.inner.path, f)
+        reader::with(self.inner.number, &self.inner.path, self.inner.writer.published(), f)
     }
 
     /// Runs `f` on the writer thread in a savepoint and answers once its commit is on disk.
@@ -102,6 +105,16 @@ impl Db {
     /// The writer has stopped.
     pub fn attach(&self, state: Box<dyn TxState>) -> Result<(), DbError> {
         self.inner.writer.attach(state)
+    }
+
+    /// A number as the newest commit left it: never behind a write that was acknowledged. None before the first.
+    pub fn number(&self, which: Number) -> Option<u64> {
+        self.inner.writer.published().now()[which as usize]
+    }
+
+    /// Begins a number with what is stored; without effect once a commit has published it.
+    pub fn begin_number(&self, which: Number, number: u64) {
+        self.inner.writer.published().begin(which, number);
     }
 
     /// Counters of the writer since the start.

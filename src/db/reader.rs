@@ -1,4 +1,4 @@
-//! Reads: a connection per thread and database, one RAII transaction per call.
+//! Reads: a connection per thread and database, one RAII transaction per call, begun by its first statement.
 
 use std::cell::RefCell;
 use std::path::Path;
@@ -6,6 +6,7 @@ use std::path::Path;
 use rusqlite::{Connection, OpenFlags};
 
 use super::DbError;
+use super::view::{Number, Published, View};
 
 /// How many databases a thread keeps connections to. A server has one; tests have many.
 const KEPT_PER_THREAD: usize = 4;
@@ -20,25 +21,49 @@ thread_local! {
 #[derive(Clone, Copy)]
 pub struct Reader<'c> {
     conn: &'c Connection,
+    view: &'c View,
 }
 
 impl<'c> Reader<'c> {
-    pub(super) const fn new(conn: &'c Connection) -> Self {
-        Self { conn }
+    pub(super) const fn new(conn: &'c Connection, view: &'c View) -> Self {
+        Self { conn, view }
     }
 
-    /// The connection, for the SQL in a `store.rs`.
-    pub const fn sql(&self) -> &'c Connection {
+    /// The connection, for the SQL in a `store.rs`. The first call begins the snapshot.
+    pub fn sql(&self) -> &'c Connection {
+        self.view.begin(self.conn);
         self.conn
+    }
+
+    /// Whether this is a snapshot of what is committed, and so stays as it is. On the writer thread it is not: what is
+    /// read there may still be undone.
+    pub fn is_snapshot(&self) -> bool {
+        self.view.is_snapshot()
+    }
+
+    /// A number as it was before this snapshot, or as this write has moved it; none when nothing was published yet.
+    pub fn number(&self, which: Number) -> Option<u64> {
+        self.view.number(which)
+    }
+
+    /// Remembers a number that was read in this transaction, for whoever asks next.
+    pub fn note_number(&self, which: Number, number: u64) {
+        self.view.note(which, number);
     }
 }
 
 /// Ends the transaction whatever happens.
-struct Snapshot<'c>(&'c Connection);
+struct Snapshot<'c> {
+    conn: &'c Connection,
+    view: &'c View,
+}
 
 impl Drop for Snapshot<'_> {
     fn drop(&mut self) {
-        let ended = self.0.prepare_cached("ROLLBACK").and_then(|mut s| s.execute([]));
+        if !self.view.has_begun() {
+            return;
+        }
+        let ended = self.conn.prepare_cached("ROLLBACK").and_then(|mut s| s.execute([]));
         if let Err(error) = ended {
             tracing::error!(%error, "a read transaction did not end");
         }
@@ -48,6 +73,7 @@ impl Drop for Snapshot<'_> {
 pub(super) fn with<T, E: From<DbError>>(
     number: u64,
     path: &Path,
+    published: &Published,
     f: impl FnOnce(&Reader<'_>) -> Result<T, E>,
 ) -> Result<T, E> {
     let kept = READERS.with_borrow_mut(|all| all.iter().position(|(n, _)| *n == number).map(|i| all.swap_remove(i).1));
@@ -55,7 +81,7 @@ pub(super) fn with<T, E: From<DbError>>(
         Some(conn) => conn,
         None => open(path).map_err(E::from)?,
     };
-    let result = in_snapshot(&conn, f);
+    let result = in_snapshot(&conn, View::snapshot(published.now()), f);
     if conn.is_autocommit() {
         READERS.with_borrow_mut(|all| {
             if all.len() >= KEPT_PER_THREAD {
@@ -69,13 +95,20 @@ pub(super) fn with<T, E: From<DbError>>(
 
 pub(super) fn offline<T, E: From<DbError>>(path: &Path, f: impl FnOnce(&Reader<'_>) -> Result<T, E>) -> Result<T, E> {
     let conn = open(path).map_err(E::from)?;
-    in_snapshot(&conn, f)
+    in_snapshot(&conn, View::snapshot([None; 2]), f)
 }
 
-fn in_snapshot<T, E: From<DbError>>(conn: &Connection, f: impl FnOnce(&Reader<'_>) -> Result<T, E>) -> Result<T, E> {
-    conn.prepare_cached("BEGIN").and_then(|mut s| s.execute([])).map_err(|e| E::from(e.into()))?;
-    let snapshot = Snapshot(conn);
-    f(&Reader::new(snapshot.0))
+fn in_snapshot<T, E: From<DbError>>(
+    conn: &Connection,
+    view: View,
+    f: impl FnOnce(&Reader<'_>) -> Result<T, E>,
+) -> Result<T, E> {
+    let snapshot = Snapshot { conn, view: &view };
+    let result = f(&Reader::new(snapshot.conn, snapshot.view));
+    match snapshot.view.failure() {
+        None => result,
+        Some(failure) => Err(failure.into()),
+    }
 }
 
 fn open(path: &Path) -> Result<Connection, DbError> {

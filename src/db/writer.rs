@@ -12,6 +12,7 @@ use rusqlite::{Connection, OpenFlags};
 use tokio::sync::{mpsc, oneshot};
 
 use super::reader::STATEMENTS_KEPT;
+use super::view::{Number, Published, View};
 use super::{DbError, Reader};
 
 /// Operations in one commit at most. More gains nothing measurable and delays the first.
@@ -41,6 +42,7 @@ pub trait TxState: Any + Send {
 /// What an operation may do on the writer thread. Reads through it see its own writes.
 pub struct WriteTx<'c> {
     reader: Reader<'c>,
+    view: &'c View,
     state: Option<&'c mut (dyn TxState + 'static)>,
     on_rollback: Vec<OnRollback>,
 }
@@ -70,6 +72,17 @@ impl<'c> WriteTx<'c> {
     /// Forgets what was to be kept so far: a rehearsal leaves nothing behind.
     pub fn keep_nothing(&mut self) {
         self.on_rollback.clear();
+    }
+
+    /// Moves a number: it is published once the commit is on disk, before anybody is answered, and is as before when
+    /// this operation is undone.
+    pub fn set_number(&self, which: Number, number: u64) {
+        self.reader.note_number(which, number);
+    }
+
+    /// Moves a number that only has to differ from what it was.
+    pub fn raise_number(&self, which: Number) {
+        self.set_number(which, self.reader.number(which).unwrap_or(0).saturating_add(1));
     }
 }
 
@@ -136,6 +149,7 @@ pub(super) struct Writer {
 struct Counters {
     commits: AtomicU64,
     operations: AtomicU64,
+    published: Published,
 }
 
 impl Writer {
@@ -195,6 +209,10 @@ impl Writer {
             commits: self.counters.commits.load(Ordering::Relaxed),
             operations: self.counters.operations.load(Ordering::Relaxed),
         }
+    }
+
+    pub(super) fn published(&self) -> &Published {
+        &self.counters.published
     }
 
     pub(super) fn close(&self) {
@@ -272,9 +290,10 @@ impl Loop {
     }
 
     fn commit(&mut self, batch: &mut Vec<Box<dyn Job>>) {
-        let outcome = self.transaction(batch);
-        match outcome {
+        let view = View::writer(self.counters.published.now());
+        match self.transaction(batch, &view) {
             Ok(()) => {
+                self.counters.published.set(&view.numbers());
                 if let Some(state) = &mut self.state {
                     state.committed();
                 }
@@ -297,11 +316,11 @@ impl Loop {
         }
     }
 
-    fn transaction(&mut self, batch: &mut [Box<dyn Job>]) -> Result<(), DbError> {
+    fn transaction(&mut self, batch: &mut [Box<dyn Job>], view: &View) -> Result<(), DbError> {
         execute(&self.conn, "BEGIN IMMEDIATE")?;
         for job in batch.iter_mut() {
-            let mut tx =
-                WriteTx { reader: Reader::new(&self.conn), state: self.state.as_deref_mut(), on_rollback: Vec::new() };
+            let reader = Reader::new(&self.conn, view);
+            let mut tx = WriteTx { reader, view, state: self.state.as_deref_mut(), on_rollback: Vec::new() };
             tx.in_savepoint(|tx| job.run(tx))?;
             for kept in std::mem::take(&mut tx.on_rollback) {
                 let mut failure = None;
@@ -311,7 +330,7 @@ impl Loop {
             }
         }
         if let Some(state) = &mut self.state {
-            state.flush(&Reader::new(&self.conn))?;
+            state.flush(&Reader::new(&self.conn, view))?;
         }
         execute(&self.conn, "COMMIT")
     }
@@ -321,6 +340,7 @@ impl WriteTx<'_> {
     /// Runs `f` between a savepoint and its release, or its undoing when `f` says false.
     fn in_savepoint(&mut self, f: impl FnOnce(&mut Self) -> bool) -> Result<(), DbError> {
         let conn = self.reader.sql();
+        let before = self.view.numbers();
         execute(conn, "SAVEPOINT operation")?;
         if let Some(state) = self.state.as_deref_mut() {
             state.mark();
@@ -333,6 +353,7 @@ impl WriteTx<'_> {
                 return Err(DbError::Full);
             }
             execute(conn, "ROLLBACK TO operation")?;
+            self.view.set_numbers(before);
             if let Some(state) = self.state.as_deref_mut() {
                 state.revert();
             }

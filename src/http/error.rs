@@ -215,7 +215,7 @@ const fn status(class: Class) -> StatusCode {
         Class::TooMany => StatusCode::TOO_MANY_REQUESTS,
         Class::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         Class::StorageFull => StatusCode::INSUFFICIENT_STORAGE,
-        Class::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        Class::Damaged | Class::Internal => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
 
@@ -229,7 +229,7 @@ impl<E: Failure> From<E> for Problem {
             detail: if is_internal { INTERNAL.into() } else { error.to_string() },
             hint: if is_internal { INTERNAL_HINT.into() } else { error.hint() },
             errors: error.problems(),
-            cause: is_internal.then(|| chain(&error)),
+            cause: (is_internal || class == Class::Damaged).then(|| chain(&error)),
             retry_after: matches!(class, Class::Unavailable | Class::TooMany).then_some(1),
             allow: None,
         }))

@@ -66,6 +66,8 @@ fn routes(app: &mut ServiceConfig) {
 
 /// Values, and the names they have.
 fn secrets(v1: &mut ServiceConfig) {
+    // Asked most by far, so compared first; what else the path takes is below.
+    v1.service(at("/projects/{project}/environments/{environment}/secrets/{name}").get(secret::get).only(guard::Get()));
     // A secret may be called `batch` where any names are allowed: only POST is the batch.
     v1.service(
         at("/projects/{project}/environments/{environment}/secrets/batch").post(batch::batch).only(guard::Post()),

@@ -117,6 +117,7 @@ impl Failure for KeyError {
             Self::NotCreated => Class::Unavailable,
             Self::RecoveryKeyMalformed(_) => Class::Invalid,
             Self::RecoveryKeyWrong | Self::RecoveryNone => Class::Unprocessable,
+            Self::Unsealable | Self::FormatUnknown => Class::Damaged,
             _ => Class::Internal,
         }
     }

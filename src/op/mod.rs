@@ -11,6 +11,7 @@
 //! It knows no feature. The facts about a principal come from whoever implements [`Principals`].
 
 mod error;
+mod remember;
 mod store;
 
 use std::net::IpAddr;
@@ -18,6 +19,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 pub use error::OpError;
+pub use remember::{Keep, Remembered};
 pub use store::{epoch, epoch_raise};
 
 use crate::db::{Db, DbError, Reader, WriteTx};
@@ -72,6 +74,10 @@ pub struct Core {
     pub policy: Engine,
     /// Decisions of the current authorization epoch.
     pub decisions: DecisionCache,
+    /// Facts of the tree, until rights change.
+    pub facts: Remembered,
+    /// What is stored of secrets, sealed as it is stored, until one is written.
+    pub values: Remembered,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Loads principals.
@@ -399,7 +405,10 @@ impl Op {
     where
         E: From<OpError> + From<DbError> + Send + 'static,
     {
-        let result = self.0.core.db.read(f);
+        let result = self.0.core.db.read(|reader| {
+            store::epoch_stored(reader)?;
+            f(reader)
+        });
         self.settle_denied::<E>().await?;
         result
     }

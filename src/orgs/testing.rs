@@ -18,7 +18,7 @@ use crate::auth::{AuthError, Cidrs, CredentialKind, NewCredential};
 use crate::db::{Db, DbError, Reader};
 use crate::keys::{Keyring, RootKey, Suite};
 use crate::ledger::{self, ActionName, EventFilter, EventView, Outcome, Registry};
-use crate::op::{Core, Op, Origin, Policies, Who, epoch_raise};
+use crate::op::{Core, Op, Origin, Policies, Remembered, Who, epoch_raise};
 use crate::policy::{Action, BuiltinRole, DecisionCache, Engine, ForbidSet, InstancePermission, PrincipalId};
 use crate::types::{Clock as _, Email, Failure, Id, Limit, ManualClock, Secret, SecretString, Slug, Timestamp, kinds};
 
@@ -138,6 +138,8 @@ impl World {
             keyring,
             policy: Engine::new(),
             decisions: DecisionCache::default(),
+            facts: Remembered::of_rights(),
+            values: Remembered::of_values(),
             clock: clock.clone(),
             principals: Box::new(TreePrincipals),
             policies: Box::new(NoPolicies),

@@ -1,12 +1,12 @@
-//! Decisions kept while nothing that they depend on has changed.
+//! What is kept while nothing that it depends on has changed: decisions, and facts of the tree they are made from.
 //!
 //! The caller holds a number, the authorization epoch, that grows in the same commit as any change of a fact that
-//! decisions are made from: grant, role, policy, membership, credential, and an environment's protection, tier, lock
-//! and place in the tree. Decisions of another epoch are invisible.
+//! decisions are made from: grant, role, policy, membership, credential, and an environment's name, protection, tier,
+//! flow, lock and place in the tree. What was kept in another epoch is invisible.
 
 use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
-use std::hash::BuildHasher as _;
+use std::hash::{BuildHasher as _, Hash};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::{Action, Decision, Node, PrincipalId};
@@ -27,22 +27,29 @@ pub struct CacheKey {
 
 const SHARDS: usize = 16;
 
-#[derive(Default)]
-struct Shard {
+struct Shard<K, V> {
     epoch: u64,
-    decisions: HashMap<CacheKey, Arc<Decision>>,
+    kept: HashMap<K, V>,
 }
 
-/// A bounded cache for many readers. A hit takes one shared lock and one hash.
-pub struct DecisionCache {
+/// A bounded cache for many readers. A hit takes one shared lock and two hashes.
+pub struct EpochCache<K, V> {
     hasher: RandomState,
-    shards: [RwLock<Shard>; SHARDS],
+    shards: [RwLock<Shard<K, V>>; SHARDS],
     per_shard: usize,
 }
 
-impl std::fmt::Debug for DecisionCache {
+/// Decisions of the current epoch.
+pub type DecisionCache = EpochCache<CacheKey, Arc<Decision>>;
+
+impl DecisionCache {
+    /// Decisions kept by default, at most; some 500 bytes each.
+    pub const CAPACITY: usize = 65_536;
+}
+
+impl<K: Hash + Eq, V: Clone> std::fmt::Debug for EpochCache<K, V> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("DecisionCache").field("decisions", &self.len()).finish_non_exhaustive()
+        f.debug_struct("EpochCache").field("kept", &self.len()).finish_non_exhaustive()
     }
 }
 
@@ -52,42 +59,39 @@ impl Default for DecisionCache {
     }
 }
 
-impl DecisionCache {
-    /// Decisions kept by default, at most; some 500 bytes each.
-    pub const CAPACITY: usize = 65_536;
-
-    /// A cache of at most `capacity` decisions, rounded up to a multiple of 16.
+impl<K: Hash + Eq, V: Clone> EpochCache<K, V> {
+    /// A cache of at most `capacity` entries, rounded up to a multiple of 16.
     pub fn new(capacity: usize) -> Self {
         Self {
             hasher: RandomState::new(),
-            shards: std::array::from_fn(|_| RwLock::default()),
+            shards: std::array::from_fn(|_| RwLock::new(Shard { epoch: 0, kept: HashMap::new() })),
             per_shard: capacity.div_ceil(SHARDS).max(1),
         }
     }
 
-    /// The decision made under `key` in this very `epoch`.
-    pub fn get(&self, epoch: u64, key: &CacheKey) -> Option<Arc<Decision>> {
+    /// What was kept under `key` in this very `epoch`.
+    pub fn get(&self, epoch: u64, key: &K) -> Option<V> {
         let shard = self.shard(key).read().unwrap_or_else(PoisonError::into_inner);
-        if shard.epoch == epoch { shard.decisions.get(key).cloned() } else { None }
+        if shard.epoch == epoch { shard.kept.get(key).cloned() } else { None }
     }
 
-    /// Keeps a decision made in `epoch`: the epoch read in the same snapshot as the facts. What is older than the
+    /// Keeps what was made in `epoch`: the epoch read in the same snapshot as the facts. What is older than the
     /// newest epoch seen is not kept; a full part of the cache is emptied first.
-    pub fn put(&self, epoch: u64, key: CacheKey, decision: Arc<Decision>) {
+    pub fn put(&self, epoch: u64, key: K, value: V) {
         let mut shard = self.shard(&key).write().unwrap_or_else(PoisonError::into_inner);
         if epoch < shard.epoch {
             return;
         }
-        if epoch > shard.epoch || shard.decisions.len() >= self.per_shard {
+        if epoch > shard.epoch || shard.kept.len() >= self.per_shard {
             shard.epoch = epoch;
-            shard.decisions.clear();
+            shard.kept.clear();
         }
-        shard.decisions.insert(key, decision);
+        shard.kept.insert(key, value);
     }
 
-    /// How many decisions are held, those of older epochs included until their part is used again.
+    /// How many entries are held, those of older epochs included until their part is used again.
     pub fn len(&self) -> usize {
-        let counts = self.shards.iter().map(|s| s.read().unwrap_or_else(PoisonError::into_inner).decisions.len());
+        let counts = self.shards.iter().map(|s| s.read().unwrap_or_else(PoisonError::into_inner).kept.len());
         counts.sum()
     }
 
@@ -96,9 +100,9 @@ impl DecisionCache {
         self.len() == 0
     }
 
-    fn shard(&self, key: &CacheKey) -> &RwLock<Shard> {
+    fn shard(&self, key: &K) -> &RwLock<Shard<K, V>> {
         // The map inside takes the low bits of a hash of its own; this one is only spread over the shards.
-        let hash = self.hasher.hash_one((key.principal, key.node));
+        let hash = self.hasher.hash_one(key);
         &self.shards[usize::try_from(hash % SHARDS as u64).unwrap_or(0)]
     }
 }

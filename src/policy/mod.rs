@@ -33,7 +33,7 @@ mod role;
 mod tests;
 
 pub use action::{Action, InstancePermission, Permission, PermissionSet};
-pub use cache::{CacheKey, DecisionCache};
+pub use cache::{CacheKey, DecisionCache, EpochCache};
 pub use case::{Case, CaseActor, CaseResource};
 pub use cedar::schema_source;
 pub use decision::Decision;

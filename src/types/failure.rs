@@ -25,6 +25,8 @@ pub enum Class {
     Unavailable,
     /// The disk is full.
     StorageFull,
+    /// What is stored was changed behind our back, or by a broken disk: whoever asks must know, and may.
+    Damaged,
     /// Our fault.
     Internal,
 }

@@ -10,6 +10,11 @@ use crate::types::{Secret, SecretBytes, Slug};
 
 use super::model::{FolderPath, SecretName};
 
+/// Whether a value can hold a reference at all: cheaper than reading it as a template.
+pub fn may_refer(value: &[u8]) -> bool {
+    value.windows(2).any(|pair| pair == b"${")
+}
+
 /// One reference, as written.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Reference {

@@ -12,19 +12,27 @@ use super::store::{self, SecretVersion, VersionState};
 use super::time::Past;
 use crate::db::Reader;
 use crate::keys::{OrganizationKeys, SecretAad, SecretCipher};
+use crate::op::{Keep, Op};
 use crate::orgs::past::Cut;
 use crate::orgs::{environment, project};
 use crate::types::{Id, SecretBytes, Slug, kinds};
+
+/// The most bytes of a ciphertext that is kept in memory.
+const KEPT_MAX: usize = 2_048;
 
 /// One organization's secrets, now or as they were.
 pub struct StoreSource<'r> {
     reader: &'r Reader<'r>,
     organization: Id<kinds::Organization>,
     keys: Arc<OrganizationKeys>,
+    /// Whose memory of the tree may be used.
+    op: Option<&'r Op>,
+    /// Whether names may be looked up in memory too.
+    names_kept: bool,
     ciphers: RefCell<HashMap<EnvironmentId, Rc<SecretCipher>>>,
     /// What a listing brought: its values are asked for next.
-    seen: RefCell<HashMap<SecretId, Rc<SecretVersion>>>,
-    /// The moment that is asked, when it is not now.
+    seen: RefCell<HashMap<SecretId, Arc<SecretVersion>>>,
+    /// The moment that is asked, when it is not now. Nothing of it is in memory.
     past: Option<Past>,
 }
 
@@ -32,13 +40,64 @@ impl<'r> StoreSource<'r> {
     /// The secrets of an organization as this transaction sees them.
     pub fn new(reader: &'r Reader<'r>, keys: Arc<OrganizationKeys>) -> Self {
         let organization = keys.id();
-        Self { reader, organization, keys, ciphers: RefCell::default(), seen: RefCell::default(), past: None }
+        Self {
+            reader,
+            organization,
+            keys,
+            op: None,
+            names_kept: false,
+            ciphers: RefCell::default(),
+            seen: RefCell::default(),
+            past: None,
+        }
     }
 
     /// The same secrets as they were at a place of the ledger.
     pub(super) fn at(mut self, cut: Cut) -> Self {
         self.past = Some(Past::at(cut));
         self
+    }
+
+    /// The same, with the environments taken from what `op` remembers of the tree.
+    #[must_use]
+    pub fn remembering(mut self, op: &'r Op) -> Self {
+        self.op = Some(op);
+        self
+    }
+
+    /// The same, with names looked up in memory too: for one name, whose value is of one moment in any case.
+    #[must_use]
+    pub(super) fn keeping_names(mut self) -> Self {
+        self.names_kept = true;
+        self
+    }
+
+    /// The same, with every name looked up in the snapshot: what references lead to is of one moment.
+    #[must_use]
+    pub(super) fn of_one_snapshot(mut self) -> Self {
+        self.names_kept = false;
+        self
+    }
+
+    /// The newest version of a name as it is stored, or that there is none.
+    fn stored(
+        &self,
+        environment: EnvironmentId,
+        path: &FolderPath,
+        name: &SecretName,
+    ) -> Result<Option<SecretVersion>, VaultError> {
+        let found = store::secret_get(self.reader, environment, path, name)?;
+        Ok(found.filter(|v| v.state != VersionState::Deleted))
+    }
+
+    /// The facts of an environment, as they are stored.
+    fn environment_stored(&self, id: EnvironmentId) -> Result<Option<EnvironmentFacts>, VaultError> {
+        let found = environment::store::environment_get(self.reader, id)?;
+        let found = found.filter(|e| e.organization == self.organization);
+        match (self.past, found) {
+            (Some(past), Some(found)) => past.environment(self.reader, &found),
+            (_, found) => Ok(found.filter(|e| e.deletion.is_none()).as_ref().map(environment_facts)),
+        }
     }
 
     /// Opens one version.
@@ -66,11 +125,21 @@ impl<'r> StoreSource<'r> {
         environment: EnvironmentId,
         path: &FolderPath,
         name: &SecretName,
-    ) -> Result<Option<Rc<SecretVersion>>, VaultError> {
-        let found = store::secret_get(self.reader, environment, path, name)?;
-        let found = found.filter(|v| v.state != VersionState::Deleted).map(Rc::new);
+    ) -> Result<Option<Arc<SecretVersion>>, VaultError> {
+        let load = || {
+            let found = self.stored(environment, path, name)?.map(Arc::new);
+            let is_small = found.as_ref().is_none_or(|v| v.ciphertext.len() <= KEPT_MAX);
+            Ok::<_, VaultError>((found, if is_small { Keep::Yes } else { Keep::No }))
+        };
+        let found = match self.op.filter(|_| self.names_kept) {
+            None => load()?.0,
+            Some(op) => {
+                let words = format!("{environment}:{path}/{name}");
+                Option::clone(&*op.core().values.get_or_load(self.reader, self.organization, words, load)?)
+            }
+        };
         if let Some(found) = &found {
-            self.seen.borrow_mut().insert(found.id, Rc::clone(found));
+            self.seen.borrow_mut().insert(found.id, Arc::clone(found));
         }
         Ok(found)
     }
@@ -79,12 +148,12 @@ impl<'r> StoreSource<'r> {
     ///
     /// # Errors
     /// It is not there; the database failed.
-    pub fn version(&self, secret: SecretId, number: u32) -> Result<Rc<SecretVersion>, VaultError> {
+    pub fn version(&self, secret: SecretId, number: u32) -> Result<Arc<SecretVersion>, VaultError> {
         if let Some(seen) = self.seen.borrow().get(&secret).filter(|v| v.version == number) {
-            return Ok(Rc::clone(seen));
+            return Ok(Arc::clone(seen));
         }
         let found = store::secret_version_get(self.reader, secret, number)?;
-        found.map(Rc::new).ok_or_else(|| VaultError::not_found("version", number.to_string()))
+        found.map(Arc::new).ok_or_else(|| VaultError::not_found("version", number.to_string()))
     }
 }
 
@@ -129,12 +198,14 @@ impl Source for StoreSource<'_> {
     type Error = VaultError;
 
     fn environment(&self, id: EnvironmentId) -> Result<Option<EnvironmentFacts>, VaultError> {
-        let found = environment::store::environment_get(self.reader, id)?;
-        let found = found.filter(|e| e.organization == self.organization);
-        match (self.past, found) {
-            (Some(past), Some(found)) => past.environment(self.reader, &found),
-            (_, found) => Ok(found.filter(|e| e.deletion.is_none()).as_ref().map(environment_facts)),
-        }
+        let Some(op) = self.op.filter(|_| self.past.is_none()) else { return self.environment_stored(id) };
+        let load = || {
+            let found = self.environment_stored(id)?;
+            let keep = if found.is_some() { Keep::Yes } else { Keep::No };
+            Ok::<_, VaultError>((found, keep))
+        };
+        let found = op.core().facts.get_or_load(self.reader, self.organization, id.to_string(), load)?;
+        Ok(Option::clone(&found))
     }
 
     fn find_environment(
@@ -168,7 +239,7 @@ impl Source for StoreSource<'_> {
         let Some(past) = self.past else { return Ok(self.newest(environment, path, name)?.map(|v| facts(&v))) };
         let found = past.secret(self.reader, environment, path, name)?;
         Ok(found.map(|found| {
-            self.seen.borrow_mut().insert(found.version.id, Rc::new(found.version));
+            self.seen.borrow_mut().insert(found.version.id, Arc::new(found.version));
             found.facts
         }))
     }
@@ -186,7 +257,7 @@ impl Source for StoreSource<'_> {
         let mut seen = self.seen.borrow_mut();
         let stored = rows.into_iter().map(|v| {
             let stored = StoredSecret { path: v.path.clone(), name: v.name.clone(), facts: facts(&v) };
-            seen.insert(v.id, Rc::new(v));
+            seen.insert(v.id, Arc::new(v));
             stored
         });
         Ok(stored.collect())

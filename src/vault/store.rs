@@ -1,9 +1,11 @@
 //! SQL of secrets and their versions.
 
+use std::sync::LazyLock;
+
 use rusqlite::{OptionalExtension, Row, params};
 
 use super::model::{FolderPath, SecretName, Visibility};
-use crate::db::{DbError, Reader, WriteTx};
+use crate::db::{DbError, Number, Reader, WriteTx};
 use crate::orgs::past;
 use crate::types::{Id, Timestamp, kinds};
 
@@ -74,6 +76,11 @@ pub(super) const COLUMNS: &str = "s.id, s.environment_id, s.path, s.name, s.vers
     v.visibility, v.interpolate, v.ciphertext, v.value_tag, v.comment, v.tags, v.created_at, v.created_by";
 const NEWEST: &str = "secrets s JOIN secret_versions v ON v.secret_id = s.id AND v.version = s.version";
 
+/// The hottest text there is: made once.
+static SECRET_GET: LazyLock<String> = LazyLock::new(|| {
+    format!("SELECT {COLUMNS} FROM {NEWEST} WHERE s.environment_id = ?1 AND s.path = ?2 AND s.name = ?3")
+});
+
 /// A row of [`COLUMNS`].
 pub(super) fn version(row: &Row<'_>) -> rusqlite::Result<SecretVersion> {
     let broken = |index| rusqlite::Error::InvalidColumnType(index, "secret".into(), rusqlite::types::Type::Text);
@@ -110,9 +117,7 @@ pub(crate) fn secret_get(
     path: &FolderPath,
     name: &SecretName,
 ) -> Result<Option<SecretVersion>, DbError> {
-    let mut statement = reader.sql().prepare_cached(&format!(
-        "SELECT {COLUMNS} FROM {NEWEST} WHERE s.environment_id = ?1 AND s.path = ?2 AND s.name = ?3"
-    ))?;
+    let mut statement = reader.sql().prepare_cached(&SECRET_GET)?;
     Ok(statement.query_row(params![environment, path.as_str(), name.as_str()], version).optional()?)
 }
 
@@ -220,6 +225,7 @@ pub(crate) fn secret_version_insert(tx: &WriteTx<'_>, v: &SecretVersion) -> Resu
             v.written_at,
             v.written_by
         ])?;
+    tx.raise_number(Number::Values);
     tx.sql().prepare_cached("UPDATE secrets SET version = ?2 WHERE id = ?1")?.execute(params![v.id, v.version])?;
     Ok(())
 }

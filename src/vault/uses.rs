@@ -1,7 +1,7 @@
 //! Who had a value last: kept to the minute, so that a read does not cost a write of its own.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::store;
@@ -16,7 +16,14 @@ const KEPT_MAX: usize = 131_072;
 /// Remembers what was written lately.
 #[derive(Default)]
 pub struct Uses {
-    written: Mutex<HashMap<Id<kinds::SecretRow>, Timestamp>>,
+    written: Mutex<HashMap<Id<kinds::SecretRow>, Use>>,
+}
+
+/// When and by whom a secret was used, as it was written.
+#[derive(Clone)]
+struct Use {
+    at: Timestamp,
+    by: Arc<str>,
 }
 
 impl Uses {
@@ -29,12 +36,18 @@ impl Uses {
         }
         let mut due = secrets;
         // A clock set back must not keep a use from being written for long.
-        due.retain(|id| written.get(id).is_none_or(|at| *at > now || now.since(*at) >= EVERY));
+        due.retain(|id| written.get(id).is_none_or(|used| used.at > now || now.since(used.at) >= EVERY));
         if due.is_empty() {
             return None;
         }
-        written.extend(due.iter().map(|id| (*id, now)));
-        let by = op.author();
+        let by: Arc<str> = op.author().into();
+        written.extend(due.iter().map(|id| (*id, Use { at: now, by: Arc::clone(&by) })));
         Some(Box::new(move |tx| store::uses_set(tx, &due, now, &by)))
+    }
+
+    /// The last use of a secret, where it was written lately; none: ask the database.
+    pub(super) fn last(&self, secret: Id<kinds::SecretRow>) -> Option<(Timestamp, String)> {
+        let written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        written.get(&secret).map(|used| (used.at, used.by.to_string()))
     }
 }

@@ -46,7 +46,7 @@ fn every_route_of_the_table_is_in_the_document() {
     let table = concat!(env!("CARGO_MANIFEST_DIR"), "/src/http/mod.rs");
     let table = std::fs::read_to_string(table).unwrap();
     let document: Value = serde_json::from_str(holdfast::http::document()).unwrap();
-    let mut routes = 0;
+    let mut routes = std::collections::HashSet::new();
     for part in table.split("at(\"").skip(1) {
         let path = part.split('"').next().unwrap();
         let methods = part.split("at(\"").next().unwrap().split("done()").next().unwrap();
@@ -56,10 +56,11 @@ fn every_route_of_the_table_is_in_the_document() {
         for method in ["get", "post", "put", "patch", "delete"] {
             if methods.contains(&format!(".{method}(")) {
                 assert!(item.get(method).is_some(), "{method} {path} is not in the document");
-                routes += 1;
+                routes.insert((path.to_owned(), method));
             }
         }
     }
     let documented: usize = document["paths"].as_object().unwrap().values().map(|i| i.as_object().unwrap().len()).sum();
-    assert_eq!(routes, documented, "as many routes as documented operations");
+    // A path may stand twice: its hottest method is compared first.
+    assert_eq!(routes.len(), documented, "as many routes as documented operations");
 }

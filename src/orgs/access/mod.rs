@@ -1,7 +1,7 @@
 //! Finding the node a request names, for whoever asks: what is not visible is not there.
 
 use crate::db::{DbError, Reader};
-use crate::op::Op;
+use crate::op::{Keep, Op};
 use crate::orgs::environment::{self, Placed};
 use crate::orgs::grant;
 use crate::orgs::organization;
@@ -75,6 +75,23 @@ pub(crate) fn holds_something_in(op: &Op, reader: &Reader<'_>, project: Id<kinds
 /// [`OrgError::NotFound`] when either is unknown, deleted, another organization's or not visible.
 pub fn environment(op: &Op, reader: &Reader<'_>, project: &str, name: &str) -> Result<Placed, OrgError> {
     let organization = op.organization()?;
+    let placed = op.core().facts.get_or_load(reader, organization, format!("{project}/{name}"), || {
+        environment_named(reader, organization, project, name).map(|placed| (placed, Keep::Yes))
+    })?;
+    if op.permits(reader, Action::EnvironmentRead, &placed.resource())? {
+        Ok(Placed::clone(&placed))
+    } else {
+        Err(OrgError::not_found("environment", format!("{project}/{name}")))
+    }
+}
+
+/// The environment two names lead to in an organization, whoever asks.
+fn environment_named(
+    reader: &Reader<'_>,
+    organization: Id<kinds::Organization>,
+    project: &str,
+    name: &str,
+) -> Result<Placed, OrgError> {
     let missing = || OrgError::not_found("environment", format!("{project}/{name}"));
     let owner = match Id::parse(project) {
         Ok(id) => project::store::project_get(reader, id)?.filter(|p| p.organization == organization),
@@ -86,8 +103,7 @@ pub fn environment(op: &Op, reader: &Reader<'_>, project: &str, name: &str) -> R
         Err(_) => environment::store::environment_by_slug(reader, owner.id, name)?,
     };
     let found = found.filter(|e| e.deletion.is_none()).ok_or_else(missing)?;
-    let placed = environment::store::place(reader, found)?;
-    if op.permits(reader, Action::EnvironmentRead, &placed.resource())? { Ok(placed) } else { Err(missing()) }
+    Ok(environment::store::place(reader, found)?)
 }
 
 /// The environment with this id, with what is above it, if it is of this organization and not deleted. Asks

@@ -7,9 +7,9 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use super::{organization_stands, principal_facts};
-use crate::auth::authenticate::{self, Proven};
+use crate::auth::authenticate::{self, Claimed, Proven};
 use crate::auth::{AuthError, Credential, store};
-use crate::db::{Db, DbError, Reader};
+use crate::db::{Db, DbError, Number, Reader};
 use crate::keys::Keyring;
 use crate::op::{Identity, Principals, epoch};
 use crate::policy::Principal;
@@ -78,22 +78,12 @@ impl Sessions {
         now: Timestamp,
     ) -> Result<Session, AuthError> {
         let parsed = authenticate::parse(token)?;
-        let kept = db.read(|reader| {
-            let epoch = epoch(reader)?;
-            if let Some(kept) = self.get(parsed.public_id(), epoch) {
-                return Ok(kept);
-            }
-            let proven = authenticate::load(reader, keyring, &parsed)?;
-            let credential = &proven.credential;
-            if !organization_stands(reader, credential.organization, now)? {
-                return Err(AuthError::Invalid);
-            }
-            let principal = principal_facts(reader, credential.organization, credential.owner)?;
-            let principal = Arc::new(principal.ok_or(AuthError::Invalid)?);
-            let kept = Arc::new(Kept { epoch, noted: AtomicI64::new(i64::MIN), proven, principal });
-            self.put(parsed.public_id().to_owned(), Arc::clone(&kept));
-            Ok::<_, AuthError>(kept)
-        })?;
+        // What was published covers every revocation that was acknowledged; the operation looks again in its transaction.
+        let kept = db.number(Number::Rights).and_then(|epoch| self.get(parsed.public_id(), epoch));
+        let kept = match kept {
+            Some(kept) => kept,
+            None => db.read(|reader| self.load(reader, keyring, &parsed, now))?,
+        };
         authenticate::check(&kept.proven, &parsed, address, now)?;
         let credential = Arc::clone(&kept.proven.credential);
         let identity = Identity {
@@ -113,6 +103,26 @@ impl Sessions {
     pub async fn note_use(db: &Db, session: &Session, address: IpAddr, now: Timestamp) -> Result<(), DbError> {
         let (id, address) = (session.credential.id, address.to_canonical().to_string());
         db.write(move |tx| store::credential_used(tx, id, now, &address)).await
+    }
+
+    fn load(
+        &self,
+        reader: &Reader<'_>,
+        keyring: &Keyring,
+        claimed: &Claimed<'_>,
+        now: Timestamp,
+    ) -> Result<Arc<Kept>, AuthError> {
+        let epoch = epoch(reader)?;
+        let proven = authenticate::load(reader, keyring, claimed)?;
+        let credential = &proven.credential;
+        if !organization_stands(reader, credential.organization, now)? {
+            return Err(AuthError::Invalid);
+        }
+        let principal = principal_facts(reader, credential.organization, credential.owner)?;
+        let principal = Arc::new(principal.ok_or(AuthError::Invalid)?);
+        let kept = Arc::new(Kept { epoch, noted: AtomicI64::new(i64::MIN), proven, principal });
+        self.put(claimed.public_id().to_owned(), Arc::clone(&kept));
+        Ok(kept)
     }
 
     fn get(&self, public_id: &str, epoch: u64) -> Option<Arc<Kept>> {

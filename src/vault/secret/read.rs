@@ -1,5 +1,7 @@
 //! Reading one secret: what is told of it, and its value for whoever may have it.
 
+use std::sync::Arc;
+
 use super::plan::parse_name;
 use super::{EnvironmentName, NamedOrigin, SecretView};
 use crate::db::Reader;
@@ -12,7 +14,7 @@ use crate::types::{Id, ParseError, SecretBytes, kinds};
 use crate::vault::VaultError;
 use crate::vault::approval::{self, ApprovalError};
 use crate::vault::model::{FolderPath, Origin, SecretName, Visibility};
-use crate::vault::reference::{Reference, Scope};
+use crate::vault::reference::{Reference, Scope, may_refer};
 use crate::vault::resolve::{Found, ListedSecret, Options, locate, resolve_one};
 use crate::vault::source::StoreSource;
 use crate::vault::store::{self, SecretVersion, VersionState};
@@ -90,7 +92,7 @@ async fn ask_to_see(op: &Op, ask: ReadSecret) -> VaultError {
 struct Stood {
     placed: Placed,
     listed: ListedSecret,
-    version: std::rc::Rc<SecretVersion>,
+    version: Arc<SecretVersion>,
 }
 
 fn stand(reader: &Reader<'_>, source: &StoreSource<'_>, placed: Placed, ask: &ReadSecret) -> Result<Stood, VaultError> {
@@ -126,7 +128,7 @@ fn gone(reader: &Reader<'_>, placed: Placed, own: SecretVersion, number: u32) ->
         origin: Origin::Own,
         blocked_by: None,
     };
-    Ok(Stood { placed, listed, version: std::rc::Rc::new(version) })
+    Ok(Stood { placed, listed, version: Arc::new(version) })
 }
 
 fn tell(op: &Op, reader: &Reader<'_>, ask: &ReadSecret) -> Result<SecretRead, VaultError> {
@@ -149,13 +151,20 @@ fn release(op: &Op, reader: &Reader<'_>, uses: &Uses, ask: &ReadSecret) -> Resul
         op.require_step_up()?;
     }
     let (source, cut) = time::world(op, reader, &placed, ask.at.as_ref())?;
+    let source = source.keeping_names();
     let stood = stand(reader, &source, placed, ask)?;
-    require_showable(op, reader, &source, &stood)?;
-    require_approved(op, reader, &stood)?;
     let has_value = stood.version.state == VersionState::Set;
     let value = if has_value { Some(source.open(&stood.version)?) } else { None };
+    let refers = stood.version.interpolate && value.as_ref().is_some_and(|v| may_refer(v.expose()));
+    let source = source.of_one_snapshot();
+    require_showable(op, reader, &source, &stood, refers)?;
+    require_approved(op, reader, &stood)?;
     let resolved = if ask.resolve && has_value { resolved(op, reader, &source, &stood)? } else { None };
-    let view = view(op, reader, &stood.placed, &stood.listed, &stood.version)?;
+    let mut view = view_plain(op, reader, &stood.placed, &stood.listed, &stood.version)?;
+    view.last_accessed = uses.last(view.id).map_or_else(|| store::use_get(reader, view.id), |known| Ok(Some(known)))?;
+    if refers {
+        view.references = references(op, reader, &stood.placed, &stood.version)?;
+    }
     let details = Details::new().with("version", view.version).with("name", view.name.as_str());
     let details = time::noted(details.with("path", view.path.as_str()), cut);
     let event = event.target(Target::new("secret", view.id)).details(details);
@@ -165,9 +174,17 @@ fn release(op: &Op, reader: &Reader<'_>, uses: &Uses, ask: &ReadSecret) -> Resul
 
 /// Restricted values, and what is built from them, are shown to nobody; machines that hold the right receive them.
 /// An old version is at least as strict as the newest.
-fn require_showable(op: &Op, reader: &Reader<'_>, source: &StoreSource<'_>, stood: &Stood) -> Result<(), VaultError> {
+///
+/// `refers`: whether there is a reference in the value.
+fn require_showable(
+    op: &Op,
+    reader: &Reader<'_>,
+    source: &StoreSource<'_>,
+    stood: &Stood,
+    refers: bool,
+) -> Result<(), VaultError> {
     let mut strictest = stood.version.visibility.max(stood.listed.facts.visibility);
-    if stood.version.interpolate && strictest != Visibility::Restricted && builds_on_restricted(source, stood)? {
+    if refers && strictest != Visibility::Restricted && builds_on_restricted(source, stood)? {
         strictest = Visibility::Restricted;
     }
     if strictest != Visibility::Restricted {
@@ -243,6 +260,20 @@ pub(super) fn view(
     listed: &ListedSecret,
     version: &SecretVersion,
 ) -> Result<SecretView, VaultError> {
+    let mut told = view_plain(op, reader, placed, listed, version)?;
+    told.references = references(op, reader, placed, version)?;
+    told.last_accessed = store::use_get(reader, version.id)?;
+    Ok(told)
+}
+
+/// The same without what its value refers to and who had it last.
+fn view_plain(
+    op: &Op,
+    reader: &Reader<'_>,
+    placed: &Placed,
+    listed: &ListedSecret,
+    version: &SecretVersion,
+) -> Result<SecretView, VaultError> {
     Ok(SecretView {
         id: version.id,
         path: version.path.clone(),
@@ -254,11 +285,11 @@ pub(super) fn view(
         interpolate: version.interpolate,
         comment: version.comment.clone(),
         tags: version.tags.clone(),
-        references: references(op, reader, placed, version)?,
+        references: Vec::new(),
         created_at: version.created_at,
         updated_at: version.written_at,
         updated_by: version.written_by.clone(),
-        last_accessed: store::use_get(reader, version.id)?,
+        last_accessed: None,
     })
 }
 

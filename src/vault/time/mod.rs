@@ -32,13 +32,13 @@ use crate::orgs::past::Cut;
 /// # Errors
 /// There is no such moment, or the environment was not there yet.
 pub(super) fn world<'r>(
-    op: &Op,
+    op: &'r Op,
     reader: &'r Reader<'r>,
     placed: &Placed,
     at: Option<&Instant>,
 ) -> Result<(StoreSource<'r>, Option<Cut>), VaultError> {
     let organization = placed.environment.organization;
-    let source = StoreSource::new(reader, op.keyring().organization(reader, organization)?);
+    let source = StoreSource::new(reader, op.keyring().organization(reader, organization)?).remembering(op);
     let Some(at) = at else { return Ok((source, None)) };
     let cut = at.cut(op, reader, organization)?;
     if past::store::parent_at(reader, placed.environment.id, cut)?.is_none() {

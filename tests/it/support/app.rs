@@ -10,7 +10,7 @@ use holdfast::http::{Running, ServerParts};
 use holdfast::keys::{Keyring, RootKey, Suite};
 use holdfast::ledger::{self, ActionName, Registry};
 use holdfast::links;
-use holdfast::op::{Core, Op, Origin, Who};
+use holdfast::op::{Core, Op, Origin, Remembered, Who};
 use holdfast::orgs::access::{Sessions, TreePrincipals};
 use holdfast::orgs::{ACTIONS, OrgError, setup};
 use holdfast::policy::{Action, DecisionCache, Engine, InstancePermission};
@@ -226,6 +226,8 @@ fn compose(dir: &TempDir, clock: Arc<ManualClock>) -> Core {
         keyring: Arc::new(keyring.expect("keys")),
         policy: Engine::new(),
         decisions: DecisionCache::default(),
+        facts: Remembered::of_rights(),
+        values: Remembered::of_values(),
         clock,
         principals: Box::new(TreePrincipals),
         policies: Box::new(OwnPolicies::default()),
