@@ -106,7 +106,7 @@ impl Serialize for Encodings<'_> {
         (status = 200, description = "The variables.", content(
             (VariablesAnswer<'static> = "application/json"), (String = "text/plain"),
             (String = "text/csv"), (String = "application/toml"),
-            (std::collections::BTreeMap<String, String> = "application/yaml"))),
+            (serde_json::Value = "application/yaml"))),
         (status = 304, description = "They are as you have them."),
         (status = 422, description = "References lead nowhere: one error for each name.", body = ProblemBody,
             content_type = "application/problem+json")))]
