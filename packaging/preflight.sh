@@ -52,6 +52,8 @@ check_packages() {
     [ -x /usr/bin/chromium ] || packages+=(chromium) # the test of the page of one-time links
     have zsh || packages+=(zsh)       # the shell hook, in real shells
     have fish || packages+=(fish)
+    have ssh-keygen || packages+=(openssh-client) # reads the keys we generate
+    have openssl || packages+=(openssl) # reads the certificate requests we generate
 }
 
 install_packages() {

@@ -7,9 +7,9 @@ use serde_json::Value;
 
 use super::output::Format;
 use super::{
-    access, audit, completion, config, deletions, doctor, environments, export, folders, grants, import, init, jobs,
-    keys, login, members, organizations, policy, projects, roles, run, secrets, serve, service_accounts, setup, teams,
-    tokens,
+    access, audit, completion, config, deletions, doctor, environments, export, folders, generate, grants, import,
+    init, jobs, keys, login, members, organizations, policy, projects, roles, run, secrets, serve, service_accounts,
+    setup, teams, tokens,
 };
 use super::{approvals, hook, link, template};
 
@@ -85,6 +85,8 @@ pub enum Command {
     /// Load a directory's variables into the shell on entering it
     #[command(subcommand)]
     Hook(hook::HookCommand),
+    /// Make a random value, a passphrase, a key pair or a certificate signing request, without a server
+    Generate(generate::GenerateArgs),
     /// Manage the tree of environments
     #[command(subcommand, visible_aliases = ["environment", "envs"])]
     Environments(environments::EnvironmentsCommand),

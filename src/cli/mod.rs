@@ -35,6 +35,7 @@ pub mod error;
 pub mod export;
 pub mod folders;
 pub mod format;
+pub mod generate;
 pub mod grants;
 pub mod hook;
 pub mod import;
@@ -124,6 +125,7 @@ fn dispatch(context: &Context, command: Command) -> Result<ExitCode, CliError> {
         Command::Export(args) => export::run(context, &args),
         Command::Template(args) => template::run(context, &args),
         Command::Hook(command) => hook::run(context, command),
+        Command::Generate(args) => generate::run(context, &args),
         Command::Environments(command) => environments::run(context, command),
         Command::Folders(command) => folders::run(context, command),
         Command::Projects(command) => projects::run(context, command),

@@ -11,6 +11,7 @@ use super::client::Request;
 use super::confirm::{PlanArgs, planned};
 use super::context::Context;
 use super::error::{CliError, Exit};
+use super::generate::{Kind, word};
 use super::output::Column;
 use super::{care, lookup, transfer};
 
@@ -25,6 +26,9 @@ pub enum SecretsCommand {
     /// Set a secret; the value is read from stdin, a file or a prompt
     #[command(after_help = SET_HELP)]
     Set(SetArgs),
+    /// Have the server draw a value that nobody sees; a key pair's public half is answered
+    #[command(after_help = GENERATE_HELP)]
+    Generate(GenerateArgs),
     /// Hide the value inherited from a parent
     Unset(NameArgs),
     /// Delete a secret; 30 days are left to undelete it
@@ -86,6 +90,13 @@ Examples:
   holdfast secrets edit --tag legacy --add-tag review --dry-run
   holdfast secrets edit -r --stale-days 180 --delete --dry-run
   holdfast secrets edit --search STRIPE --expires-at 2027-01-31T00:00:00Z";
+const GENERATE_HELP: &str = "\
+Flags of the secret stand before the kind. With --base-version 0 a value that is there stays.
+
+Examples:
+  holdfast secrets generate SESSION_KEY base64
+  holdfast secrets generate --base-version 0 DB_PASSWORD random --length 40 --alphabet symbols
+  holdfast secrets generate DEPLOY_KEY ssh-key --comment deploy@shop";
 
 /// A secret.
 #[derive(Debug, Args)]
@@ -187,6 +198,29 @@ pub struct SetArgs {
     personal: bool,
 }
 
+/// What to have drawn.
+#[derive(Debug, Args)]
+pub struct GenerateArgs {
+    /// Which secret.
+    #[command(flatten)]
+    name: NameArgs,
+    /// What it is
+    #[arg(long)]
+    comment: Option<String>,
+    /// A tag; may be given again
+    #[arg(long = "tag", value_name = "TAG")]
+    tags: Vec<String>,
+    /// Who may see it
+    #[arg(long, value_enum)]
+    visibility: Option<Visibility>,
+    /// Only if this is still its version; 0 if there must be none
+    #[arg(long, value_name = "N")]
+    base_version: Option<u64>,
+    /// What to draw.
+    #[command(subcommand)]
+    kind: Kind,
+}
+
 /// What to delete.
 #[derive(Debug, Args)]
 pub struct DeleteArgs {
@@ -254,6 +288,7 @@ pub fn run(context: &Context, command: SecretsCommand) -> Result<(), CliError> {
         SecretsCommand::List(args) => list(context, &args),
         SecretsCommand::Get(args) => get(context, &args),
         SecretsCommand::Set(args) => set(context, &args),
+        SecretsCommand::Generate(args) => generate(context, &args),
         SecretsCommand::Unset(name) => {
             let answer = context.ask(&on(context, &name, Request::put, &[])?.body(&json!({ "state": "unset" })))?;
             output.warnings(&answer);
@@ -377,18 +412,37 @@ fn set(context: &Context, args: &SetArgs) -> Result<(), CliError> {
     context.output.item(&answer, FIELDS)
 }
 
+fn generate(context: &Context, args: &GenerateArgs) -> Result<(), CliError> {
+    let fields = body(json!({
+        "generate": args.kind.asked(),
+        "comment": args.comment,
+        "tags": Some(&args.tags).filter(|t| !t.is_empty()),
+        "visibility": args.visibility.as_ref().and_then(word),
+        "base_version": args.base_version,
+    }));
+    let answer = context.ask(&on(context, &args.name, Request::put, &[])?.body(&fields))?;
+    let output = &context.output;
+    output.warnings(&answer);
+    if output.structured() {
+        return output.answer(&answer);
+    }
+    match answer.pointer("/generated/public").and_then(Value::as_str) {
+        Some(public) => output.line(public.trim_end()),
+        None => output.item(&answer, FIELDS),
+    }
+}
+
 /// The body that sets `value`.
 fn fields(args: &SetArgs, value: &[u8]) -> Value {
     let text = std::str::from_utf8(value).ok();
     let encoded = || data_encoding::BASE64.encode(value);
-    let visibility = args.visibility.and_then(|v| v.to_possible_value().map(|v| v.get_name().to_owned()));
     body(json!({
         "value": text.map_or_else(encoded, str::to_owned),
         "encoding": text.is_none().then_some("base64"),
         "interpolate": (args.literal || text.is_none()).then_some(false),
         "comment": args.comment,
         "tags": Some(&args.tags).filter(|t| !t.is_empty()),
-        "visibility": visibility,
+        "visibility": args.visibility.as_ref().and_then(word),
         "base_version": args.base_version,
     }))
 }

@@ -38,6 +38,7 @@ mod keyring;
 pub mod link;
 mod mac;
 pub mod offline;
+pub mod pair;
 mod passphrase;
 pub mod recovery;
 pub mod root;
@@ -64,6 +65,15 @@ pub fn random<const N: usize>() -> Result<[u8; N], KeyError> {
     let mut bytes = [0; N];
     ring::rand::SystemRandom::new().fill(&mut bytes).map_err(|_| KeyError::Randomness)?;
     Ok(bytes)
+}
+
+/// Fills `out` with bytes from the operating system's generator.
+///
+/// # Errors
+/// The generator failed.
+pub fn fill_random(out: &mut [u8]) -> Result<(), KeyError> {
+    use ring::rand::SecureRandom as _;
+    ring::rand::SystemRandom::new().fill(out).map_err(|_| KeyError::Randomness)
 }
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ pub mod duplicate;
 pub mod error;
 pub mod folder;
 pub mod format;
+pub mod generate;
 pub mod impact;
 pub mod import;
 pub mod importers;

@@ -11,6 +11,7 @@ mod errors;
 mod faults;
 mod format_differential;
 mod formats;
+mod generate;
 mod hook;
 mod http_api;
 mod http_appliance;

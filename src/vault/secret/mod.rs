@@ -24,6 +24,8 @@ use crate::types::{Id, Timestamp, kinds};
 pub const VALUE_MAX: usize = 64 * 1024;
 /// Most items of one write.
 pub const BATCH_MAX: usize = 10_000;
+/// Most values that are drawn in one write: a key pair takes a tenth of a millisecond of the writer's time.
+pub const GENERATED_MAX: usize = 1_000;
 /// Longest comment, in characters.
 pub const COMMENT_MAX: usize = 2_000;
 /// Most tags of a secret.

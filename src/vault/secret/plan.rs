@@ -2,11 +2,12 @@
 
 use std::collections::HashSet;
 
-use super::{BATCH_MAX, COMMENT_MAX, TAGS_MAX, VALUE_MAX};
+use super::{BATCH_MAX, COMMENT_MAX, GENERATED_MAX, TAGS_MAX, VALUE_MAX};
 use crate::db::Reader;
 use crate::orgs::environment::Environment;
 use crate::types::{ParseError, SecretBytes};
 use crate::vault::VaultError;
+use crate::vault::generate::{Fill, Recipe, Told};
 use crate::vault::model::{FolderPath, SecretName, Visibility};
 use crate::vault::reference::{Reference, references_of};
 use crate::vault::store::{self, SecretVersion, VersionState};
@@ -19,6 +20,13 @@ pub enum Wish {
         value: SecretBytes,
         /// Whether `${` begins a reference.
         interpolate: bool,
+        /// Who may see it; as before when none, masked for a new name.
+        visibility: Option<Visibility>,
+    },
+    /// A value nobody thought up; `${` is text in it.
+    Generate {
+        /// What to draw.
+        recipe: Recipe,
         /// Who may see it; as before when none, masked for a new name.
         visibility: Option<Visibility>,
     },
@@ -89,6 +97,8 @@ pub(super) struct Planned {
     pub(super) tags: Vec<String>,
     pub(super) tag: [u8; 32],
     pub(super) references: Vec<Reference>,
+    /// What is told of a value that was drawn here.
+    pub(super) generated: Option<Told>,
 }
 
 impl Planned {
@@ -110,21 +120,25 @@ pub(super) struct Rules {
     pub(super) skip_same: bool,
 }
 
-/// Reads and compares every item. `tag` is the keyed MAC of a value.
+/// Reads and compares every item. `tag` is the keyed MAC of a value, `random` what values are drawn from.
 pub(super) fn plan(
     reader: &Reader<'_>,
     environment: &Environment,
     items: Vec<Item>,
     rules: Rules,
     tag: impl Fn(&[u8]) -> [u8; 32],
+    random: &mut Fill<'_>,
 ) -> Result<Vec<Planned>, VaultError> {
     if items.len() > BATCH_MAX {
         return Err(VaultError::TooMany { len: items.len() });
     }
+    if items.iter().filter(|i| matches!(i.wish, Wish::Generate { .. })).count() > GENERATED_MAX {
+        return Err(ParseError::new("generate", format!("at most {GENERATED_MAX} in one write")).into());
+    }
     let mut seen = HashSet::with_capacity(items.len());
     let mut planned = Vec::with_capacity(items.len());
     for item in items {
-        let one = plan_one(reader, environment, item, rules, &tag)?;
+        let one = plan_one(reader, environment, item, rules, &tag, random)?;
         if !seen.insert((one.path.clone(), one.name.clone())) {
             return Err(VaultError::Twice { name: one.shown() });
         }
@@ -139,6 +153,7 @@ fn plan_one(
     item: Item,
     rules: Rules,
     tag: &impl Fn(&[u8]) -> [u8; 32],
+    random: &mut Fill<'_>,
 ) -> Result<Planned, VaultError> {
     let path = FolderPath::parse(item.path.as_deref().unwrap_or("/"))?;
     let name = parse_name(environment, &item.name)?;
@@ -148,16 +163,21 @@ fn plan_one(
         return Err(VaultError::Stale { name: name.to_string(), current });
     }
     let there = before.as_ref().filter(|b| b.state != VersionState::Deleted);
-    let kept = |f: fn(&SecretVersion) -> Visibility| there.map_or(Visibility::Masked, f);
+    let kept = there.map_or(Visibility::Masked, |b| b.visibility);
+    let mut generated = None;
     let (state, value, interpolate, visibility) = match item.wish {
         Wish::Set { value, interpolate, visibility } => {
-            let visibility = visibility.unwrap_or_else(|| kept(|b| b.visibility));
-            (VersionState::Set, value, interpolate, visibility)
+            (VersionState::Set, value, interpolate, visibility.unwrap_or(kept))
         }
-        Wish::Unset => (VersionState::Unset, SecretBytes::new(Vec::new()), false, kept(|b| b.visibility)),
         Wish::UnsetAs(visibility) => (VersionState::Unset, SecretBytes::new(Vec::new()), false, visibility),
+        Wish::Generate { recipe, visibility } => {
+            let drawn = recipe.draw(random)?;
+            generated = Some(drawn.told);
+            (VersionState::Set, drawn.value, false, visibility.unwrap_or(kept))
+        }
+        Wish::Unset => (VersionState::Unset, SecretBytes::new(Vec::new()), false, kept),
         Wish::Delete if there.is_none() => return Err(VaultError::not_found("secret", name.to_string())),
-        Wish::Delete => (VersionState::Deleted, SecretBytes::new(Vec::new()), false, kept(|b| b.visibility)),
+        Wish::Delete => (VersionState::Deleted, SecretBytes::new(Vec::new()), false, kept),
     };
     let references = check_value(&name, &value, interpolate)?;
     let comment = item.comment.map_or_else(|| Ok(there.map_or_else(String::new, |b| b.comment.clone())), comment)?;
@@ -176,6 +196,7 @@ fn plan_one(
         tags,
         tag,
         references,
+        generated,
     };
     planned.action = action(&planned, rules);
     Ok(planned)

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use super::dependents;
 use super::plan::{Item, Planned, PlannedAction, Rules, plan};
 use crate::db::WriteTx;
-use crate::keys::MacPurpose;
+use crate::keys::{self, MacPurpose};
 use crate::ledger::{Details, Event, Target};
 use crate::op::{Op, OpError};
 use crate::orgs::access;
@@ -18,6 +18,7 @@ use crate::policy::Action;
 use crate::types::{Failure, Id, Problem, SecretBytes, Timestamp, kinds};
 use crate::vault::VaultError;
 use crate::vault::approval::{self, Act, Proposal, RequestItem};
+use crate::vault::generate::Told;
 use crate::vault::model::{FolderPath, SecretName};
 use crate::vault::reference::{Reference, Scope};
 use crate::vault::resolve::check::{Change, Names, NewSecret, Proposed, newly_broken};
@@ -59,6 +60,8 @@ pub struct ItemOutcome {
     pub action: PlannedAction,
     /// The version it has afterwards.
     pub version: u32,
+    /// What is told of a value that was drawn; none in a dry run, which keeps none.
+    pub generated: Option<Told>,
 }
 
 /// What became, or would become, of a write.
@@ -124,10 +127,10 @@ fn apply_through(
 ) -> Result<BatchOutcome, VaultError> {
     let events = authorize(op, tx, placed, &request.items)?;
     access::require_unlocked(placed)?;
-    let keys = op.keyring().organization(tx, placed.environment.organization)?;
-    let tag = |value: &[u8]| *keys.mac(MacPurpose::ValueTag, &[value]).as_bytes();
+    let organization = op.keyring().organization(tx, placed.environment.organization)?;
+    let tag = |value: &[u8]| *organization.mac(MacPurpose::ValueTag, &[value]).as_bytes();
     let rules = Rules { skip_same: request.skip_same };
-    let planned = plan(tx, &placed.environment, request.items, rules, tag)?;
+    let planned = plan(tx, &placed.environment, request.items, rules, tag, &mut keys::fill_random)?;
     require_reference_rights(op, tx, placed, &planned)?;
     let mut warnings = require_no_dependents(op, tx, placed, &planned, request.force)?;
     warnings.extend(require_whole(op, tx, placed, &planned, request.force)?);
@@ -144,6 +147,11 @@ fn apply_through(
         return Err(ask(op, tx, placed, wait, request.force, &planned)?);
     }
     let source = StoreSource::new(tx, keys);
+        let kept = |p: &Planned| ItemOutcome { generated: None, ..outcome(p, p.before.as_ref().map(|b| b.id)) };
+        items.extend(planned.iter().map(kept));
+        return Ok(BatchOutcome { placed: placed.clone(), items, warnings, applied: false });
+    }
+    let source = StoreSource::new(tx, organization);
     for one in &planned {
         let id = match one.action {
             PlannedAction::Same => one.before.as_ref().map(|b| b.id),
@@ -193,7 +201,8 @@ fn outcome(p: &Planned, id: Option<Id<kinds::SecretRow>>) -> ItemOutcome {
         (PlannedAction::Same, Some(before)) => before.newest,
         _ => p.version(),
     };
-    ItemOutcome { id, name: p.name.clone(), path: p.path.clone(), action: p.action, version }
+    let generated = p.generated.clone();
+    ItemOutcome { id, name: p.name.clone(), path: p.path.clone(), action: p.action, version, generated }
 }
 
 fn authorize(op: &Op, tx: &WriteTx<'_>, placed: &Placed, items: &[Item]) -> Result<Vec<Event>, OpError> {

@@ -35,6 +35,11 @@ pub(crate) const RULES: &[Rule] = &[
         instead: "ask keys/ to seal, open, MAC or check it",
     },
     Rule {
+        words: &["rcgen", "bech32", "diceware_wordlists"],
+        only_in: &["vault/generate/"],
+        instead: "ask vault/generate/ for a recipe's value",
+    },
+    Rule {
         words: &["rustls", "tokio_rustls"],
         only_in: &["http/", "app/", "telemetry/", "cli/client.rs", "cli/client_tests.rs", "main.rs"],
         instead: "TLS is set up where listeners and the process start",

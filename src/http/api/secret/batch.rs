@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::form::{self, Encoding, StateWish, Warning, folder};
+use super::generate::{Generate, Generated};
 use crate::http::api::format::ImportFormat;
 use crate::http::api::{Answer, ok};
 use crate::http::error::Problem;
@@ -44,6 +45,9 @@ pub(crate) struct BatchItem {
     /// The value: text, or base64 with `encoding`.
     #[schema(value_type = Option<String>, write_only)]
     value: Option<SecretString>,
+    /// What to draw in place of a value; at most 1,000 in one write.
+    #[schema(write_only)]
+    generate: Option<Generate>,
     /// How `value` is written.
     encoding: Option<Encoding>,
     /// Whether `${` begins a reference; true unless `encoding` is given.
@@ -116,6 +120,10 @@ pub(crate) struct BatchItemAnswer {
     action: &'static str,
     /// The version it has afterwards.
     version: u32,
+    /// What is told of a value that was drawn; not there in a dry run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false, nullable = false)]
+    generated: Option<Generated>,
 }
 
 /// How many names a write adds, changes, leaves, deletes and hides.
@@ -146,6 +154,7 @@ impl BatchAnswer {
                 path: item.path.to_string(),
                 action: item.action.as_str(),
                 version: item.version,
+                generated: item.generated.map(Generated::from),
             });
         }
         let warnings = outcome.warnings.into_iter().map(Warning::from).collect();
@@ -171,13 +180,13 @@ pub(crate) async fn batch(
 
 fn item(item: BatchItem) -> Result<Item, Problem> {
     let wish = if item.delete {
-        if item.value.is_some() || item.state.is_some() {
+        if item.value.is_some() || item.generate.is_some() || item.state.is_some() {
             let problem = Problem::invalid("value_unexpected", "a name that is deleted has no value and no state");
             return Err(problem.field(item.name.chars().take(255).collect::<String>(), "value_unexpected"));
         }
         Wish::Delete
     } else {
-        form::wish(item.state, item.value, item.encoding, item.interpolate, item.visibility)?
+        form::wish(item.state, item.value, item.encoding, item.interpolate, item.visibility, item.generate)?
     };
     Ok(Item {
         name: item.name,

@@ -6,6 +6,7 @@ use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
+use super::generate::{Generate, Generated};
 use crate::http::error::Problem;
 use crate::http::schema::{EnvironmentId, SecretId};
 use crate::http::state::State;
@@ -212,6 +213,10 @@ pub(crate) struct SecretWritten {
     /// The secret.
     #[serde(flatten)]
     secret: SecretAnswer,
+    /// What is told of a value that was drawn.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false, nullable = false)]
+    generated: Option<Generated>,
     /// What the write breaks or changes elsewhere.
     warnings: Vec<Warning>,
 }
@@ -219,7 +224,7 @@ pub(crate) struct SecretWritten {
 impl SecretWritten {
     /// One that breaks nothing elsewhere.
     pub(super) fn of(view: SecretView) -> Self {
-        Self { secret: SecretAnswer::of(view), warnings: Vec::new() }
+        Self { secret: SecretAnswer::of(view), generated: None, warnings: Vec::new() }
     }
 }
 
@@ -244,6 +249,7 @@ impl From<types::Problem> for Warning {
 pub(super) async fn written(op: &Op, state: &State, outcome: BatchOutcome) -> Result<SecretWritten, Problem> {
     let warnings = outcome.warnings.into_iter().map(Warning::from).collect();
     let item = outcome.items.into_iter().next().ok_or_else(|| Problem::internal("a write of one item made none"))?;
+    let generated = item.generated.map(Generated::from);
     let ask = ReadSecret {
         project: outcome.placed.environment.project.to_string(),
         environment: outcome.placed.environment.id.to_string(),
@@ -253,7 +259,7 @@ pub(super) async fn written(op: &Op, state: &State, outcome: BatchOutcome) -> Re
         ..ReadSecret::default()
     };
     let read = secret::secret_get(op, &state.uses, &ask).await?;
-    Ok(SecretWritten { secret: SecretAnswer::of(read.view), warnings })
+    Ok(SecretWritten { secret: SecretAnswer::of(read.view), generated, warnings })
 }
 
 /// What is wished, from the fields of a body.
@@ -263,7 +269,15 @@ pub(super) fn wish(
     encoding: Option<Encoding>,
     interpolate: Option<bool>,
     visibility: Option<Visibility>,
+    generate: Option<Generate>,
 ) -> Result<Wish, Problem> {
+    if let Some(generate) = generate {
+        if value.is_some() || encoding.is_some() || state.is_some() || interpolate == Some(true) {
+            let detail = "a generated value comes without value, encoding, state and interpolate";
+            return Err(Problem::invalid("value_unexpected", detail).field("generate", "value_unexpected"));
+        }
+        return Ok(Wish::Generate { recipe: generate.recipe()?, visibility });
+    }
     match (state.unwrap_or(StateWish::Set), value) {
         (StateWish::Unset, None) => Ok(Wish::Unset),
         (StateWish::Unset, Some(_)) => {
@@ -271,7 +285,9 @@ pub(super) fn wish(
         }
         (StateWish::Set, None) => {
             let problem = Problem::invalid("missing_field", "missing field `value`");
-            Err(problem.hint("to hide what is inherited, send state `unset`").field("value", "missing_field"))
+            Err(problem
+                .hint("send `generate` to have one drawn, state `unset` to hide what is inherited")
+                .field("value", "missing_field"))
         }
         (StateWish::Set, Some(value)) => {
             let interpolate = interpolate.unwrap_or(encoding.is_none());

@@ -3,6 +3,7 @@
 pub(crate) mod batch;
 pub(crate) mod care;
 mod form;
+mod generate;
 pub(crate) mod history;
 mod personal;
 pub(crate) mod transfer;
@@ -25,6 +26,7 @@ use crate::types::SecretString;
 use crate::vault::model::Visibility;
 use crate::vault::secret::{self, BatchRequest, Item, ListSecrets, PlannedAction, ReadSecret, Wish};
 use form::{Encoding, StateWish, written};
+use generate::Generate;
 
 /// The folder of a secret.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -156,6 +158,9 @@ pub(crate) struct SecretPut {
     /// The value: text, or base64 with `encoding`. None with state `unset`.
     #[schema(value_type = Option<String>, write_only)]
     value: Option<SecretString>,
+    /// What to draw in place of a value.
+    #[schema(write_only)]
+    generate: Option<Generate>,
     /// How `value` is written.
     encoding: Option<Encoding>,
     /// Whether `${` begins a reference; true unless `encoding` is given.
@@ -249,7 +254,7 @@ pub(crate) async fn put(
     if query.personal {
         return personal::put(&op, personal::which([project, environment, name], query.path), body).await;
     }
-    let wish = form::wish(body.state, body.value, body.encoding, body.interpolate, body.visibility)?;
+    let wish = form::wish(body.state, body.value, body.encoding, body.interpolate, body.visibility, body.generate)?;
     let base_version = body.base_version.or(if_version);
     let item = Item { name, path: folder(query.path), wish, comment: body.comment, tags: body.tags, base_version };
     let request =

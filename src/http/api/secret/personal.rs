@@ -23,7 +23,7 @@ pub(super) async fn put(op: &Op, which: Which, body: SecretPut) -> Answer {
         let problem = Problem::invalid("value_unexpected", "a personal override is a value and nothing more");
         return Err(problem.field("personal", "value_unexpected"));
     }
-    let wish = form::wish(body.state, body.value, body.encoding, body.interpolate, None)?;
+    let wish = form::wish(body.state, body.value, body.encoding, body.interpolate, None, body.generate)?;
     let Wish::Set { value, interpolate, .. } = wish else {
         let problem = Problem::invalid("value_unexpected", "a personal override has a value");
         return Err(problem.hint("delete it to have what everybody has").field("state", "value_unexpected"));
