@@ -19,6 +19,7 @@ pub mod links;
 pub mod op;
 pub mod orgs;
 pub mod policy;
+pub mod scan;
 pub mod telemetry;
 pub mod types;
 pub mod vault;

@@ -20,5 +20,7 @@ pub fn registry() -> Result<Registry, LedgerError> {
         .collect();
     let features = [asked.as_slice(), &[KIT_MADE], links::ACTIONS, vault::care::ACTIONS];
     let features = features.into_iter().chain(orgs::ACTIONS.iter().copied()).chain([vault::approval::ACTIONS]);
+    let features = [asked.as_slice(), &[KIT_MADE], links::ACTIONS, vault::care::ACTIONS, vault::scan::ACTIONS];
+    let features = features.into_iter().chain(orgs::ACTIONS.iter().copied());
     Registry::freeze(&features.collect::<Vec<_>>())
 }

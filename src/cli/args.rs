@@ -8,8 +8,8 @@ use serde_json::Value;
 use super::output::Format;
 use super::{
     access, audit, completion, config, deletions, doctor, environments, export, folders, generate, grants, import,
-    init, jobs, keys, login, members, organizations, policy, projects, roles, run, secrets, serve, service_accounts,
-    setup, teams, tokens,
+    init, jobs, keys, login, members, organizations, policy, projects, roles, run, scan, secrets, serve,
+    service_accounts, setup, teams, tokens,
 };
 use super::{approvals, hook, link, template};
 
@@ -21,7 +21,7 @@ Precedence: flag; HOLDFAST_URL, HOLDFAST_TOKEN, HOLDFAST_PROJECT, HOLDFAST_ENVIR
 holdfast.toml or .holdfast.toml found upwards; the user's file; the system's file.
 
 Exit codes: 0 done, 1 failed, 2 usage, 3 not found, 4 not logged in or forbidden, 5 conflict,
-6 server unreachable. `holdfast run` ends with the program's own code.";
+6 server unreachable, 7 scan found secrets. `holdfast run` ends with the program's own code.";
 
 /// Secrets, environments and their proof, in one binary.
 #[derive(Debug, Parser)]
@@ -87,6 +87,8 @@ pub enum Command {
     Hook(hook::HookCommand),
     /// Make a random value, a passphrase, a key pair or a certificate signing request, without a server
     Generate(generate::GenerateArgs),
+    /// Find secrets in files, staged changes or a history, and your own values among them
+    Scan(scan::ScanArgs),
     /// Manage the tree of environments
     #[command(subcommand, visible_aliases = ["environment", "envs"])]
     Environments(environments::EnvironmentsCommand),

@@ -20,6 +20,8 @@ pub enum Exit {
     Conflict = 5,
     /// No answer from the server.
     Unreachable = 6,
+    /// `scan`: there are secrets where none should be.
+    Found = 7,
     /// `run`: the program is there and cannot be executed, as shells say it.
     CannotExecute = 126,
     /// `run`: there is no such program, as shells say it.

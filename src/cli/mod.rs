@@ -54,6 +54,7 @@ pub mod policy;
 pub mod projects;
 pub mod roles;
 pub mod run;
+pub mod scan;
 pub mod secrets;
 pub mod serve;
 pub mod service_accounts;
@@ -126,6 +127,7 @@ fn dispatch(context: &Context, command: Command) -> Result<ExitCode, CliError> {
         Command::Template(args) => template::run(context, &args),
         Command::Hook(command) => hook::run(context, command),
         Command::Generate(args) => generate::run(context, &args),
+        Command::Scan(args) => scan::run(context, &args),
         Command::Environments(command) => environments::run(context, command),
         Command::Folders(command) => folders::run(context, command),
         Command::Projects(command) => projects::run(context, command),

@@ -162,6 +162,11 @@ impl Output {
         words(outline(plan).trim_end());
     }
 
+    /// Text as it may stand in a table: one line without control characters.
+    pub fn cell(&self, text: &str) -> String {
+        clean(text)
+    }
+
     /// Says something on stderr.
     pub fn say(&self, text: &str) {
         if !self.quiet {

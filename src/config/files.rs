@@ -104,6 +104,14 @@ pub fn write_private_file(path: &Path, content: &[u8]) -> Result<(), ConfigError
     write_file(path, content, 0o600)
 }
 
+/// Writes a file everybody may read (mode 0644), in the same way: one that is meant to be committed.
+///
+/// # Errors
+/// As [`write_private_file`].
+pub fn write_shared_file(path: &Path, content: &[u8]) -> Result<(), ConfigError> {
+    write_file(path, content, 0o644)
+}
+
 /// The same with a mode of one's own.
 pub(super) fn write_file(path: &Path, content: &[u8], mode: u32) -> Result<(), ConfigError> {
     let io = |source| ConfigError::Io { action: "write", path: path.to_owned(), source };

@@ -55,6 +55,7 @@ pub use env::Env;
 pub use error::{ConfigError, Origin, Warning};
 pub use files::{
     SECRET_FILE_LIMIT, create_private_dir, read_input_file, read_secret_file, read_whole_file, write_private_file,
+    write_shared_file,
 };
 pub use jobs::JobsConfig;
 pub use keys::{KeysConfig, RootKeySource};

@@ -13,7 +13,7 @@ use super::api::secret::{batch, care, history, transfer, usage};
 use super::api::{approval, link};
 use super::api::{
     audit, deletion, environment, folder, grant, health, instance, job, member, organization, policy, project, role,
-    secret, service_account, session, setup, team, token, variables, whoami,
+    scan, secret, service_account, session, setup, team, token, variables, whoami,
 };
 use super::error::{PROBLEM_JSON, ProblemBody};
 
@@ -93,16 +93,7 @@ const CONDITIONAL: &[&str] = &["project_update", "environment_update", "secret_p
         care::edit,
         audit::accesses,
         variables::get,
-        approval::rule_list,
-        approval::rule_set,
-        approval::rule_remove,
-        approval::list,
-        approval::get,
-        approval::approve,
-        approval::reject,
-        approval::withdraw,
-        approval::pass,
-        approval::comment,
+    approval, approve, candidates, comment, get, list, matches, pass, reject, rule_list, rule_remove, rule_set, scan, withdraw,
         folder::list,
         folder::create,
         folder::delete,

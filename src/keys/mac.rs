@@ -23,6 +23,10 @@ pub enum MacPurpose {
     ClientState,
     /// Whether a root key is the right one.
     KeyCheck,
+    /// Tag of a finding in a baseline of a scan.
+    ScanTag,
+    /// Hash of a text of a scan, compared with those of values.
+    ScanValue,
     /// Name of an object outside that must not tell what it is of.
     ExternalName,
     /// Stored hash of what proves that somebody has a one-time link's key.
@@ -39,6 +43,8 @@ impl MacPurpose {
             Self::Personal => "personal",
             Self::ClientState => "client-state",
             Self::KeyCheck => "key-check",
+            Self::ScanTag => "scan-tag",
+            Self::ScanValue => "scan-value",
             Self::ExternalName => "external-name",
             Self::LinkProof => "link-proof",
         }
@@ -51,6 +57,12 @@ pub struct MacKey(hmac::Key);
 impl MacKey {
     pub(super) fn new(key: &[u8; KEY_LEN]) -> Self {
         Self(hmac::Key::new(hmac::HMAC_SHA256, key))
+    }
+
+    /// A key that is no secret of ours: of hashes two sides compare, or that lie beside it. It hides nothing from
+    /// whoever has it.
+    pub fn shared(key: &[u8; KEY_LEN]) -> Self {
+        Self::new(key)
     }
 
     /// The keyed hash of `parts` for `purpose`. Each part goes in with its length, so `["ab","c"]` and `["a","bc"]`

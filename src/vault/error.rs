@@ -119,6 +119,9 @@ pub enum VaultError {
         /// The name.
         name: String,
     },
+    /// More values than one scan compares.
+    #[error("there are more than {} values to compare with", super::scan::VALUES_MAX)]
+    ScanTooLarge,
     /// Everything together is more than one answer may hold.
     #[error("the values together are more than one answer may hold")]
     TooMuch,
@@ -207,7 +210,7 @@ impl Failure for VaultError {
             Self::NotFound { .. } => Class::NotFound,
             Self::Approval(e) => e.class(),
             Self::Restricted { .. } | Self::Withheld { .. } | Self::NoPerson => Class::Forbidden,
-            Self::Public { .. } | Self::Broken(_) | Self::TooMuch => Class::Unprocessable,
+            Self::Public { .. } | Self::Broken(_) | Self::TooMuch | Self::ScanTooLarge => Class::Unprocessable,
             Self::HasDependents { .. } | Self::Exists { .. } | Self::FlowClosed { .. } => Class::Conflict,
             Self::Stale { .. } => Class::Stale,
             Self::Template { .. } | Self::Twice { .. } => Class::Invalid,
@@ -238,6 +241,7 @@ impl Failure for VaultError {
             Self::TooMany { .. } => "batch_too_large",
             Self::Twice { .. } => "duplicate_name",
             Self::TooMuch => "variables_too_large",
+            Self::ScanTooLarge => "scan_too_large",
             Self::Format(e) => Failure::code(e),
             Self::Parse(e) => e.code(),
             Self::Org(e) => e.code(),
@@ -271,6 +275,7 @@ impl Failure for VaultError {
             Self::TooLong { .. } => "keep a file elsewhere and store where it is".into(),
             Self::TooMany { .. } => "split the write".into(),
             Self::Twice { .. } => "keep one of the two".into(),
+            Self::ScanTooLarge => "name a project or an environment with --project and --environment".into(),
             Self::TooMuch => "ask for one folder at a time".into(),
             Self::Format(e) => Failure::hint(e),
             Self::Parse(e) => e.hint(),

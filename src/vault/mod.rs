@@ -28,6 +28,7 @@ pub mod personal;
 pub mod reference;
 mod rehearsal;
 pub mod resolve;
+pub mod scan;
 pub mod secret;
 pub mod source;
 pub mod store;

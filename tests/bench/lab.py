@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import platform
+import shutil
 import statistics
 import subprocess
 import sys
@@ -23,6 +24,7 @@ VALUE = "value " * 33 + "ok"  # 200 bytes
 SMALL = 100
 READS = 100_000
 VARIABLES = 500
+SCAN_COPIES = 20
 
 
 @dataclass(frozen=True)
@@ -238,6 +240,29 @@ class Lab:
             if not report["ok"]:
                 raise BenchError(f"the ledger does not verify: {report}")
             rates.append(report["size"] / max(used, 0.01))
+        return statistics.median(rates)
+
+    @functools.cached_property
+    def scanned_per_second(self) -> float:
+        """Bytes that `scan` reads in a second of its CPU: our own sources, again and again."""
+        say("scanning sources")
+        tree = self.folder / "sources"
+        root = Path(__file__).resolve().parents[2]
+        for number in range(SCAN_COPIES):
+            for part in ("src", "tests"):
+                shutil.copytree(root / part, tree / str(number) / part)
+        size = sum(file.stat().st_size for file in tree.rglob("*") if file.is_file())
+        command = [str(self.binary), "scan", "--no-ignore", "--threads", "1", "--json", str(tree)]
+        rates: list[float] = []
+        for _ in range(self.plan.rounds):
+            before = os.times()
+            run = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=120, check=False)
+            after = os.times()
+            if run.returncode not in (0, 7):
+                raise BenchError(f"scan exited {run.returncode}: {run.stderr.decode(errors='replace')[:300]}")
+            used = after.children_user + after.children_system - before.children_user - before.children_system
+            rates.append(size / max(used, 0.01))
+        shutil.rmtree(tree)
         return statistics.median(rates)
 
     @functools.cached_property

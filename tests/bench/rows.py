@@ -67,6 +67,11 @@ def verify_rate(lab: Lab) -> Result:
     return Result(rate, ">= 200,000", rate >= 200_000)
 
 
+def scan_rate(lab: Lab) -> Result:
+    """More is better here, too."""
+    return Result(lab.scanned_per_second / MEGABYTE, ">= 50 MB/s", lab.scanned_per_second >= 50 * MEGABYTE)
+
+
 def binary_size(lab: Lab) -> Result:
     """As built, stripped by the release profile."""
     ours = lab.binary.stat().st_size / MEGABYTE
@@ -110,5 +115,6 @@ def rows(secrets: int, reads: int, imported: int) -> list[Row]:
         Row("import_bao", f"import of {imported:,} secrets from OpenBao", "s", (),
             lambda lab: at_most(lab.import_from_openbao_seconds, 30, "<= 30 s")),
         Row("verify", "audit verify: events per CPU second", "/s", (), verify_rate),
+        Row("scan", "holdfast scan: text per CPU second", "MB/s", (), scan_rate),
         Row("binary", "size of the release binary", "MB", (), binary_size),
     ]

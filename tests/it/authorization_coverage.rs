@@ -193,6 +193,8 @@ fn body(id: &str, t: &Things) -> Value {
         "policy_put" => json!({ "source": "forbid (principal, action, resource);", "mode": "observe" }),
         "policy_simulate" => json!({ "name": "rotation", "source": "forbid (principal, action, resource);" }),
         "policy_evaluate" => json!({ "action": "secret.use" }),
+        "scan_candidates" => json!({ "key": "0".repeat(64), "prefixes": [] }),
+        "scan_matches" => json!({ "key": "0".repeat(64), "digests": [] }),
         other => panic!("{other} takes a body: give a sample of it"),
     }
 }
@@ -247,6 +249,13 @@ fn naming(endpoint: &Endpoint, own: &Things, other: &Things) -> Vec<(String, Opt
             bodies(all)
         }
         "team_member_add" => bodies(vec![json!({ "user": other.id("user") }), json!({ "team": other.id("team") })]),
+        "scan_candidates" | "scan_matches" => {
+            let mut whole = body(&endpoint.id, own);
+            whole["project"] = json!(project);
+            let mut one = whole.clone();
+            one["environment"] = json!(environment);
+            bodies(vec![whole, one])
+        }
         "grant_list" => [queries(&place), queries(&holders)].concat(),
         "secret_stale" | "secret_expiring" => {
             vec![

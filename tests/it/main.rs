@@ -26,6 +26,8 @@ mod operating;
 mod policies;
 mod policy_matrix;
 mod run_modes;
+mod scan;
+mod scan_corpus;
 mod schemathesis;
 mod shell_export;
 mod support;

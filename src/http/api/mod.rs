@@ -20,6 +20,7 @@ pub(crate) mod policy;
 pub(crate) mod project;
 pub(crate) mod review;
 pub(crate) mod role;
+pub(crate) mod scan;
 pub(crate) mod secret;
 pub(crate) mod service_account;
 pub(crate) mod session;

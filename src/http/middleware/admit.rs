@@ -24,6 +24,7 @@ const USER_AGENT_MAX: usize = 256;
 const TOKEN_MAX: usize = 512;
 const SETUP: &str = "/api/v1/setup";
 const SESSIONS: &str = "/api/v1/sessions";
+const SCAN: &str = "/api/v1/scan/";
 const LINKS: &str = "/api/v1/links/";
 
 /// Lets a request in, or says why not. Puts the [`Caller`] beside it.
@@ -44,6 +45,10 @@ pub(super) fn admit(state: &State, req: &mut ServiceRequest, seen: &mut Seen) ->
         count(seen, state.limits.sign_in(address))?;
     } else if is_post && req.path().starts_with(LINKS) {
         count(seen, state.limits.link(address))?;
+    }
+    if let Some(actor) = seen.actor.as_ref().filter(|_| req.path().starts_with(SCAN)) {
+        let counted = state.limits.scan(actor);
+        count(seen, counted)?;
     }
     let counted = match &seen.actor {
         Some(actor) => state.limits.actor(actor),

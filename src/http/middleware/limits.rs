@@ -27,6 +27,8 @@ const SIGN_INS_PER_MINUTE: NonZeroU32 = NonZeroU32::new(10).expect("ten is not z
 const LINKS_PER_MINUTE: NonZeroU32 = NonZeroU32::new(20).expect("twenty is not zero");
 /// Questions answered by comparing values a minute: enough to look around, too few to guess.
 const COMPARISONS_PER_MINUTE: NonZeroU32 = NonZeroU32::new(30).expect("thirty is not zero");
+/// Comparisons of a scan with values a minute by one actor: enough for the largest tree, slow for whoever guesses.
+const SCANS_PER_MINUTE: NonZeroU32 = NonZeroU32::new(60).expect("sixty is not zero");
 /// The cell of newcomers when all are taken.
 const SHARED: [u8; 16] = [0xff; 16];
 
@@ -101,6 +103,7 @@ pub(crate) struct Limits {
     sign_ins: Group,
     links: Group,
     comparisons: Group,
+    scans: Group,
     setup: One,
 }
 
@@ -114,6 +117,7 @@ impl Limits {
             sign_ins: Group::new(SIGN_INS_PER_MINUTE),
             links: Group::new(LINKS_PER_MINUTE),
             comparisons: Group::new(COMPARISONS_PER_MINUTE),
+            scans: Group::new(SCANS_PER_MINUTE),
             setup: RateLimiter::direct(Quota::per_minute(SETUP_PER_MINUTE)).with_middleware(),
         }
     }
@@ -123,6 +127,14 @@ impl Limits {
         self.enabled.then(|| match actor {
             PrincipalId::User(id) => self.people.check(*id.as_bytes()),
             PrincipalId::ServiceAccount(id) => self.machines.check(*id.as_bytes()),
+        })
+    }
+
+    /// Counts a comparison of a scan with values.
+    pub(crate) fn scan(&self, actor: &PrincipalId) -> Option<Result<Standing, Refused>> {
+        self.enabled.then(|| match actor {
+            PrincipalId::User(id) => self.scans.check(*id.as_bytes()),
+            PrincipalId::ServiceAccount(id) => self.scans.check(*id.as_bytes()),
         })
     }
 
