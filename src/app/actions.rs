@@ -18,9 +18,7 @@ pub fn registry() -> Result<Registry, LedgerError> {
         .chain(InstancePermission::ALL.iter().map(|permission| permission.as_str()))
         .map(ActionName::new)
         .collect();
-    let features = [asked.as_slice(), &[KIT_MADE], links::ACTIONS, vault::care::ACTIONS];
-    let features = features.into_iter().chain(orgs::ACTIONS.iter().copied()).chain([vault::approval::ACTIONS]);
     let features = [asked.as_slice(), &[KIT_MADE], links::ACTIONS, vault::care::ACTIONS, vault::scan::ACTIONS];
-    let features = features.into_iter().chain(orgs::ACTIONS.iter().copied());
+    let features = features.into_iter().chain(orgs::ACTIONS.iter().copied()).chain([vault::approval::ACTIONS]);
     Registry::freeze(&features.collect::<Vec<_>>())
 }

@@ -27,6 +27,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::VaultError;
+use super::approval;
 use super::model::{FolderPath, SecretName, Visibility};
 use super::source::StoreSource;
 use super::store::{self, SecretVersion, VersionState};
@@ -238,6 +239,10 @@ fn compare(
         let restricted = op.is_machine() && op.permits(reader, Action::SecretUseRestricted, &placed.resource())?;
         for version in store::secret_list(reader, placed.environment.id, &FolderPath::root(), true)? {
             if !may_compare(&version, restricted) {
+                continue;
+            }
+            // What must be approved before it is shown is not told by a comparison either.
+            if approval::may_reveal(op, reader, placed, placed.environment.id, &version)?.is_some() {
                 continue;
             }
             opened += 1;

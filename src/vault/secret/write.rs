@@ -140,16 +140,12 @@ fn apply_through(
     let now = op.now();
     if request.dry_run {
         warnings.extend(wait.map(|wait| wait.warning(placed)));
-        items.extend(planned.iter().map(|p| outcome(p, p.before.as_ref().map(|b| b.id))));
+        let kept = |p: &Planned| ItemOutcome { generated: None, ..outcome(p, p.before.as_ref().map(|b| b.id)) };
+        items.extend(planned.iter().map(kept));
         return Ok(BatchOutcome { placed: placed.clone(), items, warnings, applied: false });
     }
     if let Some(wait) = wait {
         return Err(ask(op, tx, placed, wait, request.force, &planned)?);
-    }
-    let source = StoreSource::new(tx, keys);
-        let kept = |p: &Planned| ItemOutcome { generated: None, ..outcome(p, p.before.as_ref().map(|b| b.id)) };
-        items.extend(planned.iter().map(kept));
-        return Ok(BatchOutcome { placed: placed.clone(), items, warnings, applied: false });
     }
     let source = StoreSource::new(tx, organization);
     for one in &planned {
