@@ -10,6 +10,7 @@ use super::confirm::{PlanArgs, SevereArgs, planned, severe};
 use super::context::{Context, Place};
 use super::error::CliError;
 use super::output::Column;
+use super::time;
 
 /// Manage the tree of environments.
 #[derive(Debug, Subcommand)]
@@ -32,6 +33,10 @@ pub enum EnvironmentsCommand {
     Duplicate(arrange::DuplicateArgs),
     /// Compare environments side by side, by name and by value, showing no value
     Compare(arrange::CompareArgs),
+    /// List what differs between two moments, or two environments; never values
+    Diff(time::DiffArgs),
+    /// Make an environment's own secrets what they were, as new versions
+    Revert(time::RevertArgs),
     /// Refuse all writes to an environment
     Lock {
         /// The environment [default: --environment, or the one this directory is bound to]
@@ -220,6 +225,8 @@ pub fn run(context: &Context, command: EnvironmentsCommand) -> Result<(), CliErr
         }
         EnvironmentsCommand::Duplicate(args) => arrange::duplicate(context, &args),
         EnvironmentsCommand::Compare(args) => arrange::compare(context, &args),
+        EnvironmentsCommand::Diff(args) => time::diff(context, &args),
+        EnvironmentsCommand::Revert(args) => time::revert(context, &args),
         EnvironmentsCommand::Lock { slug, reason } => act(slug.as_deref(), "lock", json!({ "reason": reason })),
         EnvironmentsCommand::Unlock { slug } => act(slug.as_deref(), "unlock", json!({})),
         EnvironmentsCommand::Delete { slug, severe: args } => {

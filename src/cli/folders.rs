@@ -10,6 +10,7 @@ use super::context::Context;
 use super::error::CliError;
 use super::output::Column;
 use super::transfer;
+use super::time;
 
 /// Manage the folders of an environment.
 #[derive(Debug, Subcommand)]
@@ -33,6 +34,8 @@ pub enum FoldersCommand {
     Copy(transfer::FolderTransferArgs),
     /// Move a folder with the secrets in it and beneath it
     Move(transfer::MoveArgs<transfer::FolderTransferArgs>),
+    /// Bring back the deleted secrets of a folder and those beneath it
+    Undelete(time::UndeleteArgs),
     /// Delete a folder and the secrets in it
     Delete {
         /// Its path, like /api
@@ -64,6 +67,7 @@ pub fn run(context: &Context, command: FoldersCommand) -> Result<(), CliError> {
         }
         FoldersCommand::Copy(args) => transfer::folder_copy(context, &args),
         FoldersCommand::Move(args) => transfer::folder_move(context, &args),
+        FoldersCommand::Undelete(args) => time::undelete(context, &args),
         FoldersCommand::Delete { path, severe: args } => {
             match severe(context, &args, "delete the folder", &path, || {
                 Request::delete(&segments).query("path", &path)

@@ -61,6 +61,7 @@ pub mod service_accounts;
 pub mod setup;
 pub mod teams;
 pub mod template;
+pub mod time;
 pub mod tokens;
 pub mod transfer;
 pub mod variables;

@@ -39,7 +39,7 @@ use api::secret::{batch, care, history, transfer, usage};
 use api::{approval, link};
 use api::{
     audit, deletion, environment, folder, grant, health, instance, job, member, organization, policy, project, role,
-    scan, secret, service_account, session, setup, team, token, variables, whoami,
+    scan, secret, service_account, session, setup, team, time, token, variables, whoami,
 };
 use routes::{at, not_found, under};
 
@@ -103,6 +103,9 @@ fn secrets(v1: &mut ServiceConfig) {
     );
     v1.service(at("/scan/candidates").post(scan::candidates).done());
     v1.service(at("/scan/matches").post(scan::matches).done());
+    v1.service(at("/projects/{project}/environments/{environment}/folders/undelete").post(time::undelete).done());
+    v1.service(at("/projects/{project}/environments/{environment}/diff").get(time::diff).done());
+    v1.service(at("/projects/{project}/environments/{environment}/revert").post(time::revert).done());
     v1.service(at("/projects/{project}/search").get(folder::search).done());
 }
 

@@ -13,7 +13,7 @@ use super::api::secret::{batch, care, history, transfer, usage};
 use super::api::{approval, link};
 use super::api::{
     audit, deletion, environment, folder, grant, health, instance, job, member, organization, policy, project, role,
-    scan, secret, service_account, session, setup, team, token, variables, whoami,
+    scan, secret, service_account, session, setup, team, time, token, variables, whoami,
 };
 use super::error::{PROBLEM_JSON, ProblemBody};
 
@@ -110,6 +110,9 @@ const CONDITIONAL: &[&str] = &["project_update", "environment_update", "secret_p
         folder::delete,
         folder::search,
         folder::search_all,
+        time::diff,
+        time::revert,
+        time::undelete,
         member::list,
         member::create,
         member::delete,

@@ -18,7 +18,7 @@ from measure import BenchError, reason
 from process import end_all
 from rows import Result, Row, rows
 
-DEADLINE_SECONDS = 480
+DEADLINE_SECONDS = 600
 
 
 class Stopped(BaseException):

@@ -37,10 +37,11 @@ class Plan:
     reads: int
     imported: int
     runs: int
+    versions: int
 
 
-FULL = Plan(rounds=3, seconds=5.0, large=100_000, reads=READS, imported=10_000, runs=100)
-QUICK = Plan(rounds=1, seconds=1.0, large=20_000, reads=20_000, imported=10_000, runs=25)
+FULL = Plan(rounds=3, seconds=5.0, large=100_000, reads=READS, imported=10_000, runs=100, versions=50)
+QUICK = Plan(rounds=1, seconds=1.0, large=20_000, reads=20_000, imported=10_000, runs=25, versions=5)
 
 
 @dataclass(frozen=True)
@@ -228,6 +229,25 @@ class Lab:
         return statistics.median(took)
 
     @functools.cached_property
+    def past(self) -> dict[str, float]:
+        """Milliseconds (p50) of what is asked of an environment of 10,000 secrets as it was half its versions ago."""
+        say(f"writing 10,000 secrets, {self.plan.versions} versions of each")
+        server = Holdfast("Holdfast, with a past", self.binary, self.folder / "past", SMALL, VALUE)
+        server.make_environment("past")
+        middle = 0
+        for number in range(self.plan.versions):
+            server.write("past", {f"SECRET_{index:05}": f"{number:03} {VALUE}" for index in range(10_000)})
+            if number == self.plan.versions // 2:
+                middle = server.ledger_size()
+        headers = {"Authorization": f"Bearer {server.service_token('past')}"}
+        where = f"{PROJECT}/environments/past"
+        api = Api(server.port, headers)
+        check_past(api.call("GET", f"{where}/variables?at={middle}")["variables"], self.plan.versions // 2)
+        asked = {"names": f"secrets?limit=500&at={middle}", "values": f"variables?at={middle}"}
+        loads = {what: server.load(f"{where}/{path}", headers, 1, self.plan.seconds) for what, path in asked.items()}
+        return {what: load.p50 / 1e3 for what, load in loads.items()}
+
+    @functools.cached_property
     def verified_per_second(self) -> float:
         """Events that `audit verify` checks in a second of the server's CPU."""
         self.read_more(self.small, max(0, self.plan.reads - self.small.ledger_size()))
@@ -328,6 +348,12 @@ def check_resolved(variables: dict[str, str]) -> None:
     wanted = "before " * 3 + VALUE + " after" * 3
     if len(variables) != VARIABLES or variables["REF_005"] != wanted:
         raise BenchError("variables did not resolve as they should")
+
+
+def check_past(variables: dict[str, str], version: int) -> None:
+    """Every value is the one of then."""
+    if len(variables) != 10_000 or any(not value.startswith(f"{version:03} ") for value in variables.values()):
+        raise BenchError("the past is not what it was")
 
 
 def wall_ms(command: list[str], env: dict[str, str], folder: Path) -> float:

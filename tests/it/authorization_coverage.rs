@@ -147,6 +147,7 @@ fn query(id: &str) -> &'static str {
         "secret_search" | "organization_search" => "?q=KEY",
         "folder_delete" => "?path=/api",
         "environment_compare" => "?environments=dev,other",
+        "environment_diff" => "?from=0",
         _ => "",
     }
 }
@@ -169,6 +170,7 @@ fn body(id: &str, t: &Things) -> Value {
             json!({})
         }
         "environment_move" => json!({ "parent": null }),
+        "environment_revert" => json!({ "at": "0" }),
         "secret_put" => json!({ "value": "v" }),
         "secret_batch" => json!({ "items": [{ "name": "KEY", "value": "v" }] }),
         "secret_import" => json!({ "format": "dotenv", "content": "KEY=v" }),
@@ -265,6 +267,7 @@ fn naming(endpoint: &Endpoint, own: &Things, other: &Things) -> Vec<(String, Opt
         }
         "access_matrix" | "audit_list" | "access_review" => queries(&place),
         "access_reach" | "access_unused" => queries(&principals),
+        "environment_diff" => vec![(format!("{path}&with={project}/{environment}"), None)],
         _ => Vec::new(),
     }
 }

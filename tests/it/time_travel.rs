@@ -93,3 +93,78 @@ fn the_command_line_reads_the_past_too() {
     past.shell(&["export", "--at", "yesterday"]).refused(1, "at");
     past.shell(&["secrets", "get", "HOST", "--at", before, "--version", "1"]).expect(2);
 }
+
+#[test]
+fn two_moments_and_two_environments_are_compared_without_a_value() {
+    let past = Past::make();
+    let diff = format!("{}/diff", at("shop/staging"));
+    let words = |query: &str| {
+        let answer = past.owner.get(&format!("{diff}?{query}"));
+        let answer = answer.expect(200);
+        assert!(!answer.to_string().contains("pg://"), "{answer}");
+        let items = answer["items"].as_array().expect("a list").clone();
+        items.iter().map(|d| format!("{} {}", text(&d["change"]), text(&d["name"]))).collect::<Vec<_>>()
+    };
+    assert_eq!(words(&format!("from={}", past.seq)), ["removed GONE", "rewritten HOST", "added LATE"]);
+    let told = format!("from={}&fingerprints=true", past.before);
+    assert_eq!(words(&told), ["removed GONE", "changed HOST", "added LATE"]);
+    assert_eq!(words(&format!("to={}&path=/none", past.seq)), [""; 0]);
+    assert_eq!(words("with=base"), ["removed LATE", "removed URL"]);
+    assert_eq!(words("with=shop/base"), ["removed LATE", "removed URL"]);
+    for query in ["", "?with=", "?from=yesterday"] {
+        let refused = past.owner.get(&format!("{diff}{query}"));
+        assert!(matches!(refused.status, 400 | 404), "{query}: {}", refused.text());
+    }
+    let table = past.shell(&["environments", "diff", "staging", "--from", &past.before, "--fingerprints", "--json"]);
+    assert_eq!(table.json()["items"][1]["change"], "changed");
+    past.shell(&["environments", "diff", "staging"]).expect(2);
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().expect("a text")
+}
+
+#[test]
+fn an_environment_goes_back_after_a_plan() {
+    let past = Past::make();
+    let revert = format!("{}/revert", at("shop/staging"));
+    let plan = past.owner.post(&format!("{revert}?dry_run=true"), json!({ "at": past.seq.to_string() })).expect(200);
+    assert_eq!((&plan["dry_run"], &plan["applied"]), (&json!(true), &json!(false)));
+    assert_eq!((&plan["counts"]["add"], &plan["counts"]["delete"]), (&json!(1), &json!(1)));
+    assert_eq!(past.owner.variables("shop/staging")["LATE"], "1");
+    past.shell(&["environments", "revert", "staging", "--to", &past.before]).refused(2, "nobody can be asked");
+    past.shell(&["environments", "revert", "staging", "--to", &past.before, "--confirm", "staging"]).expect(0);
+    // Its own secrets went back; what it inherits is its parent's to take back.
+    assert_eq!(past.owner.variables("shop/staging"), json!({ "GONE": "1", "HOST": "new", "URL": "pg://new" }));
+    let wrong = past.owner.post(&revert, json!({ "at": "soon" }));
+    assert_eq!(wrong.expect(400)["code"], "invalid_value");
+    past.owner.post(&format!("{}/lock", at("shop/staging")), json!({})).expect(200);
+    let locked = past.owner.post(&revert, json!({ "at": past.seq.to_string() }));
+    assert_eq!(locked.expect(409)["code"], "environment_locked");
+}
+
+#[test]
+fn a_folder_comes_back_whole() {
+    let past = Past::make();
+    let folders = format!("{}/folders", at("shop/staging"));
+    for name in ["A", "B"] {
+        let put = format!("{}/secrets/{name}?path=/api/{name}", at("shop/staging"));
+        past.owner.put(&put, json!({ "value": "1" })).expect(201);
+    }
+    past.owner.delete(&format!("{folders}?path=/api")).expect(200);
+    let plan = past.owner.send("POST", &format!("{folders}/undelete?path=/&dry_run=true"), None).expect(200);
+    assert_eq!(plan["counts"]["add"], 2);
+    let listed = past.owner.get(&folders).expect(200);
+    assert_eq!(listed["items"], json!([]), "a plan changes nothing");
+    past.shell(&["folders", "undelete", "/api"]).expect(0);
+    let listed = past.owner.get(&folders).expect(200);
+    let paths: Vec<_> = listed["items"].as_array().expect("a list").iter().map(|f| text(&f["path"])).collect();
+    assert_eq!(paths, ["/api", "/api/A", "/api/B"]);
+    assert_eq!(
+        past.owner.get(&format!("{}/variables?path=/api/A", at("shop/staging"))).expect(200)["variables"]["A"],
+        "1"
+    );
+    past.owner.send("POST", &format!("{folders}/undelete?path=/api"), None).expect(404);
+    past.owner.send("POST", &format!("{folders}/undelete?path=/&all=true"), None).expect(200);
+    assert_eq!(past.owner.variables("shop/staging")["GONE"], "1");
+}

@@ -99,7 +99,8 @@ pub async fn secret_rollback(
         let secret = newest(tx, &placed, &path, &name)?;
         let missing = || VaultError::not_found("version", version.to_string());
         let old = store::secret_version_get(tx, secret.id, version)?.ok_or_else(missing)?;
-        let item = again(op, tx, &old, secret.visibility)?;
+        let keys = op.keyring().organization(tx, op.organization()?)?;
+        let item = again(&StoreSource::new(tx, keys), &old, secret.visibility)?;
         apply(op, tx, &placed, request(project, environment, item))
     })
     .await
@@ -126,20 +127,19 @@ pub async fn secret_undelete(
         let before = store::secret_version_list(tx, secret.id, secret.newest, 50)?;
         let old = before.into_iter().find(|v| v.state != VersionState::Deleted);
         let old = old.ok_or_else(|| VaultError::not_found("deleted secret", name))?;
-        let item = again(op, tx, &old, secret.visibility)?;
+        let keys = op.keyring().organization(tx, op.organization()?)?;
+        let item = again(&StoreSource::new(tx, keys), &old, secret.visibility)?;
         apply(op, tx, &placed, request(project, environment, item))
     })
     .await
 }
 
 /// The write that makes `old` the newest again.
-fn again(
-    op: &Op,
-    reader: &crate::db::Reader<'_>,
+pub(in crate::vault) fn again(
+    source: &StoreSource<'_>,
     old: &SecretVersion,
     strictest: Visibility,
 ) -> Result<Item, VaultError> {
-    let source = StoreSource::new(reader, op.keyring().organization(reader, op.organization()?)?);
     let wish = match old.state {
         VersionState::Set => Wish::Set {
             value: source.open(old)?,

@@ -9,6 +9,7 @@ mod write;
 
 pub(in crate::vault) use browse::{After, holds, wanted};
 pub use browse::{ListSecrets, SearchHit, secret_list, secret_search};
+pub(in crate::vault) use history::again;
 pub use history::{SecretVersionView, secret_history, secret_rollback, secret_undelete};
 pub use plan::{Item, PlannedAction, Wish};
 pub(in crate::vault) use plan::{check_value, parse_name};

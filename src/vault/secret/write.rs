@@ -288,10 +288,13 @@ fn require_no_dependents(
     let mut warnings = Vec::new();
     for one in planned.iter().filter(|p| p.action == PlannedAction::Delete) {
         let found = dependents::find(op, tx, placed, &one.path, &one.name)?;
-        // What goes in the same write depends on nothing any more.
-        let goes_too =
-            |place: &str| planned.iter().any(|p| p.action == PlannedAction::Delete && place == shown(placed, p));
-        let dependents: Vec<_> = found.visible.into_iter().filter(|d| !goes_too(&d.place)).collect();
+        // What the same write takes away, or writes without the reference, does not depend on it any more.
+        let refers =
+            |p: &Planned| p.references.iter().any(|r| r.name == one.name && r.folder_seen_from(&p.path) == one.path);
+        let is_let_go = |place: &str| {
+            planned.iter().any(|p| p.action != PlannedAction::Same && place == shown(placed, p) && !refers(p))
+        };
+        let dependents: Vec<_> = found.visible.into_iter().filter(|d| !is_let_go(&d.place)).collect();
         if dependents.is_empty() && found.hidden == 0 {
             continue;
         }

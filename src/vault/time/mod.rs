@@ -11,12 +11,18 @@
 //!
 //! It keeps nothing of its own: what it reads are the versions that every write leaves.
 
+mod diff;
 mod instant;
+mod revert;
 mod source;
 mod store;
+mod undelete;
 
+pub use diff::{Change, Diff, Difference, Has, Side, environment_diff};
 pub use instant::Instant;
+pub use revert::{Revert, environment_revert};
 pub(super) use source::Past;
+pub use undelete::{Undelete, folder_undelete};
 
 use super::VaultError;
 use super::source::StoreSource;
@@ -40,11 +46,17 @@ pub(super) fn world<'r>(
     let organization = placed.environment.organization;
     let source = StoreSource::new(reader, op.keyring().organization(reader, organization)?).remembering(op);
     let Some(at) = at else { return Ok((source, None)) };
-    let cut = at.cut(op, reader, organization)?;
-    if past::store::parent_at(reader, placed.environment.id, cut)?.is_none() {
-        return Err(VaultError::not_found("environment", format!("{} at {at}", placed.path())));
-    }
+    let cut = there(op, reader, placed, at)?;
     Ok((source.at(cut), Some(cut)))
+}
+
+/// The place of a moment at which the environment was there.
+fn there(op: &Op, reader: &Reader<'_>, placed: &Placed, at: &Instant) -> Result<Cut, VaultError> {
+    let cut = at.cut(op, reader, placed.environment.organization)?;
+    match past::store::parent_at(reader, placed.environment.id, cut)? {
+        Some(_) => Ok(cut),
+        None => Err(VaultError::not_found("environment", format!("{} at {at}", placed.path()))),
+    }
 }
 
 /// The details of an event, with the place that was read when it is not now.

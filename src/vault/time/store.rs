@@ -75,12 +75,7 @@ pub(super) fn secret_list_at(
     beneath: bool,
     cut: Cut,
 ) -> Result<Vec<Listed>, DbError> {
-    let place = match (beneath, path.is_root()) {
-        (false, _) => "s.path = ?3",
-        (true, true) => "?3 = ?3",
-        // `0` is the character after `/`: everything that begins with the path and a slash.
-        (true, false) => "(s.path = ?3 OR (s.path > ?3 || '/' AND s.path < ?3 || '0'))",
-    };
+    let place = within(path, beneath);
     let mut statement = reader.sql().prepare_cached(&format!(
         "SELECT s.id, s.path, s.name, v.version, v.state, v.visibility, v.interpolate, {NEWEST}
          FROM secrets s JOIN secret_versions v ON v.secret_id = s.id AND (v.seq, v.version) = {AT}
@@ -99,4 +94,65 @@ pub(super) fn secret_list_at(
         })
     };
     Ok(statement.query_map(params![cut.as_sql(), environment, path.as_str()], listed)?.collect::<Result<_, _>>()?)
+}
+
+/// A name whose newest version is not the one it had at a place.
+pub(super) struct Changed {
+    pub(super) id: Id<kinds::SecretRow>,
+    pub(super) newest: u32,
+    /// The version of then; none when it was not there.
+    pub(super) then: Option<u32>,
+}
+
+/// The names of a folder and beneath it that were written since a place.
+pub(super) fn changed_since(
+    reader: &Reader<'_>,
+    environment: Id<kinds::Environment>,
+    path: &FolderPath,
+    cut: Cut,
+) -> Result<Vec<Changed>, DbError> {
+    let place = within(path, true);
+    let mut statement = reader.sql().prepare_cached(&format!(
+        "SELECT s.id, s.version AS newest, (SELECT z.version FROM secret_versions z
+             WHERE z.secret_id = s.id AND z.seq <= ?1 ORDER BY z.seq DESC, z.version DESC LIMIT 1) AS past
+         FROM secrets s WHERE s.environment_id = ?2 AND {place} AND newest IS NOT past ORDER BY s.path, s.name"
+    ))?;
+    let changed = |row: &Row<'_>| Ok(Changed { id: row.get(0)?, newest: row.get(1)?, then: row.get(2)? });
+    Ok(statement.query_map(params![cut.as_sql(), environment, path.as_str()], changed)?.collect::<Result<_, _>>()?)
+}
+
+/// A deleted name, and the place of the write that deleted it.
+pub(super) struct Deleted {
+    pub(super) id: Id<kinds::SecretRow>,
+    pub(super) version: u32,
+    pub(super) visibility: Visibility,
+    pub(super) seq: i64,
+}
+
+/// The deleted names of a folder and beneath it.
+pub(super) fn deleted(
+    reader: &Reader<'_>,
+    environment: Id<kinds::Environment>,
+    path: &FolderPath,
+) -> Result<Vec<Deleted>, DbError> {
+    let place = within(path, true);
+    let mut statement = reader.sql().prepare_cached(&format!(
+        "SELECT s.id, s.version, v.visibility, v.seq FROM secrets s
+         JOIN secret_versions v ON v.secret_id = s.id AND v.version = s.version
+         WHERE ?1 = ?1 AND s.environment_id = ?2 AND {place} AND v.state = 'deleted' ORDER BY s.path, s.name"
+    ))?;
+    let deleted = |row: &Row<'_>| {
+        Ok(Deleted { id: row.get(0)?, version: row.get(1)?, visibility: word(row, 2, visibility)?, seq: row.get(3)? })
+    };
+    Ok(statement.query_map(params![0, environment, path.as_str()], deleted)?.collect::<Result<_, _>>()?)
+}
+
+/// The condition that a row is in the folder `?3`, or beneath it.
+fn within(path: &FolderPath, beneath: bool) -> &'static str {
+    match (beneath, path.is_root()) {
+        (false, _) => "s.path = ?3",
+        (true, true) => "?3 = ?3",
+        // `0` is the character after `/`: everything that begins with the path and a slash.
+        (true, false) => "(s.path = ?3 OR (s.path > ?3 || '/' AND s.path < ?3 || '0'))",
+    }
 }

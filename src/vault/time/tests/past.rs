@@ -5,46 +5,18 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::Instant;
+use super::{item, now, seen, set, text, write};
 use crate::ledger::{self, Outcome};
 use crate::op::Op;
 use crate::orgs::environment::{EnvironmentUpdate, FlowWish, environment_delete, environment_move, environment_update};
 use crate::orgs::testing::{START, World, code};
 use crate::policy::BuiltinRole;
 use crate::types::{Clock as _, Id, Limit, SecretBytes, Timestamp, kinds};
-use crate::vault::VaultError;
 use crate::vault::model::Visibility;
-use crate::vault::secret::{BatchRequest, Item, ListSecrets, ReadSecret, Wish, secret_batch, secret_get, secret_list};
+use crate::vault::secret::{ListSecrets, ReadSecret, Wish, secret_get, secret_list};
 use crate::vault::store::VersionState;
+use crate::vault::time::Instant;
 use crate::vault::uses::Uses;
-use crate::vault::variables::{Etags, ReadVariables, Variables, variables};
-
-pub(super) fn item(name: &str, wish: Wish) -> Item {
-    Item { name: name.into(), path: None, wish, comment: None, tags: None, base_version: None }
-}
-
-pub(super) fn text(value: &str) -> Wish {
-    Wish::Set { value: SecretBytes::new(value.into()), interpolate: true, visibility: None }
-}
-
-pub(super) async fn write(op: &Op, environment: &str, items: Vec<Item>) -> Result<(), VaultError> {
-    let (project, environment) = ("shop".into(), environment.into());
-    let request = BatchRequest { project, environment, items, skip_same: false, force: true, dry_run: false };
-    secret_batch(op, request).await.map(drop)
-}
-
-pub(super) async fn set(op: &Op, environment: &str, name: &str, value: &str) {
-    write(op, environment, vec![item(name, text(value))]).await.unwrap();
-}
-
-async fn seen(op: &Op, environment: &str, at: Option<Instant>) -> Result<Vec<String>, VaultError> {
-    let ask = ReadVariables { project: "shop".into(), environment: environment.into(), at, ..ReadVariables::default() };
-    let Variables::Changed { variables, .. } = variables(op, &Uses::default(), &Etags::default(), &ask).await? else {
-        panic!("nothing was known before");
-    };
-    let shown = variables.into_iter().map(|v| format!("{}={}", v.name, String::from_utf8_lossy(v.value.expose())));
-    Ok(shown.collect())
-}
 
 async fn listed(op: &Op, environment: &str, at: Instant) -> Vec<String> {
     let (project, environment) = ("shop".into(), environment.into());
@@ -55,10 +27,6 @@ async fn listed(op: &Op, environment: &str, at: Instant) -> Vec<String> {
 
 fn size(world: &World) -> u64 {
     world.core.db.read(ledger::size).unwrap()
-}
-
-fn now(world: &World) -> Instant {
-    Instant::Time(world.clock.now())
 }
 
 const ENVIRONMENTS: [&str; 3] = ["base", "staging", "feat"];
