@@ -9,8 +9,8 @@ use super::confirm::{SevereArgs, severe};
 use super::context::Context;
 use super::error::CliError;
 use super::output::Column;
-use super::transfer;
 use super::time;
+use super::transfer;
 
 /// Manage the folders of an environment.
 #[derive(Debug, Subcommand)]

@@ -326,6 +326,11 @@ impl Event {
         self
     }
 
+    /// When it happened.
+    pub const fn at(&self) -> Timestamp {
+        self.at
+    }
+
     /// Its action.
     pub const fn action(&self) -> ActionName {
         self.action

@@ -142,6 +142,7 @@ pub async fn variables(op: &Op, uses: &Uses, etags: &Etags, ask: &ReadVariables)
         }
         let keys = op.keyring().organization(reader, organization)?;
         let options = Options { may_use_restricted: restricted };
+        let source = source.opening();
         let resolved = if overrides.is_empty() {
             resolve_folder(&source, asked.environment, &asked.path, options)?
         } else {

@@ -243,7 +243,7 @@ class Lab:
         where = f"{PROJECT}/environments/past"
         api = Api(server.port, headers)
         check_past(api.call("GET", f"{where}/variables?at={middle}")["variables"], self.plan.versions // 2)
-        asked = {"names": f"secrets?limit=500&at={middle}", "values": f"variables?at={middle}"}
+        asked = {"names": f"secrets?limit=500&at={middle}", "values": f"variables?at={middle}", "now": "variables"}
         loads = {what: server.load(f"{where}/{path}", headers, 1, self.plan.seconds) for what, path in asked.items()}
         return {what: load.p50 / 1e3 for what, load in loads.items()}
 

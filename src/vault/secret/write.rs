@@ -137,7 +137,8 @@ fn apply_through(
     warnings.truncate(WARNINGS_MAX);
     let wait = if gate == Gate::Ask { waits(tx, placed, &planned)? } else { None };
     let mut items = Vec::with_capacity(planned.len());
-    let now = op.now();
+    // A version has the time of the event that tells of it.
+    let now = events.first().map_or_else(|| op.now(), Event::at);
     if request.dry_run {
         warnings.extend(wait.map(|wait| wait.warning(placed)));
         let kept = |p: &Planned| ItemOutcome { generated: None, ..outcome(p, p.before.as_ref().map(|b| b.id)) };
@@ -448,7 +449,7 @@ fn write_one(
 /// The version a name gets, before its value is sealed.
 fn version(op: &Op, placed: &Placed, p: &Planned, now: Timestamp) -> SecretVersion {
     SecretVersion {
-        id: p.before.as_ref().map_or_else(|| Id::new(now), |b| b.id),
+        id: p.before.as_ref().map_or_else(|| Id::new(op.now()), |b| b.id),
         environment: placed.environment.id,
         path: p.path.clone(),
         name: p.name.clone(),

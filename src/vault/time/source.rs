@@ -9,12 +9,14 @@ use crate::vault::resolve::{EnvironmentFacts, EnvironmentId, SecretFacts, State,
 use crate::vault::source::{environment_facts, facts};
 use crate::vault::store::{SecretVersion, VersionState};
 
-use super::store::{self, Listed};
+use super::store::{self, Listed, Then};
 
 /// The world at one place of the ledger.
 #[derive(Clone, Copy)]
 pub(in crate::vault) struct Past {
-    pub(super) cut: Cut,
+    cut: Cut,
+    /// Whether everything that is listed is opened next.
+    opens: bool,
 }
 
 /// A version of then with what is known of it today.
@@ -23,10 +25,24 @@ pub(in crate::vault) struct Found {
     pub(in crate::vault) facts: SecretFacts,
 }
 
+impl Found {
+    /// A value that was made stricter since is as strict in the past.
+    fn of(then: Then) -> Self {
+        let mut facts = facts(&then.version);
+        facts.visibility = facts.visibility.max(then.newest);
+        Self { version: then.version, facts }
+    }
+}
+
 impl Past {
     /// The world at a place.
     pub(in crate::vault) const fn at(cut: Cut) -> Self {
-        Self { cut }
+        Self { cut, opens: false }
+    }
+
+    /// The same, for who opens everything that is listed.
+    pub(in crate::vault) const fn opening(self) -> Self {
+        Self { opens: true, ..self }
     }
 
     /// An environment with the parent of then; none when it was not there yet. One that is deleted today gives
@@ -57,12 +73,22 @@ impl Past {
         name: &SecretName,
     ) -> Result<Option<Found>, VaultError> {
         let then = store::secret_at(reader, environment, path, name, self.cut)?;
-        // A value that was made stricter since is as strict in the past.
-        Ok(then.filter(|t| t.version.state != VersionState::Deleted).map(|t| {
-            let mut facts = facts(&t.version);
-            facts.visibility = facts.visibility.max(t.newest);
-            Found { version: t.version, facts }
-        }))
+        Ok(then.filter(|t| t.version.state != VersionState::Deleted).map(Found::of))
+    }
+
+    /// What the names of a folder held, whole: none unless they are opened next.
+    pub(in crate::vault) fn whole(
+        self,
+        reader: &Reader<'_>,
+        environment: EnvironmentId,
+        path: &FolderPath,
+        beneath: bool,
+    ) -> Result<Option<Vec<Found>>, VaultError> {
+        if !self.opens {
+            return Ok(None);
+        }
+        let then = store::secret_list_whole_at(reader, environment, path, beneath, self.cut)?;
+        Ok(Some(then.into_iter().map(Found::of).collect()))
     }
 
     /// What the names of a folder held.

@@ -48,6 +48,10 @@ fn visibility(text: &str) -> Option<Visibility> {
     Visibility::parse(text).ok()
 }
 
+fn then(row: &Row<'_>) -> rusqlite::Result<Then> {
+    Ok(Then { version: version(row)?, newest: word(row, 16, visibility)? })
+}
+
 /// The version of a name at a place, also one that says it was deleted.
 pub(super) fn secret_at(
     reader: &Reader<'_>,
@@ -61,9 +65,26 @@ pub(super) fn secret_at(
          JOIN secret_versions v ON v.secret_id = s.id AND (v.seq, v.version) = {AT}
          WHERE s.environment_id = ?2 AND s.path = ?3 AND s.name = ?4"
     ))?;
-    let then = |row: &Row<'_>| Ok(Then { version: version(row)?, newest: word(row, 16, visibility)? });
     let found = statement.query_row(params![cut.as_sql(), environment, path.as_str(), name.as_str()], then);
     Ok(found.optional()?)
+}
+
+/// The versions the names of a folder had at a place, whole, without those that say they were deleted; with `beneath` of
+/// those beneath it too.
+pub(super) fn secret_list_whole_at(
+    reader: &Reader<'_>,
+    environment: Id<kinds::Environment>,
+    path: &FolderPath,
+    beneath: bool,
+    cut: Cut,
+) -> Result<Vec<Then>, DbError> {
+    let place = within(path, beneath);
+    let mut statement = reader.sql().prepare_cached(&format!(
+        "SELECT {COLUMNS}, {NEWEST} FROM secrets s
+         JOIN secret_versions v ON v.secret_id = s.id AND (v.seq, v.version) = {AT}
+         WHERE s.environment_id = ?2 AND {place} AND v.state <> 'deleted'"
+    ))?;
+    Ok(statement.query_map(params![cut.as_sql(), environment, path.as_str()], then)?.collect::<Result<_, _>>()?)
 }
 
 /// What the names of a folder had at a place, also those that say they were deleted; with `beneath` of those beneath
