@@ -19,6 +19,7 @@ pub fn registry() -> Result<Registry, LedgerError> {
         .map(ActionName::new)
         .collect();
     let features = [asked.as_slice(), &[KIT_MADE], links::ACTIONS, vault::care::ACTIONS, vault::scan::ACTIONS];
-    let features = features.into_iter().chain(orgs::ACTIONS.iter().copied()).chain([vault::approval::ACTIONS]);
+    let more = [vault::approval::ACTIONS, vault::rekey::ACTIONS];
+    let features = features.into_iter().chain(orgs::ACTIONS.iter().copied()).chain(more);
     Registry::freeze(&features.collect::<Vec<_>>())
 }

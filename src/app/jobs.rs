@@ -17,7 +17,7 @@ use crate::links;
 use crate::op::{Core, Op, Origin, Who};
 use crate::orgs::{deletion, token};
 use crate::types::Id;
-use crate::vault::care;
+use crate::vault::{care, rekey};
 
 mod store;
 
@@ -41,6 +41,7 @@ pub(super) fn all(opened: &Opened) -> Vec<Arc<dyn Job>> {
         Arc::new(PurgeDeleted(core())),
         Arc::new(RemindExpiring(core())),
         Arc::new(Checkpoint { core: core(), config: opened.settings.ledger.clone() }),
+        Arc::new(ResealSecrets(core())),
         Arc::new(Tidy { core: core(), dir }),
     ]
 }
@@ -243,6 +244,31 @@ pub(super) async fn checkpoint(core: &Core) -> Result<u64, ledger::LedgerError> 
     let (signer, now) = (Arc::clone(core.keyring.instance().ledger_signer()), core.clock.now());
     let made = core.db.write(move |tx| ledger::checkpoint_make(tx, &*signer, now)).await?;
     Ok(made.size)
+}
+
+/// Seals old values under an organization's new key, and destroys the old one: while a rotation runs.
+struct ResealSecrets(Arc<Core>);
+
+impl Job for ResealSecrets {
+    fn name(&self) -> &'static str {
+        "reseal_secrets"
+    }
+
+    fn schedule(&self) -> Schedule {
+        cron("17 * * * *")
+    }
+
+    fn is_wanted(&self, reader: &Reader<'_>, due: bool) -> Result<bool, DbError> {
+        rekey::is_wanted(reader, due)
+    }
+
+    fn run(&self, run: Run) -> BoxFuture<'_, anyhow::Result<String>> {
+        async move {
+            let sealed = rekey::run(&op(&self.0, self.name(), run)).await?;
+            Ok(format!("{sealed} rows sealed anew"))
+        }
+        .boxed()
+    }
 }
 
 /// Takes out what is of no use any more: answers of old writes, the file of a setup token that was redeemed.

@@ -7,12 +7,12 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::actions::KIT_MADE;
-use super::open::{Known, source, suite};
+use super::open::{Known, suite};
 use super::{AppError, Opened, Place, database_path, open_existing};
 use crate::config::{Env, Settings};
 use crate::db;
 use crate::keys::recovery::{self, RecoveryKit};
-use crate::keys::{self, Keyring, PassphraseParameters, RootKey};
+use crate::keys::{self, Keyring, PassphraseParameters, RootKey, Source};
 use crate::ledger::{self, Outcome};
 use crate::op::{Op, OpError, Origin, Who};
 use crate::types::{Id, SecretString, SystemClock};
@@ -43,7 +43,7 @@ pub(super) fn fingerprints_of(settings: &Settings) -> Result<Fingerprints, AppEr
     db::read_offline(&path, |reader| {
         let known = Known { wanted: keys::wanted(reader)?, passphrase: PassphraseParameters::stored(reader)? };
         let wanted = known.wanted.ok_or_else(|| AppError::NoData(settings.data.dir.clone()))?;
-        let given = keys::root::load(&source(&settings.keys.source), known.passphrase.as_ref())?;
+        let given = keys::root::load(&Source::from(&settings.keys.source), known.passphrase.as_ref())?;
         let root_key = given.as_ref().map(|key| key.fingerprint().to_string());
         let opened = given.and_then(|root| Keyring::unlock(reader, root, suite(settings)).ok());
         let instance = opened.as_ref().map(Keyring::instance);
@@ -54,6 +54,15 @@ pub(super) fn fingerprints_of(settings: &Settings) -> Result<Fingerprints, AppEr
             instance: instance.map(|i| i.id().to_string()),
         })
     })
+}
+
+/// Makes a root key in a new file, mode 0400: for a rotation where the server cannot write one. Answers its
+/// fingerprint.
+///
+/// # Errors
+/// The file exists, or cannot be written.
+pub fn generate_root(to: &Path) -> Result<String, AppError> {
+    Ok(keys::root::create(to)?.fingerprint().to_string())
 }
 
 fn existing(dir: &Path) -> Result<PathBuf, AppError> {

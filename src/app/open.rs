@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{AppError, DataLock, registry};
-use crate::config::{Cipher, RootKeySource, Settings, Warning, prepare_data_dir};
+use crate::config::{Cipher, Settings, Warning, prepare_data_dir};
 use crate::db::{self, Db, DbError, Number};
 use crate::governance::OwnPolicies;
 use crate::keys::{self, Fingerprint, Keyring, PassphraseParameters, RootKey, Source, Suite};
@@ -15,7 +15,7 @@ use crate::op::{Core, Remembered, epoch};
 use crate::orgs::access::TreePrincipals;
 use crate::orgs::setup;
 use crate::policy::{DecisionCache, Engine};
-use crate::types::{Clock, Id, kinds};
+use crate::types::{Clock, Failure as _, Id, kinds};
 
 /// Where the database of a data directory is.
 pub fn database_path(dir: &Path) -> PathBuf {
@@ -56,8 +56,11 @@ pub fn open(settings: Arc<Settings>, clock: Arc<dyn Clock>) -> Result<Opened, Ap
     let mut warnings: Vec<Warning> = prepare_data_dir(dir)?.into_iter().collect();
     let lock = DataLock::take(dir)?;
     let path = database_path(dir);
-    let source = source(&settings.keys.source);
+    let source = Source::from(&settings.keys.source);
     let known = look(&path)?;
+    if let Some(newest) = known.wanted {
+        warnings.extend(finish_rotation(&source, newest));
+    }
     let (root, made) = keys::root::load_or_create(&source, known.passphrase.as_ref(), known.wanted)?;
     create_private(&path)?;
     let db = Db::open(&path)?;
@@ -69,6 +72,7 @@ pub fn open(settings: Arc<Settings>, clock: Arc<dyn Clock>) -> Result<Opened, Ap
         db.read(|reader| Keyring::unlock(reader, root, suite))?
     };
     let instance = keyring.instance().id();
+    warnings.extend(known.wanted.and_then(|newest| superseded_warning(newest, keyring.fingerprint())));
     let started = ledger::start(&db, registry()?, instance)?;
     db.begin_number(Number::Rights, db.read(epoch)?);
     db.begin_number(Number::Values, 0);
@@ -153,16 +157,6 @@ fn create(db: &Db, root: RootKey, suite: Suite, clock: &dyn Clock) -> Result<Key
     })
 }
 
-pub(super) fn source(configured: &RootKeySource) -> Source {
-    match configured {
-        RootKeySource::File(path) => Source::File(path.clone()),
-        RootKeySource::Credential(path) => Source::Credential(path.clone()),
-        RootKeySource::Passphrase(path) => Source::PassphraseFile(path.clone()),
-        RootKeySource::Command(command) => Source::Command(command.clone()),
-        RootKeySource::DataDir(path) => Source::DefaultFile(path.clone()),
-    }
-}
-
 /// The file the key is in, when it is in one.
 pub(super) fn source_file(source: &Source) -> Option<&Path> {
     match source {
@@ -190,6 +184,32 @@ pub(super) fn key_warning(source: &Source, dir: &Path) -> Option<Warning> {
             "move it to another disk, then: holdfast serve --root-key-file FILE (mv '{}' FILE)",
             file.display()
         ),
+    })
+}
+
+/// Puts a root key in its place whose rotation was cut off after the database took it.
+fn finish_rotation(source: &Source, newest: Fingerprint) -> Option<Warning> {
+    match keys::replace::finish(source, newest) {
+        Ok(None) => None,
+        Ok(Some(old)) => Some(Warning {
+            code: "root_key_placed",
+            message: format!("a rotation of the root key was finished; the old key is {}", old.display()),
+            hint: format!("retire it when nothing needs it: holdfast keys list --instance ({newest} is the newest)"),
+        }),
+        Err(error) => Some(Warning {
+            code: "root_key_not_placed",
+            message: format!("the new root key {newest} is not in its place: {error}"),
+            hint: error.hint(),
+        }),
+    }
+}
+
+/// The warning of a server that was given a root key that was replaced.
+fn superseded_warning(newest: Fingerprint, given: Fingerprint) -> Option<Warning> {
+    (given != newest).then(|| Warning {
+        code: "root_key_superseded",
+        message: format!("the root key {given} was replaced by {newest}; no keys can be made until that is in use"),
+        hint: "put the newest root key where the server takes it from, and start it again".to_owned(),
     })
 }
 

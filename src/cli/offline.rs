@@ -13,7 +13,7 @@ use super::serve::ServeOptions;
 use crate::app::{self, AppError, Place};
 use crate::config::{Env, Loaded, Overrides, Settings, read_input_file};
 use crate::telemetry;
-use crate::types::{Class, Failure as _};
+use crate::types::{Class, Failure as _, SecretString};
 
 /// Where a server's data is.
 #[derive(Debug, Clone, Args)]
@@ -168,6 +168,22 @@ pub fn audit_verify(options: &VerifyOptions) -> anyhow::Result<Value> {
 /// The data or the key cannot be read.
 pub fn fingerprint(place: &DataPlace) -> anyhow::Result<Value> {
     Ok(serde_json::to_value(app::keys::fingerprints(&place.place()).map_err(refused)?)?)
+}
+
+/// Makes a root key in a new file: `{file, root_key}`.
+///
+/// # Errors
+/// The file exists, or cannot be written.
+pub fn generate_root(file: &Path) -> anyhow::Result<Value> {
+    Ok(json!({ "file": file, "root_key": app::keys::generate_root(file).map_err(refused)? }))
+}
+
+/// Gets the root key back with a recovery key and writes it to a new file: `{file, root_key}`.
+///
+/// # Errors
+/// The recovery key is mistyped or of another kit; the file exists.
+pub fn recover(place: &DataPlace, key: &SecretString, file: &Path) -> anyhow::Result<Value> {
+    Ok(json!({ "file": file, "root_key": app::keys::recover(&place.place(), key, file).map_err(refused)? }))
 }
 
 /// Largest file with a public key, in bytes.

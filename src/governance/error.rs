@@ -3,6 +3,7 @@
 use super::policy::CaseFailure;
 use crate::db::DbError;
 use crate::jobs::JobError;
+use crate::keys::KeyError;
 use crate::ledger::LedgerError;
 use crate::op::OpError;
 use crate::orgs::OrgError;
@@ -42,6 +43,9 @@ pub enum GovernanceError {
     /// The jobs' table failed, or there is no such job.
     #[error(transparent)]
     Job(JobError),
+    /// A new root key cannot be taken or put where it belongs.
+    #[error(transparent)]
+    RootKey(KeyError),
     /// A text is not what it should be.
     #[error(transparent)]
     Parse(#[from] ParseError),
@@ -92,6 +96,11 @@ impl Failure for GovernanceError {
             Self::Busy => Class::Unavailable,
             Self::Ledger(_) => Class::Internal,
             Self::Job(e) => e.class(),
+            // What is in a file somebody named is for them to mend, whatever it is.
+            Self::RootKey(e) => match e.class() {
+                Class::Internal => Class::Unprocessable,
+                class => class,
+            },
             Self::Parse(e) => e.class(),
             Self::Org(e) => e.class(),
         }
@@ -108,6 +117,7 @@ impl Failure for GovernanceError {
             Self::Busy => "verification_busy",
             Self::Ledger(e) => e.code(),
             Self::Job(e) => e.code(),
+            Self::RootKey(e) => e.code(),
             Self::Parse(e) => e.code(),
             Self::Org(e) => e.code(),
         }
@@ -126,6 +136,7 @@ impl Failure for GovernanceError {
             Self::Busy => "try again when that run is over".into(),
             Self::Ledger(e) => e.hint().to_owned(),
             Self::Job(e) => e.hint(),
+            Self::RootKey(e) => e.hint(),
             Self::Parse(e) => e.hint(),
             Self::Org(e) => e.hint(),
         }

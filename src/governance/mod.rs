@@ -4,7 +4,8 @@
 //! - Everybody sees the events of their own organization only; another's event answers like an unknown one.
 //! - Looking is asked like any other act, and a refusal is recorded; an export that begins is recorded too.
 //! - Verification recomputes the whole log, one run at a time and never in a thread that answers others.
-//! - A recovery kit is made only by an operator who signed in recently: a stolen token is not enough to take the data.
+//! - A recovery kit is made, and the root key replaced, only by an operator who signed in recently: a stolen token is
+//!   not enough to take the data, or to lock everybody out of it.
 //! - An organization's own policies only forbid, are saved only when their tests pass, and never lock the owners out.
 //!
 //! It deliberately changes nothing in the ledger: erasing and archiving have operations of their own there.
@@ -12,6 +13,7 @@
 mod audit;
 mod error;
 mod jobs;
+mod keys;
 pub mod policy;
 mod recovery;
 mod unused;
@@ -23,6 +25,7 @@ pub use audit::{
 };
 pub use error::GovernanceError;
 pub use jobs::{job_history, job_list, job_run};
+pub use keys::{NewRootKey, key_list, root_key_retire, root_key_rotate};
 pub use policy::OwnPolicies;
 pub use recovery::recovery_kit_create;
 pub use unused::{HeldUse, Use, permission_use};

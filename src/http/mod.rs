@@ -38,8 +38,8 @@ use actix_web::guard;
 use api::secret::{batch, care, history, transfer, usage};
 use api::{approval, link};
 use api::{
-    audit, deletion, environment, folder, grant, health, instance, job, member, organization, policy, project, role,
-    scan, secret, service_account, session, setup, team, time, token, variables, whoami,
+    audit, deletion, environment, folder, grant, health, instance, job, key, member, organization, policy, project,
+    role, scan, secret, service_account, session, setup, team, time, token, variables, whoami,
 };
 use routes::{at, not_found, under};
 
@@ -260,6 +260,15 @@ fn ledger(v1: &mut ServiceConfig) {
 fn appliance(v1: &mut ServiceConfig) {
     v1.service(at("/instance").get(instance::get).done());
     v1.service(at("/instance/recovery-kit").post(instance::recovery_kit).done());
+    v1.service(at("/keys").get(key::list).done());
+    v1.service(at("/keys/rotate").post(key::rotate).done());
+    v1.service(at("/keys/rotation").get(key::rotation).done());
+    v1.service(at("/keys/rotation/pause").post(key::pause).done());
+    v1.service(at("/keys/rotation/resume").post(key::resume).done());
+    v1.service(at("/keys/verification").get(key::verify).done());
+    v1.service(at("/instance/keys").get(key::instance_list).done());
+    v1.service(at("/instance/root-key/rotate").post(key::rotate_root).done());
+    v1.service(at("/instance/root-key/retire").post(key::retire_root).done());
     v1.service(at("/jobs").get(job::list).done());
     v1.service(at("/jobs/{job}/history").get(job::history).done());
     v1.service(at("/jobs/{job}/run").post(job::run).done());

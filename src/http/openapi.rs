@@ -12,8 +12,8 @@ use utoipa::OpenApi;
 use super::api::secret::{batch, care, history, transfer, usage};
 use super::api::{approval, link};
 use super::api::{
-    audit, deletion, environment, folder, grant, health, instance, job, member, organization, policy, project, role,
-    scan, secret, service_account, session, setup, team, time, token, variables, whoami,
+    audit, deletion, environment, folder, grant, health, instance, job, key, member, organization, policy, project,
+    role, scan, secret, service_account, session, setup, team, time, token, variables, whoami,
 };
 use super::error::{PROBLEM_JSON, ProblemBody};
 
@@ -35,6 +35,15 @@ const CONDITIONAL: &[&str] = &["project_update", "environment_update", "secret_p
         whoami::whoami,
         instance::get,
         instance::recovery_kit,
+        key::list,
+        key::rotate,
+        key::rotation,
+        key::pause,
+        key::resume,
+        key::verify,
+        key::instance_list,
+        key::rotate_root,
+        key::retire_root,
         job::list,
         job::history,
         job::run,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::Fingerprint;
 use crate::db::DbError;
-use crate::types::{Class, Failure, Id, kinds};
+use crate::types::{Class, Failure, Id, Timestamp, kinds};
 
 /// A failure of the keyring. No message holds key bytes or plaintext.
 #[derive(Debug, thiserror::Error)]
@@ -103,6 +103,51 @@ pub enum KeyError {
     /// No recovery kit was ever made.
     #[error("no recovery kit was made for this database")]
     RecoveryNone,
+    /// The process runs on a root key that was replaced.
+    #[error("the server runs on the root key {given}, which {newest} replaced")]
+    RootKeySuperseded {
+        /// The newest root key.
+        newest: Fingerprint,
+        /// The one in use.
+        given: Fingerprint,
+    },
+    /// A root key that was used before was given as a new one.
+    #[error("{0} is no new root key: this database has or had it")]
+    RootKeyKnown(Fingerprint),
+    /// Too many root keys open the database.
+    #[error("{0} root keys open this database already")]
+    RootKeysMany(usize),
+    /// The server cannot write a new key where it takes the root key from.
+    #[error("the server cannot write a new root key to {source_name}")]
+    RootKeyNotWritable {
+        /// The source, in words.
+        source_name: String,
+    },
+    /// No root key of this database that stands has this fingerprint.
+    #[error("no root key that opens this database has the fingerprint {0}")]
+    RootKeyUnknown(Fingerprint),
+    /// The newest root key was to be retired.
+    #[error("{0} is the newest root key")]
+    RootKeyInUse(Fingerprint),
+    /// The next start would be given an old root key.
+    #[error("the root key's source gives {given}, and the newest is {newest}: the next start would fail")]
+    RootKeyNotInPlace {
+        /// The newest root key.
+        newest: Fingerprint,
+        /// The one the source gives.
+        given: Fingerprint,
+    },
+    /// Somebody changes the root key at this moment.
+    #[error("the root key is being changed already")]
+    RootKeyBusy,
+    /// A retained backup needs the key.
+    #[error("{holder} needs this key{}", .until.map(|until| format!(" until {until}")).unwrap_or_default())]
+    Held {
+        /// Who holds it.
+        holder: String,
+        /// Until when, if it has an end.
+        until: Option<Timestamp>,
+    },
     /// The database failed.
     #[error(transparent)]
     Db(#[from] DbError),
@@ -113,10 +158,18 @@ impl Failure for KeyError {
         match self {
             Self::Db(db) => db.class(),
             Self::TooLarge(_) => Class::TooLarge,
-            Self::AlreadyCreated | Self::KeyFileExists(_) => Class::Conflict,
-            Self::NotCreated => Class::Unavailable,
+            Self::AlreadyCreated
+            | Self::KeyFileExists(_)
+            | Self::RootKeySuperseded { .. }
+            | Self::RootKeyKnown(_)
+            | Self::RootKeysMany(_)
+            | Self::RootKeyInUse(_)
+            | Self::RootKeyNotInPlace { .. }
+            | Self::Held { .. } => Class::Conflict,
+            Self::RootKeyUnknown(_) => Class::NotFound,
+            Self::NotCreated | Self::RootKeyBusy => Class::Unavailable,
             Self::RecoveryKeyMalformed(_) => Class::Invalid,
-            Self::RecoveryKeyWrong | Self::RecoveryNone => Class::Unprocessable,
+            Self::RootKeyNotWritable { .. } | Self::RecoveryKeyWrong | Self::RecoveryNone => Class::Unprocessable,
             Self::Unsealable | Self::FormatUnknown => Class::Damaged,
             _ => Class::Internal,
         }
@@ -145,6 +198,15 @@ impl Failure for KeyError {
             Self::RecoveryKeyMalformed(_) => "recovery_key_malformed",
             Self::RecoveryKeyWrong => "recovery_key_wrong",
             Self::RecoveryNone => "recovery_kit_missing",
+            Self::RootKeySuperseded { .. } => "root_key_superseded",
+            Self::RootKeyKnown(_) => "root_key_known",
+            Self::RootKeysMany(_) => "root_keys_many",
+            Self::RootKeyNotWritable { .. } => "root_key_not_writable",
+            Self::RootKeyUnknown(_) => "root_key_unknown",
+            Self::RootKeyInUse(_) => "root_key_in_use",
+            Self::RootKeyNotInPlace { .. } => "root_key_not_in_place",
+            Self::RootKeyBusy => "root_key_busy",
+            Self::Held { .. } => "key_held",
             Self::Db(db) => db.code(),
         }
     }
@@ -175,6 +237,19 @@ impl Failure for KeyError {
             Self::RecoveryKeyMalformed(_) => "type the recovery key as it is printed on the page",
             Self::RecoveryKeyWrong => "use the page printed last by: holdfast keys recovery-kit",
             Self::RecoveryNone => "run: holdfast keys recovery-kit",
+            Self::RootKeySuperseded { .. } => {
+                "put the newest root key where the server takes it from, and start it again"
+            }
+            Self::RootKeyKnown(_) => "make a new one with: holdfast keys generate-root FILE",
+            Self::RootKeysMany(_) => "retire the older ones with: holdfast keys retire-root FINGERPRINT",
+            Self::RootKeyNotWritable { .. } => {
+                "put a key on the server with `holdfast keys generate-root FILE` and name it: --new-root-key-file FILE"
+            }
+            Self::RootKeyUnknown(_) => "list them with: holdfast keys list --instance",
+            Self::RootKeyInUse(_) => "replace it first with: holdfast keys rotate-root",
+            Self::RootKeyNotInPlace { .. } => "put the newest key there, then retire the old one",
+            Self::RootKeyBusy => "try again in a second",
+            Self::Held { .. } => "try again when that backup has expired, or delete it first",
             Self::Db(db) => db.hint(),
         };
         text.to_owned()

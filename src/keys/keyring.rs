@@ -9,6 +9,7 @@ use super::cipher::SecretCipher;
 use super::envelope::{Chain, KeyVersion, Wrapped, list};
 use super::mac::{Mac, MacKey, MacPurpose, equal};
 use super::root::{Fingerprint, RootKey};
+use super::roots::{Roots, Standing};
 use super::signing::LedgerSigner;
 use super::store::{self, MacRow, NewKey, RootRow};
 use super::{KeyError, random};
@@ -21,11 +22,19 @@ const FIRST: u32 = 1;
 
 /// All keys, shared by everybody in an `Arc`.
 pub struct Keyring {
-    root: RootKey,
-    root_version: KeyVersion,
+    pub(super) roots: Arc<Roots>,
     suite: Suite,
     instance: InstanceKeys,
-    organizations: RwLock<HashMap<Id<kinds::Organization>, Arc<OrganizationKeys>>>,
+    organizations: RwLock<HashMap<Id<kinds::Organization>, Kept>>,
+    /// One change of the root key at a time: its file and its row are changed one after the other.
+    root_change: tokio::sync::Mutex<()>,
+}
+
+/// What is kept of an organization: its keys, and of which state of its rows they are. While a transaction that
+/// changes them is not yet committed, the state is ahead and there are no keys.
+struct Kept {
+    changes: u64,
+    keys: Option<Arc<OrganizationKeys>>,
 }
 
 /// The fingerprint of the root key the database wants; none in one that has no keys yet.
@@ -34,6 +43,14 @@ pub struct Keyring {
 /// The database failed.
 pub fn wanted(reader: &Reader<'_>) -> Result<Option<Fingerprint>, KeyError> {
     Ok(store::root_list(reader)?.first().map(|row| row.fingerprint))
+}
+
+/// The fingerprints of the root keys that open this database, newest first.
+///
+/// # Errors
+/// The database failed.
+pub fn standing(reader: &Reader<'_>) -> Result<Vec<Fingerprint>, KeyError> {
+    Ok(store::root_list(reader)?.into_iter().map(|row| row.fingerprint).collect())
 }
 
 impl Keyring {
@@ -62,10 +79,12 @@ impl Keyring {
         if let Some(parameters) = root.passphrase_parameters() {
             store::passphrase_insert(tx, parameters)?;
         }
-        let (chain, mac) = make(tx, &root_version, "instance", owner, None, now)?;
+        let standing = [Standing { key: Arc::new(root), version: root_version }];
+        let (chain, mac) = make(tx, &standing, "instance", owner, None, now)?;
         let signer = LedgerSigner::create(tx, &chain, suite, now)?;
         let instance = InstanceKeys { id: instance, mac, signer: Arc::new(signer) };
-        Ok(Self { root, root_version, suite, instance, organizations: RwLock::default() })
+        let [Standing { key, .. }] = standing;
+        Ok(Self::of(Roots::held(key), suite, instance))
     }
 
     /// Opens the keys of a database that has some. Writes nothing.
@@ -89,7 +108,17 @@ impl Keyring {
         let (chain, mac) = load(reader, &root_version, "instance", owner)?.ok_or(KeyError::NotCreated)?;
         let signer = LedgerSigner::load(reader, &chain, suite)?;
         let instance = InstanceKeys { id: Id::from_bytes(owner), mac, signer: Arc::new(signer) };
-        Ok(Self { root, root_version, suite, instance, organizations: RwLock::default() })
+        Ok(Self::of(Roots::held(Arc::new(root)), suite, instance))
+    }
+
+    fn of(roots: Roots, suite: Suite, instance: InstanceKeys) -> Self {
+        Self {
+            roots: Arc::new(roots),
+            suite,
+            instance,
+            organizations: RwLock::default(),
+            root_change: tokio::sync::Mutex::default(),
+        }
     }
 
     /// The keys of the instance itself.
@@ -98,8 +127,13 @@ impl Keyring {
     }
 
     /// The fingerprint of the root key in use.
-    pub const fn fingerprint(&self) -> Fingerprint {
-        self.root_version.fingerprint
+    pub fn fingerprint(&self) -> Fingerprint {
+        self.roots.fingerprint()
+    }
+
+    /// The turn of whoever changes the root key; none while somebody else does.
+    pub fn root_turn(&self) -> Option<tokio::sync::MutexGuard<'_, ()>> {
+        self.root_change.try_lock().ok()
     }
 
     /// The suite of new writes.
@@ -119,15 +153,22 @@ impl Keyring {
         by: Option<Id<kinds::User>>,
         now: Timestamp,
     ) -> Result<Arc<OrganizationKeys>, KeyError> {
-        let made = make(tx, &self.root_version, "organization", *organization.as_bytes(), by, now);
+        let standing = self.roots.standing(tx, self.instance.id.as_bytes())?;
+        let made = make(tx, &standing, "organization", *organization.as_bytes(), by, now);
         let (chain, mac) = made.map_err(|error| match error {
             KeyError::Db(db) if db.is_unique_violation() => KeyError::AlreadyCreated,
             other => other,
         })?;
-        Ok(Arc::new(OrganizationKeys { id: organization, chain, mac, suite: self.suite }))
+        Ok(Arc::new(self.organization_of(organization, chain, mac)))
+    }
+
+    fn organization_of(&self, id: Id<kinds::Organization>, chain: Arc<Chain>, mac: MacKey) -> OrganizationKeys {
+        OrganizationKeys { id, chain, mac, suite: self.suite, roots: Arc::clone(&self.roots) }
     }
 
     /// The keys of an organization: from memory, or unwrapped from the database the first time.
+    ///
+    /// Keys in memory may be newer than the transaction: see [`OrganizationKeys::again`].
     ///
     /// # Errors
     /// [`KeyError::OrganizationUnknown`] when it has none (any more).
@@ -136,45 +177,58 @@ impl Keyring {
         reader: &Reader<'_>,
         organization: Id<kinds::Organization>,
     ) -> Result<Arc<OrganizationKeys>, KeyError> {
-        let kept = self.organizations.read().unwrap_or_else(PoisonError::into_inner).get(&organization).map(Arc::clone);
+        let all = self.organizations.read().unwrap_or_else(PoisonError::into_inner);
+        let kept = all.get(&organization).and_then(|kept| kept.keys.as_ref().map(Arc::clone));
+        drop(all);
         if let Some(keys) = kept {
             return Ok(keys);
         }
-        let (chain, mac) = load(reader, &self.root_version, "organization", *organization.as_bytes())?
-            .ok_or(KeyError::OrganizationUnknown(organization))?;
-        let keys = Arc::new(OrganizationKeys { id: organization, chain, mac, suite: self.suite });
+        let (chain, mac) = load_organization(reader, &self.roots, organization)?;
+        let keys = Arc::new(self.organization_of(organization, chain, mac));
         // Seen through a transaction that writes, these keys may still be undone.
         if store::shows_only_committed(reader)? {
-            let mut all = self.organizations.write().unwrap_or_else(PoisonError::into_inner);
-            if all.len() >= ORGANIZATIONS_KEPT {
-                all.clear();
-            }
-            all.insert(organization, Arc::clone(&keys));
+            self.organization_keep(organization, store::key_changes(reader, organization.as_bytes())?, &keys);
         }
         Ok(keys)
     }
 
-    /// Destroys the keys of an organization, and with them all that is sealed under them. Call
-    /// [`Keyring::organization_forget`] after the commit.
+    /// Keeps what was loaded, unless it is of a state that a change has left behind.
+    fn organization_keep(&self, id: Id<kinds::Organization>, changes: u64, keys: &Arc<OrganizationKeys>) {
+        let mut all = self.organizations.write().unwrap_or_else(PoisonError::into_inner);
+        if all.len() >= ORGANIZATIONS_KEPT {
+            all.clear();
+        }
+        let kept = all.entry(id).or_insert(Kept { changes, keys: None });
+        if kept.changes <= changes {
+            *kept = Kept { changes, keys: Some(Arc::clone(keys)) };
+        }
+    }
+
+    /// Drops an organization's keys from memory in the transaction that changes them: until it is committed
+    /// everybody loads what their own transaction sees, and afterwards nobody finds the keys of before.
+    pub(super) fn organization_changing(
+        &self,
+        tx: &WriteTx<'_>,
+        organization: Id<kinds::Organization>,
+    ) -> Result<(), KeyError> {
+        let changes = store::key_changes(tx, organization.as_bytes())?;
+        let mut all = self.organizations.write().unwrap_or_else(PoisonError::into_inner);
+        all.insert(organization, Kept { changes, keys: None });
+        Ok(())
+    }
+
+    /// Destroys the keys of an organization, and with them all that is sealed under them.
     ///
     /// # Errors
     /// The database failed.
     pub fn organization_destroy(
+        &self,
         tx: &WriteTx<'_>,
         organization: Id<kinds::Organization>,
         now: Timestamp,
     ) -> Result<(), KeyError> {
-        Ok(store::keys_destroy(tx, organization.as_bytes(), now)?)
-    }
-
-    /// Drops an organization's keys from memory: after its keys changed or were destroyed.
-    pub fn organization_forget(&self, organization: Id<kinds::Organization>) {
-        self.organizations.write().unwrap_or_else(PoisonError::into_inner).remove(&organization);
-    }
-
-    /// The root key and its version in the history, for what seals or re-wraps it.
-    pub(super) const fn root(&self) -> (&RootKey, u32) {
-        (&self.root, self.root_version.version)
+        store::keys_destroy(tx, organization.as_bytes(), now)?;
+        self.organization_changing(tx, organization)
     }
 }
 
@@ -225,12 +279,23 @@ pub struct OrganizationKeys {
     chain: Arc<Chain>,
     mac: MacKey,
     suite: Suite,
+    roots: Arc<Roots>,
 }
 
 impl OrganizationKeys {
     /// The organization they belong to.
     pub const fn id(&self) -> Id<kinds::Organization> {
         self.id
+    }
+
+    /// The same organization's keys as this transaction sees them: for who finds something sealed under a version
+    /// that is not among these, because it was destroyed after the transaction began.
+    ///
+    /// # Errors
+    /// [`KeyError::OrganizationUnknown`] when it has none (any more).
+    pub fn again(&self, reader: &Reader<'_>) -> Result<Self, KeyError> {
+        let (chain, mac) = load_organization(reader, &self.roots, self.id)?;
+        Ok(Self { id: self.id, chain, mac, suite: self.suite, roots: Arc::clone(&self.roots) })
     }
 
     /// The cipher of one environment's secrets. Derives a key (under a microsecond): keep it for a whole request.
@@ -268,37 +333,8 @@ impl fmt::Debug for OrganizationKeys {
     }
 }
 
-/// A key of the past or the present, as the history tells it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HistoryEntry {
-    /// `root`, `instance` or `organization`.
-    pub kind: String,
-    /// The id of the instance or organization; none for a root key.
-    pub owner: Option<[u8; 16]>,
-    /// Its number among the owner's keys.
-    pub version: u32,
-    /// Which key it is.
-    pub fingerprint: Fingerprint,
-    /// When it was made.
-    pub created_at: Timestamp,
-    /// Who asked for it; none is the instance itself.
-    pub created_by: Option<Id<kinds::User>>,
-    /// Since when it seals nothing new.
-    pub retired_at: Option<Timestamp>,
-    /// Since when it no longer exists here.
-    pub destroyed_at: Option<Timestamp>,
-}
-
-/// All keys there ever were, oldest first, at most 10,000.
-///
-/// # Errors
-/// The database failed.
-pub fn history(reader: &Reader<'_>) -> Result<Vec<HistoryEntry>, KeyError> {
-    Ok(store::history(reader)?)
-}
-
 /// Tells whether a root key is the right one without opening anything.
-fn key_check(root: &KeyVersion, instance: &[u8; 16]) -> Result<[u8; 32], KeyError> {
+pub(super) fn key_check(root: &KeyVersion, instance: &[u8; 16]) -> Result<[u8; 32], KeyError> {
     let context = super::envelope::Context { kind: "root", id: *instance };
     let key = MacKey::new(&*root.derive(instance, context, b"check")?);
     Ok(*key.mac(MacPurpose::KeyCheck, &[&list(&[instance, &root.version.to_be_bytes()])]).as_bytes())
@@ -307,25 +343,13 @@ fn key_check(root: &KeyVersion, instance: &[u8; 16]) -> Result<[u8; 32], KeyErro
 /// Makes and stores the first key-encryption key and the MAC key of an owner.
 fn make(
     tx: &WriteTx<'_>,
-    root: &KeyVersion,
+    standing: &[Standing],
     kind: &'static str,
     owner: [u8; 16],
     by: Option<Id<kinds::User>>,
     now: Timestamp,
 ) -> Result<(Arc<Chain>, MacKey), KeyError> {
-    let key = zeroize::Zeroizing::new(random()?);
-    let version = KeyVersion::new(FIRST, &key);
-    let wrapped = root.wrap(Wrapped { kind, owner: &owner, version: FIRST }, &key)?;
-    let row = NewKey {
-        kind,
-        owner: &owner,
-        version: FIRST,
-        fingerprint: version.fingerprint,
-        root_version: root.version,
-        wrapped: &wrapped,
-    };
-    store::key_insert(tx, &row, by, now)?;
-
+    let version = make_version(tx, standing, Wrapped { kind, owner: &owner, version: FIRST }, by, now)?;
     let mac = zeroize::Zeroizing::new(random()?);
     let wrapped = version.wrap(Wrapped { kind: "mac", owner: &owner, version: FIRST }, &mac)?;
     store::mac_insert(tx, &owner, &MacRow { version: FIRST, encryption_version: FIRST, wrapped }, now)?;
@@ -333,8 +357,35 @@ fn make(
     Ok((Arc::new(chain), MacKey::new(&mac)))
 }
 
+/// Makes and stores a version of an owner's key-encryption key, wrapped under every root key that stands.
+pub(super) fn make_version(
+    tx: &WriteTx<'_>,
+    standing: &[Standing],
+    what: Wrapped<'_>,
+    by: Option<Id<kinds::User>>,
+    now: Timestamp,
+) -> Result<KeyVersion, KeyError> {
+    let key = zeroize::Zeroizing::new(random()?);
+    let version = KeyVersion::new(what.version, &key);
+    let row = NewKey { kind: what.kind, owner: what.owner, version: what.version, fingerprint: version.fingerprint };
+    store::key_insert(tx, &row, by, now)?;
+    for root in standing {
+        store::wrapped_insert(tx, what.owner, what.version, root.version.version, &root.version.wrap(what, &key)?)?;
+    }
+    Ok(version)
+}
+
+fn load_organization(
+    reader: &Reader<'_>,
+    roots: &Roots,
+    organization: Id<kinds::Organization>,
+) -> Result<(Arc<Chain>, MacKey), KeyError> {
+    let loaded = load(reader, &roots.in_use(reader)?.version, "organization", *organization.as_bytes())?;
+    loaded.ok_or(KeyError::OrganizationUnknown(organization))
+}
+
 /// Unwraps all versions of an owner's key and its MAC key; none when it has no keys.
-fn load(
+pub(super) fn load(
     reader: &Reader<'_>,
     root: &KeyVersion,
     kind: &'static str,
@@ -348,9 +399,14 @@ fn load(
         })
         .collect::<Result<Vec<_>, KeyError>>()?;
     let Some(chain) = Chain::new(owner, versions) else { return Ok(None) };
-    let row = store::mac_load(reader, &owner)?
-        .ok_or_else(|| DbError::Corrupt(format!("an {kind} has a key but no MAC key")))?;
-    let what = Wrapped { kind: "mac", owner: &owner, version: row.version };
-    let mac = chain.version(row.encryption_version)?.unwrap(what, &row.wrapped)?;
+    let (_, mac) = load_mac(reader, &chain)?;
     Ok(Some((Arc::new(chain), MacKey::new(&mac))))
+}
+
+/// The MAC key of a chain's owner, unwrapped, and its version.
+pub(super) fn load_mac(reader: &Reader<'_>, chain: &Chain) -> Result<(u32, zeroize::Zeroizing<[u8; 32]>), KeyError> {
+    let row = store::mac_load(reader, &chain.owner)?
+        .ok_or_else(|| DbError::Corrupt("an owner has a key but no MAC key".into()))?;
+    let what = Wrapped { kind: "mac", owner: &chain.owner, version: row.version };
+    Ok((row.version, chain.version(row.encryption_version)?.unwrap(what, &row.wrapped)?))
 }

@@ -21,6 +21,11 @@
 //! - Nothing equal looks equal outside: tags and hashes are keyed, nonces random.
 //! - Every stored form names its version, its suite and the key it was sealed with: keys and ciphers can be replaced
 //!   row by row.
+//! - A key made while several root keys stand opens with each of them, and none is made by who does not hold the
+//!   newest: whichever key the next start is given, nothing is missing.
+//! - Keys in memory follow the transaction: those of before a rotation are gone before it is committed, so nothing is
+//!   sealed under an old key afterwards, and a reader of an older snapshot loads what its own rows say.
+//! - A key that a retained backup needs is neither retired nor destroyed.
 //! - Keys have no `Clone`, no `Serialize`, a redacted `Debug`, and are wiped on drop. Key schedules inside `ring` are
 //!   not wiped by it: they live as long as the keyring that holds them.
 //!
@@ -34,6 +39,7 @@ mod command;
 mod envelope;
 mod error;
 pub mod foreign;
+mod history;
 mod keyring;
 pub mod link;
 mod mac;
@@ -41,7 +47,10 @@ pub mod offline;
 pub mod pair;
 mod passphrase;
 pub mod recovery;
+pub mod replace;
 pub mod root;
+mod roots;
+mod rotate;
 pub mod signing;
 mod store;
 pub mod token;
@@ -49,10 +58,12 @@ pub mod token;
 pub use aead::Suite;
 pub use cipher::{Ciphertext, SecretAad, SecretCipher};
 pub use error::KeyError;
-pub use keyring::{HistoryEntry, InstanceKeys, Keyring, OrganizationKeys, history, wanted};
+pub use history::{HeldUntil, HistoryEntry, HistoryOf, held_until, history};
+pub use keyring::{InstanceKeys, Keyring, OrganizationKeys, standing, wanted};
 pub use mac::{Mac, MacContext, MacKey, MacPurpose};
 pub use passphrase::PassphraseParameters;
 pub use root::{Fingerprint, RootKey, Source};
+pub use rotate::{OrganizationRotated, RootRotated};
 pub use signing::LedgerSigner;
 pub use token::{ParsedToken, PlainToken, PublicId, TokenError, TokenHash, TokenKind};
 
@@ -76,5 +87,7 @@ pub fn fill_random(out: &mut [u8]) -> Result<(), KeyError> {
     ring::rand::SystemRandom::new().fill(out).map_err(|_| KeyError::Randomness)
 }
 
+#[cfg(test)]
+mod rotation_tests;
 #[cfg(test)]
 mod tests;

@@ -99,9 +99,11 @@ pub fn kit_create(
     let public = PublicKey::try_from(&key).map_err(|_| KeyError::Cipher)?;
     let public_bytes = <[u8; PUBLIC_LEN]>::try_from(public.as_ref()).map_err(|_| KeyError::Cipher)?;
     let version = store::recovery_replace(tx, &public_bytes, by, now)?;
-    let (root, root_version) = keyring.root();
     let instance = keyring.instance().id();
-    store::recovery_seal_insert(tx, version, root_version, &seal(&public, instance, root)?)?;
+    // All that stand: with an older one in use the kit would give back a key the database no longer wants.
+    for root in keyring.roots.standing(tx, instance.as_bytes())? {
+        store::recovery_seal_insert(tx, version, root.version.version, &seal(&public, instance, &root.key)?)?;
+    }
     Ok(RecoveryKit {
         private_key: encode(&private),
         ledger_public_key: keyring.instance().ledger_signer().public_key(),
@@ -109,6 +111,19 @@ pub fn kit_create(
         fingerprint: keyring.fingerprint(),
         created_at: now,
     })
+}
+
+/// Seals a new root key to the kit that was printed; false when there is none.
+pub(super) fn reseal(
+    tx: &WriteTx<'_>,
+    root: &RootKey,
+    root_version: u32,
+    instance: Id<kinds::Instance>,
+) -> Result<bool, KeyError> {
+    let Some((version, public)) = store::recovery_key(tx)? else { return Ok(false) };
+    let public = PublicKey::try_from(public.as_slice()).map_err(|_| KeyError::Cipher)?;
+    store::recovery_seal_insert(tx, version, root_version, &seal(&public, instance, root)?)?;
+    Ok(true)
 }
 
 /// The sealed root key of this database, for [`recover`] and for backups.

@@ -13,7 +13,8 @@ use zeroize::Zeroizing;
 use super::aead::KEY_LEN;
 use super::passphrase::{PASSPHRASE_MIN, PassphraseParameters};
 use super::{KeyError, command, random};
-use crate::types::Secret;
+use crate::config::RootKeySource;
+use crate::types::{ParseError, Secret};
 
 /// What the one line of a key file begins with.
 const PREFIX: &str = "holdfast-root-key-v1:";
@@ -84,6 +85,20 @@ impl Fingerprint {
         Self(bytes)
     }
 
+    /// Reads what [`Fingerprint`]'s `Display` prints; hyphens may be left out.
+    ///
+    /// # Errors
+    /// Anything else.
+    pub fn parse(text: &str) -> Result<Self, ParseError> {
+        let wrong = || ParseError::new("fingerprint", "must be 16 hex digits like 1f2e-3d4c-5b6a-7988");
+        if text.len() > 32 {
+            return Err(wrong());
+        }
+        let digits = text.replace('-', "").to_ascii_lowercase();
+        let bytes = data_encoding::HEXLOWER.decode(digits.as_bytes()).map_err(|_| wrong())?;
+        bytes.try_into().map(Self).map_err(|_| wrong())
+    }
+
     /// The bytes.
     pub const fn as_bytes(&self) -> &[u8; 8] {
         &self.0
@@ -139,6 +154,18 @@ impl Source {
     }
 }
 
+impl From<&RootKeySource> for Source {
+    fn from(configured: &RootKeySource) -> Self {
+        match configured {
+            RootKeySource::File(path) => Self::File(path.clone()),
+            RootKeySource::Credential(path) => Self::Credential(path.clone()),
+            RootKeySource::Passphrase(path) => Self::PassphraseFile(path.clone()),
+            RootKeySource::Command(command) => Self::Command(command.clone()),
+            RootKeySource::DataDir(path) => Self::DefaultFile(path.clone()),
+        }
+    }
+}
+
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -173,6 +200,18 @@ pub fn load(source: &Source, stored: Option<&PassphraseParameters>) -> Result<Op
         Source::Command(command) => command::output(command)?,
     };
     RootKey::parse(&text, source).map(Some)
+}
+
+/// The root key of a key file.
+pub(super) fn load_file(path: &Path) -> Result<RootKey, KeyError> {
+    RootKey::parse(&read_file(path, OTHERS)?, &Source::File(path.to_owned()))
+}
+
+/// The root key of a passphrase that is new to this database; `stored` are the parameters of an earlier one.
+pub(super) fn load_passphrase(path: &Path, stored: Option<&PassphraseParameters>) -> Result<RootKey, KeyError> {
+    let text = read_file(path, OTHERS)?;
+    require_long(&text)?;
+    from_passphrase(&text, stored)
 }
 
 /// [`load`], and the rule for when there is no key: with data that wants one it is missing; without data a first one
@@ -256,16 +295,25 @@ fn read_file(path: &Path, refused: u32) -> Result<Zeroizing<Vec<u8>>, KeyError> 
 }
 
 /// The passphrase is the file's content without the line end.
-fn from_passphrase(text: &[u8], stored: Option<&PassphraseParameters>) -> Result<RootKey, KeyError> {
+fn passphrase_of(text: &[u8]) -> &[u8] {
     let passphrase = text.strip_suffix(b"\n").unwrap_or(text);
-    let passphrase = passphrase.strip_suffix(b"\r").unwrap_or(passphrase);
-    let parameters = match stored {
-        Some(parameters) => parameters.clone(),
-        None if passphrase.len() < PASSPHRASE_MIN => {
-            return Err(KeyError::PassphraseShort { minimum: PASSPHRASE_MIN });
-        }
-        None => PassphraseParameters::fresh()?,
+    passphrase.strip_suffix(b"\r").unwrap_or(passphrase)
+}
+
+fn require_long(text: &[u8]) -> Result<(), KeyError> {
+    if passphrase_of(text).len() < PASSPHRASE_MIN {
+        return Err(KeyError::PassphraseShort { minimum: PASSPHRASE_MIN });
+    }
+    Ok(())
+}
+
+fn from_passphrase(text: &[u8], stored: Option<&PassphraseParameters>) -> Result<RootKey, KeyError> {
+    let parameters = if let Some(parameters) = stored {
+        parameters.clone()
+    } else {
+        require_long(text)?;
+        PassphraseParameters::fresh()?
     };
-    let key = parameters.stretch(passphrase)?;
+    let key = parameters.stretch(passphrase_of(text))?;
     Ok(RootKey { key: Secret::new(*key), passphrase: Some(parameters) })
 }

@@ -7,21 +7,21 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::db::{Db, DbError};
-use crate::types::{Failure as _, Id, SecretString, Timestamp};
+use crate::types::{Failure as _, Id, Limit, SecretString, Timestamp};
 
-const NOW: Timestamp = Timestamp::from_micros(1_795_000_000_000_000);
+pub(super) const NOW: Timestamp = Timestamp::from_micros(1_795_000_000_000_000);
 const SUITES: [Suite; 2] = [Suite::XChaCha20Poly1305, Suite::Aes256Gcm];
 
-fn id<K: crate::types::IdKind>(n: u8) -> Id<K> {
+pub(super) fn id<K: crate::types::IdKind>(n: u8) -> Id<K> {
     Id::from_bytes([n; 16])
 }
 
-fn root_key(n: u8) -> RootKey {
+pub(super) fn root_key(n: u8) -> RootKey {
     RootKey::from_bytes([n; 32])
 }
 
 /// A database whose keys were made with `root_key(1)`, and its keyring.
-fn fresh() -> (tempfile::TempDir, Db, Keyring) {
+pub(super) fn fresh() -> (tempfile::TempDir, Db, Keyring) {
     let dir = tempfile::tempdir().unwrap();
     let db = Db::open(&dir.path().join("t.db")).unwrap();
     let keyring =
@@ -29,22 +29,22 @@ fn fresh() -> (tempfile::TempDir, Db, Keyring) {
     (dir, db, keyring)
 }
 
-fn with_organization(db: &Db, keyring: Keyring, n: u8) -> std::sync::Arc<Keyring> {
+pub(super) fn with_organization(db: &Db, keyring: Keyring, n: u8) -> std::sync::Arc<Keyring> {
     let keyring = std::sync::Arc::new(keyring);
     let theirs = std::sync::Arc::clone(&keyring);
     db.write_blocking(move |tx| theirs.organization_create(tx, id(n), Some(id(5)), NOW).map(drop)).unwrap();
     keyring
 }
 
-fn unlock(db: &Db, root: RootKey, suite: Suite) -> Result<Keyring, KeyError> {
+pub(super) fn unlock(db: &Db, root: RootKey, suite: Suite) -> Result<Keyring, KeyError> {
     db.read(|r| Keyring::unlock(r, root, suite))
 }
 
-fn change(db: &Db, sql: &'static str) {
+pub(super) fn change(db: &Db, sql: &'static str) {
     db.write_blocking(move |tx| tx.sql().execute_batch(sql).map_err(DbError::from)).unwrap();
 }
 
-fn aad() -> SecretAad<'static> {
+pub(super) fn aad() -> SecretAad<'static> {
     SecretAad {
         row: id(3),
         version: 7,
@@ -229,7 +229,7 @@ fn a_first_start_makes_the_key_once_and_finds_it_again() {
     assert_eq!(named.unwrap_err().code(), "root_key_file", "a key is not made where somebody named one");
 }
 
-fn write_key_file(dir: &Path, name: &str, content: &[u8], mode: u32) -> PathBuf {
+pub(super) fn write_key_file(dir: &Path, name: &str, content: &[u8], mode: u32) -> PathBuf {
     let path = dir.join(name);
     std::fs::write(&path, content).unwrap();
     std::fs::set_permissions(&path, PermissionsExt::from_mode(mode)).unwrap();
@@ -321,14 +321,14 @@ fn destroyed_keys_are_gone_and_the_history_stays() {
     let (_dir, db, keyring) = fresh();
     let keyring = with_organization(&db, keyring, 1);
     let keys = db.read(|r| keyring.organization(r, id(1))).unwrap();
-    db.write_blocking(|tx| Keyring::organization_destroy(tx, id(1), NOW)).unwrap();
-    keyring.organization_forget(id(1));
+    let theirs = std::sync::Arc::clone(&keyring);
+    db.write_blocking(move |tx| theirs.organization_destroy(tx, id(1), NOW)).unwrap();
     assert!(matches!(db.read(|r| keyring.organization(r, id(1))), Err(KeyError::OrganizationUnknown(_))));
 
-    let history = db.read(history).unwrap();
+    let history = db.read(|r| history(r, HistoryOf::All, Limit::default(), None)).unwrap().items;
     let entry = history.iter().find(|e| e.kind == "organization").unwrap();
     assert_eq!((entry.fingerprint, entry.destroyed_at), (keys.fingerprint(), Some(NOW)));
-    assert_eq!((entry.owner, entry.created_by), (Some([1; 16]), Some(id(5))));
+    assert_eq!((entry.owner, entry.created_by, entry.state()), (Some([1; 16]), Some(id(5)), "destroyed"));
     let root = history.iter().find(|e| e.kind == "root").unwrap();
     assert_eq!((root.fingerprint, root.created_by, root.retired_at), (keyring.fingerprint(), None, None));
     let again = db.write_blocking(move |tx| keyring.organization_create(tx, id(1), None, NOW).map(drop));

@@ -3,8 +3,8 @@
 use super::environment::{self, Environment};
 use super::organization::store;
 use super::{OrgError, access, grant, project};
-use crate::db::{DbError, WriteTx};
-use crate::keys::Keyring;
+use crate::db::{DbError, Reader, WriteTx};
+use crate::keys::{self, HeldUntil};
 use crate::ledger::{ActionName, Details, Outcome, Target};
 use crate::op::{Op, epoch_raise};
 use crate::policy::{Action, Node, Resource};
@@ -81,6 +81,28 @@ impl Deletion {
     }
 }
 
+/// When nothing of a deleted organization can be opened any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shredding {
+    /// When its keys are destroyed: by the first purge after its date, at most an hour later.
+    pub keys_destroyed_at: Timestamp,
+    /// When the last retained backup that holds its keys has expired as well; none while one is kept without an end.
+    pub complete_at: Option<Timestamp>,
+}
+
+impl Shredding {
+    /// What the deletion of an organization means for its keys.
+    pub(super) fn of(reader: &Reader<'_>, deletion: &Deletion) -> Result<Self, OrgError> {
+        let keys_destroyed_at = deletion.restorable_until;
+        let complete_at = match keys::held_until(reader, deletion.organization)? {
+            HeldUntil::NotHeld => Some(keys_destroyed_at),
+            HeldUntil::Date(until) => Some(until.max(keys_destroyed_at)),
+            HeldUntil::NoEnd => None,
+        };
+        Ok(Self { keys_destroyed_at, complete_at })
+    }
+}
+
 /// The deletions whoever asks may restore, newest first.
 ///
 /// # Errors
@@ -105,7 +127,7 @@ pub async fn deletion_list(op: &Op, limit: Limit, cursor: Option<Cursor>) -> Res
 }
 
 /// What restoring asks for, and where. A deleted node is judged by what is above it.
-fn right(reader: &crate::db::Reader<'_>, deletion: &Deletion) -> Result<(Action, Resource), DbError> {
+fn right(reader: &Reader<'_>, deletion: &Deletion) -> Result<(Action, Resource), DbError> {
     let organization = Resource::organization(deletion.organization);
     Ok(match deletion.kind {
         DeletionKind::Organization => (Action::OrgDelete, organization),
@@ -206,8 +228,7 @@ fn purge(op: &Op, tx: &mut WriteTx<'_>, deletion: &Deletion) -> Result<(), OrgEr
     }
     if deletion.kind == DeletionKind::Organization {
         // The rows stay unreadable: without its keys nothing of the organization opens again.
-        Keyring::organization_destroy(tx, deletion.organization, op.now())?;
-        op.keyring().organization_forget(deletion.organization);
+        op.keyring().organization_destroy(tx, deletion.organization, op.now())?;
         store::deletion_close(tx, deletion.id, op.now())?;
     } else {
         store::deletion_delete(tx, deletion.id)?;

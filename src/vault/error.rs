@@ -3,6 +3,7 @@
 use super::approval::ApprovalError;
 use super::format::FormatError;
 use super::reference::TemplateError;
+use super::rekey::RotationState;
 use super::resolve::{BrokenReference, ResolveError};
 use crate::db::DbError;
 use crate::keys::KeyError;
@@ -125,6 +126,15 @@ pub enum VaultError {
     /// Everything together is more than one answer may hold.
     #[error("the values together are more than one answer may hold")]
     TooMuch,
+    /// The organization's key is being replaced already.
+    #[error("a rotation of the organization's key is not done: it is {}", .state.as_str())]
+    RotationOpen {
+        /// What it is doing.
+        state: RotationState,
+    },
+    /// There is nothing to pause or resume.
+    #[error("the last rotation of the organization's key is done")]
+    RotationDone,
     /// An import or export failed.
     #[error(transparent)]
     Format(#[from] FormatError),
@@ -211,7 +221,11 @@ impl Failure for VaultError {
             Self::Approval(e) => e.class(),
             Self::Restricted { .. } | Self::Withheld { .. } | Self::NoPerson => Class::Forbidden,
             Self::Public { .. } | Self::Broken(_) | Self::TooMuch | Self::ScanTooLarge => Class::Unprocessable,
-            Self::HasDependents { .. } | Self::Exists { .. } | Self::FlowClosed { .. } => Class::Conflict,
+            Self::HasDependents { .. }
+            | Self::Exists { .. }
+            | Self::FlowClosed { .. }
+            | Self::RotationOpen { .. }
+            | Self::RotationDone => Class::Conflict,
             Self::Stale { .. } => Class::Stale,
             Self::Template { .. } | Self::Twice { .. } => Class::Invalid,
             Self::TooLong { .. } | Self::TooMany { .. } => Class::TooLarge,
@@ -242,6 +256,8 @@ impl Failure for VaultError {
             Self::Twice { .. } => "duplicate_name",
             Self::TooMuch => "variables_too_large",
             Self::ScanTooLarge => "scan_too_large",
+            Self::RotationOpen { .. } => "key_rotation_open",
+            Self::RotationDone => "key_rotation_done",
             Self::Format(e) => Failure::code(e),
             Self::Parse(e) => e.code(),
             Self::Org(e) => e.code(),
@@ -277,6 +293,8 @@ impl Failure for VaultError {
             Self::Twice { .. } => "keep one of the two".into(),
             Self::ScanTooLarge => "name a project or an environment with --project and --environment".into(),
             Self::TooMuch => "ask for one folder at a time".into(),
+            Self::RotationOpen { .. } => "see how far it is with: holdfast keys progress".into(),
+            Self::RotationDone => "begin another with: holdfast keys rotate-org".into(),
             Self::Format(e) => Failure::hint(e),
             Self::Parse(e) => e.hint(),
             Self::Org(e) => e.hint(),

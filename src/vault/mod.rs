@@ -27,6 +27,7 @@ pub mod model;
 pub mod personal;
 pub mod reference;
 mod rehearsal;
+pub mod rekey;
 pub mod resolve;
 pub mod scan;
 pub mod secret;

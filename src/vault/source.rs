@@ -11,7 +11,7 @@ use super::resolve::{EnvironmentFacts, EnvironmentId, SecretFacts, SecretId, Sou
 use super::store::{self, SecretVersion, VersionState};
 use super::time::Past;
 use crate::db::Reader;
-use crate::keys::{OrganizationKeys, SecretAad, SecretCipher};
+use crate::keys::{KeyError, OrganizationKeys, SecretAad, SecretCipher};
 use crate::op::{Keep, Op};
 use crate::orgs::past::Cut;
 use crate::orgs::{environment, project};
@@ -24,7 +24,7 @@ const KEPT_MAX: usize = 2_048;
 pub struct StoreSource<'r> {
     reader: &'r Reader<'r>,
     organization: Id<kinds::Organization>,
-    keys: Arc<OrganizationKeys>,
+    keys: RefCell<Arc<OrganizationKeys>>,
     /// Whose memory of the tree may be used.
     op: Option<&'r Op>,
     /// Whether names may be looked up in memory too.
@@ -43,7 +43,7 @@ impl<'r> StoreSource<'r> {
         Self {
             reader,
             organization,
-            keys,
+            keys: RefCell::new(keys),
             op: None,
             names_kept: false,
             ciphers: RefCell::default(),
@@ -111,8 +111,27 @@ impl<'r> StoreSource<'r> {
     /// # Errors
     /// The row was changed by hand, or its key is gone.
     pub fn open(&self, v: &SecretVersion) -> Result<SecretBytes, VaultError> {
-        let cipher = self.cipher(v.environment)?;
-        Ok(cipher.open(&aad(v), &v.ciphertext)?)
+        self.open_bound(v.environment, &aad(v), &v.ciphertext)
+    }
+
+    /// Opens what is bound to `aad` in an environment.
+    pub(super) fn open_bound(
+        &self,
+        environment: EnvironmentId,
+        aad: &SecretAad<'_>,
+        stored: &[u8],
+    ) -> Result<SecretBytes, VaultError> {
+        match self.cipher(environment)?.open(aad, stored) {
+            // The keys in memory are newer than this transaction, which still sees rows under a key that was destroyed
+            // since: its own rows say which keys it has.
+            Err(KeyError::VersionUnknown(_)) => {
+                let keys = self.keys.borrow().again(self.reader)?;
+                *self.keys.borrow_mut() = Arc::new(keys);
+                self.ciphers.borrow_mut().clear();
+                Ok(self.cipher(environment)?.open(aad, stored)?)
+            }
+            opened => Ok(opened?),
+        }
     }
 
     /// The cipher of an environment, derived once.
@@ -120,7 +139,7 @@ impl<'r> StoreSource<'r> {
         if let Some(cipher) = self.ciphers.borrow().get(&environment) {
             return Ok(Rc::clone(cipher));
         }
-        let cipher = Rc::new(self.keys.secret_cipher(environment)?);
+        let cipher = Rc::new(self.keys.borrow().secret_cipher(environment)?);
         self.ciphers.borrow_mut().insert(environment, Rc::clone(&cipher));
         Ok(cipher)
     }

@@ -8,7 +8,9 @@ import struct
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from measure import BenchError
 from process import HOST, Api, Server
@@ -17,6 +19,7 @@ BATCH = 5_000
 ENVIRONMENT_SECRETS = 10_000
 PROJECT = "/api/v1/projects/bench"
 WAL_BYTES = 64 * 1024 * 1024
+ROTATION_SECONDS = 60
 
 # A reader that stays at its snapshot: the server's checkpoints cannot start the WAL over while it is there.
 HOLD_SNAPSHOT = """
@@ -117,6 +120,28 @@ class Holdfast(Server):
             raise BenchError("Holdfast returned another value")
         if self.ledger_size() <= before:
             raise BenchError("Holdfast did not record a read")
+
+    def rotation(self) -> dict[str, Any]:
+        """How far the rotation of the organization's key is."""
+        return dict(self.owner.call("GET", "/api/v1/keys/rotation"))
+
+    def rotation_begun(self) -> dict[str, Any]:
+        """Begins a rotation; returns it once its background work has begun, at latest with the next tick."""
+        self.owner.call("POST", "/api/v1/keys/rotate")
+        return self._rotation_until(lambda now: now["seen"] > 0)
+
+    def rotation_done(self) -> dict[str, Any]:
+        """The rotation once it does not run any more."""
+        return self._rotation_until(lambda now: now["state"] != "running")
+
+    def _rotation_until(self, there: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+        end = time.monotonic() + ROTATION_SECONDS
+        while time.monotonic() < end:
+            now = self.rotation()
+            if there(now):
+                return now
+            time.sleep(0.005)
+        raise BenchError(f"a rotation is where it was after {ROTATION_SECONDS} s: {self.rotation()}")
 
     def ledger_size(self) -> int:
         """The sequence number of the newest event: how many there are, or one less."""

@@ -310,6 +310,41 @@ class Lab:
         return statistics.median(took)
 
     @functools.cached_property
+    def rotated_per_second(self) -> float:
+        """Rows of the large server that `keys rotate-org` seals anew in a second, with nothing else to do."""
+        say(f"rotating the key of {self.plan.large:,} secrets")
+        rates = []
+        for _ in range(self.plan.rounds):
+            first = self.large.rotation_begun()
+            begin, seen = time.perf_counter(), int(first["seen"])
+            done = self.large.rotation_done()
+            took = time.perf_counter() - begin
+            if done["state"] != "done":
+                raise BenchError(f"the rotation is {done['state']}: {done['reason']}")
+            rates.append((int(done["seen"]) - seen) / max(took, 1e-3))
+        return statistics.median(rates)
+
+    @functools.cached_property
+    def reads_while_rotating(self) -> tuple[float, float]:
+        """p99 of reads in microseconds, before a rotation of the large server and within it."""
+        server = self.large
+        quiet, within = [], []
+        for _ in range(self.plan.rounds):
+            say("reads before and within a rotation")
+            how = (server.path, server.headers, 16, 1)
+            server.load(*how)
+            quiet.append(server.load(*how).p99)
+            server.rotation_begun()
+            load = server.load(*how)
+            # A load that outlasts the rotation says too little of it.
+            if server.rotation()["state"] == "running":
+                within.append(load.p99)
+            server.rotation_done()
+        if not within:
+            raise BenchError("the rotation was over before a second of reads: fill it with more secrets")
+        return statistics.median(quiet), statistics.median(within)
+
+    @functools.cached_property
     def openbao_rss(self) -> tuple[int, int]:
         """Bytes of OpenBao resident idle and after the reads."""
         idle = self.bao.rss_idle

@@ -79,6 +79,19 @@ def scan_rate(lab: Lab) -> Result:
     return Result(lab.scanned_per_second / MEGABYTE, ">= 50 MB/s", lab.scanned_per_second >= 50 * MEGABYTE)
 
 
+def rotation_rate(lab: Lab) -> Result:
+    """More is better here."""
+    rate = lab.rotated_per_second
+    return Result(rate, ">= 20,000", rate >= 20_000)
+
+
+def reads_while_rotating(lab: Lab) -> Result:
+    """The tail of reads while the key is replaced, as a multiple of what it is before."""
+    quiet, within = lab.reads_while_rotating
+    ratio = within / quiet
+    return Result(within, "<= 2x", ratio <= 2, ratio=ratio, note=f"before {quiet:.0f} us")
+
+
 def binary_size(lab: Lab) -> Result:
     """As built, stripped by the release profile."""
     ours = lab.binary.stat().st_size / MEGABYTE
@@ -127,5 +140,7 @@ def rows(secrets: int, reads: int, imported: int) -> list[Row]:
             lambda lab: beside_now(lab, 1.5)),
         Row("verify", "audit verify: events per CPU second", "/s", (), verify_rate),
         Row("scan", "holdfast scan: text per CPU second", "MB/s", (), scan_rate),
+        Row("rotate", f"keys rotate-org, {many}: rows per second", "/s", (), rotation_rate),
+        Row("rotate_reads", "p99 of a read meanwhile, 16 connections", "us", (), reads_while_rotating),
         Row("binary", "size of the release binary", "MB", (), binary_size),
     ]

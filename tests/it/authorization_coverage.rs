@@ -166,9 +166,13 @@ fn body(id: &str, t: &Things) -> Value {
         "organization_update" | "project_update" | "environment_update" | "service_account_update" => {
             json!({ "name": "Another" })
         }
-        "environment_lock" | "service_account_key_create" | "audit_verify" | "approval_approve" | "approval_reject" => {
-            json!({})
-        }
+        "environment_lock"
+        | "service_account_key_create"
+        | "audit_verify"
+        | "approval_approve"
+        | "approval_reject"
+        | "root_key_rotate" => json!({}),
+        "root_key_retire" => json!({ "fingerprint": "0000-0000-0000-0000" }),
         "environment_move" => json!({ "parent": null }),
         "environment_revert" => json!({ "at": "0" }),
         "secret_put" => json!({ "value": "v" }),

@@ -17,6 +17,7 @@ mod http_api;
 mod http_appliance;
 mod http_people;
 mod importers;
+mod keys_online;
 mod link_page;
 mod links;
 mod main_job;

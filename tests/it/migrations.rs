@@ -149,6 +149,13 @@ const ROWS: &[(u32, &str, &str)] = &[
     (13, "jobs", "(name, schedule, next_run_at) VALUES ('tidy', '* * * * *', 7)"),
     (13, "job_runs", "(id, name, started_at, detail) VALUES (X'B0000000000000000000000000000001', 'tidy', 7, '')"),
     (14, "setup_token", "VALUES (1, 'public', X'01', 7)"),
+    (21, "key_holds", "VALUES (zeroblob(16), 1, 'backup', NULL)"),
+    (
+        22,
+        "key_rotations",
+        "(organization_id, to_version, state, total, started_at, started_by, updated_at) VALUES
+         (X'10000000000000000000000000000001', 2, 'running', 1, 7, 'system', 7)",
+    ),
     (25, "environment_places", "VALUES (X'50000000000000000000000000000001', 9, NULL)"),
     (26, "moments", "VALUES (X'10000000000000000000000000000001', 10, 7, 9223372036854775807)"),
     (

@@ -6,11 +6,11 @@ use std::path::Path;
 
 use super::{Check, store};
 use crate::app::keys::fingerprints_of;
-use crate::app::open::{KEY_TABLES, key_warning, source, source_file, suite};
+use crate::app::open::{KEY_TABLES, key_warning, source_file, suite};
 use crate::app::{AppError, database_path, setup_token};
 use crate::config::{RootKeySource, Settings};
 use crate::db::{self, Db, Reader};
-use crate::keys::{self, Keyring, PassphraseParameters};
+use crate::keys::{self, Keyring, PassphraseParameters, Source};
 use crate::ledger::{self, Trust};
 use crate::types::{Failure as _, Timestamp};
 
@@ -46,7 +46,7 @@ pub(super) fn files(settings: &Settings, checks: &mut Vec<Check>) {
     let mut open = Vec::new();
     let names = ["holdfast.db", "holdfast.db-wal", "holdfast.db-shm", "lock", "address", "control.sock"];
     let mut paths: Vec<_> = names.iter().map(|name| dir.join(name)).chain([setup_token::path(dir)]).collect();
-    let source = source(&settings.keys.source);
+    let source = Source::from(&settings.keys.source);
     // systemd shows the mask of its access list as the group's bits; the key's own reader judges that.
     if !matches!(settings.keys.source, RootKeySource::Credential(_)) {
         paths.extend(source_file(&source).map(Path::to_owned));
@@ -153,6 +153,11 @@ fn root_key(settings: &Settings, checks: &mut Vec<Check>) {
                 format!("{} does not open the keys in the database: they were changed", found.root_key_wanted),
                 restore_hint(&database_path(&settings.data.dir)),
             ),
+            Some(given) if given != found.root_key_wanted => Check::warning(
+                "root_key",
+                format!("{given} was replaced by {}, and still opens the database", found.root_key_wanted),
+                "holdfast serve --root-key-file FILE  # the file with the newest key",
+            ),
             Some(given) => Check::ok("root_key", given),
             None => Check::problem(
                 "root_key",
@@ -162,7 +167,7 @@ fn root_key(settings: &Settings, checks: &mut Vec<Check>) {
         },
         Err(error) => Check::problem("root_key", error.to_string(), error.hint()),
     });
-    if let Some(warning) = key_warning(&source(&settings.keys.source), &settings.data.dir) {
+    if let Some(warning) = key_warning(&Source::from(&settings.keys.source), &settings.data.dir) {
         checks.push(Check::warning("root_key_place", warning.message, warning.hint));
     }
 }
@@ -205,7 +210,7 @@ fn events(reader: &Reader<'_>, settings: &Settings, now: Timestamp, checks: &mut
 
 fn trusted_key(reader: &Reader<'_>, settings: &Settings) -> Option<[u8; 32]> {
     let stored = PassphraseParameters::stored(reader).ok()?;
-    let root = keys::root::load(&source(&settings.keys.source), stored.as_ref()).ok()??;
+    let root = keys::root::load(&Source::from(&settings.keys.source), stored.as_ref()).ok()??;
     let keyring = Keyring::unlock(reader, root, suite(settings)).ok()?;
     Some(keyring.instance().ledger_signer().public_key())
 }

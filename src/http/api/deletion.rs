@@ -10,7 +10,7 @@ use crate::http::extract::{Known, ListQuery, Names, Query};
 use crate::http::schema::DeletionId;
 use crate::op::Op;
 use crate::orgs::OrgError;
-use crate::orgs::deletion::{self, Deletion, DeletionKind};
+use crate::orgs::deletion::{self, Deletion, DeletionKind, Shredding};
 use crate::orgs::environment::Environment;
 use crate::types::{Id, Limit, Timestamp};
 use crate::vault::impact;
@@ -56,6 +56,17 @@ pub(crate) struct Deleted {
     environments: Vec<EnvironmentName>,
     /// How many secrets those hold.
     secrets: u64,
+    /// When nothing of it can be opened any more; null unless it is an organization.
+    shredding: Option<ShreddingAnswer>,
+}
+
+/// When nothing of a deleted organization can be opened any more.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ShreddingAnswer {
+    /// When its keys are destroyed, unless it is restored before; the hourly purge does it.
+    keys_destroyed_at: Timestamp,
+    /// When the last retained backup that holds its keys has expired too; null while one is kept without an end.
+    complete_at: Option<Timestamp>,
 }
 
 impl Deleted {
@@ -68,7 +79,15 @@ impl Deleted {
     ) -> Result<Self, Problem> {
         let secrets = impact::of_delete(op, &inside).await?;
         let environments = inside.into_iter().map(EnvironmentName::from).collect();
-        Ok(Self { dry_run, deletion: DeletionAnswer::of(deletion, dry_run), environments, secrets })
+        let deletion = DeletionAnswer::of(deletion, dry_run);
+        Ok(Self { dry_run, deletion, environments, secrets, shredding: None })
+    }
+
+    /// The same, of an organization.
+    pub(crate) fn shredded(mut self, shredding: Shredding) -> Self {
+        let Shredding { keys_destroyed_at, complete_at } = shredding;
+        self.shredding = Some(ShreddingAnswer { keys_destroyed_at, complete_at });
+        self
     }
 }
 

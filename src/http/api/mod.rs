@@ -11,6 +11,7 @@ pub(crate) mod grant;
 pub(crate) mod health;
 pub(crate) mod instance;
 pub(crate) mod job;
+pub(crate) mod key;
 pub(crate) mod link;
 pub(crate) mod member;
 pub(crate) mod organization;

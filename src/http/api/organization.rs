@@ -97,13 +97,13 @@ pub(crate) async fn update(
     ok(&OrganizationAnswer::from(organization::organization_update(&op, name, body.name).await?))
 }
 
-/// Deletes the organization, restorable until its date; its tokens stop working.
+/// Deletes the organization, restorable until its date; its tokens stop working. After the date its keys are destroyed.
 #[utoipa::path(delete, path = "/organizations/{organization}", operation_id = "organization_delete", params(DryRun),
     responses((status = 200, description = "The deletion.", body = Deleted)))]
 pub(crate) async fn delete(Known(op, _): Known, Names([name]): Names<1>, Query(query): Query<DryRun>) -> Answer {
     let dry_run = query.dry_run;
-    let deletion = organization::organization_delete(&op, name, dry_run).await?;
-    ok(&Deleted::of(&op, deletion, Vec::new(), dry_run).await?)
+    let (deletion, shredding) = organization::organization_delete(&op, name, dry_run).await?;
+    ok(&Deleted::of(&op, deletion, Vec::new(), dry_run).await?.shredded(shredding))
 }
 
 /// Brings a deleted organization back; for instance operators.

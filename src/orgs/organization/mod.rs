@@ -11,7 +11,7 @@ use crate::op::{Op, epoch_raise};
 use crate::policy::{Action, BuiltinRole, InstancePermission, Node, PrincipalId};
 use crate::types::{Id, ParseError, Slug, Timestamp, kinds};
 
-pub use deletion::{Deletion, DeletionKind};
+pub use deletion::{Deletion, DeletionKind, Shredding};
 
 /// Longest display name, in characters.
 pub const NAME_MAX: usize = 100;
@@ -177,24 +177,26 @@ pub async fn organization_update(op: &Op, name: String, new_name: String) -> Res
     .await
 }
 
-/// Deletes the organization, restorable until its date; its tokens stop working at once.
+/// Deletes the organization, restorable until its date; its tokens stop working at once. Its keys are destroyed after
+/// that date, and the answer says when nothing of it can be opened any more.
 ///
 /// # Errors
 /// Not an owner, or not freshly signed in.
-pub async fn organization_delete(op: &Op, name: String, dry_run: bool) -> Result<Deletion, OrgError> {
+pub async fn organization_delete(op: &Op, name: String, dry_run: bool) -> Result<(Deletion, Shredding), OrgError> {
     op.write(move |op, tx| {
         let found = find(op, tx, &name)?;
         let event = op.authorize(tx, Action::OrgDelete, &access::own_organization(op)?)?;
         access::require_fresh(op, &event)?;
         let deletion =
             Deletion::new(op, found.id, DeletionKind::Organization, *found.id.as_bytes(), found.slug.as_str());
+        let shredding = Shredding::of(tx, &deletion)?;
         if !dry_run {
             store::deletion_insert(tx, &deletion)?;
             store::organization_mark_deleted(tx, found.id, Some(deletion.id), op.now())?;
             epoch_raise(tx)?;
             op.record(tx, event.details(Details::new().with("deletion", deletion.id)))?;
         }
-        Ok(deletion)
+        Ok((deletion, shredding))
     })
     .await
 }

@@ -84,7 +84,7 @@ impl RequestItem {
 }
 
 /// What a proposed value is bound to: its request and place in it stand for row and version.
-pub(super) fn aad<'a>(
+pub(in crate::vault) fn aad<'a>(
     request: Id<kinds::Approval>,
     position: u32,
     state: &'a str,

@@ -368,7 +368,7 @@ fn open_items(op: &Op, tx: &WriteTx<'_>, request: &Request, placed: &Placed) -> 
 }
 
 /// What a name becomes by an action.
-pub(super) fn state_of(action: &str) -> VersionState {
+pub(in crate::vault) fn state_of(action: &str) -> VersionState {
     match action {
         "delete" => VersionState::Deleted,
         "unset" => VersionState::Unset,

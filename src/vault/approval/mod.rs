@@ -26,13 +26,15 @@ mod model;
 mod rule;
 mod store;
 
-pub(in crate::vault) use ask::{Proposal, Wait, ask_change, ask_reveal, covering, may_reveal};
+pub(in crate::vault) use ask::{Proposal, Wait, aad, ask_change, ask_reveal, covering, may_reveal};
+pub(in crate::vault) use decide::state_of;
 pub use decide::{approval_approve, approval_comment, approval_override, approval_reject, approval_withdraw};
 pub use error::ApprovalError;
 pub use expire::{approval_expire_due, approval_purge};
 pub use list::{ItemView, RequestView, approval_get, approval_list};
 pub use model::{Act, Acts, Request, RequestItem, RequestKind, RequestNote, RequestState, Rule, Verdict};
 pub use rule::{RuleWish, rule_list, rule_remove, rule_set};
+pub(in crate::vault) use store::{ITEM, item};
 
 use std::time::Duration;
 

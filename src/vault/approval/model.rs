@@ -218,7 +218,7 @@ pub struct RequestItem {
     /// The proposed value, sealed; none where there is none, or when the request has ended.
     pub(super) ciphertext: Option<Vec<u8>>,
     /// Keyed MAC of the proposed value.
-    pub(super) value_tag: Vec<u8>,
+    pub(in crate::vault) value_tag: Vec<u8>,
 }
 
 /// What somebody decided.

@@ -264,11 +264,11 @@ pub(super) fn request_purge(tx: &WriteTx<'_>, before: Timestamp, rows: u32) -> R
 }
 
 /// The columns [`item`] reads.
-const ITEM: &str = "i.secret_id, i.path, i.name, i.action, i.base_version, i.visibility,
+pub(in crate::vault) const ITEM: &str = "i.secret_id, i.path, i.name, i.action, i.base_version, i.visibility,
     i.interpolate, i.comment, i.tags, i.ciphertext, i.value_tag";
 
 /// An item of a request, from the columns of [`ITEM`].
-fn item(row: &Row<'_>) -> rusqlite::Result<RequestItem> {
+pub(in crate::vault) fn item(row: &Row<'_>) -> rusqlite::Result<RequestItem> {
     let tags: String = row.get(8)?;
     Ok(RequestItem {
         secret: row.get(0)?,

@@ -9,7 +9,7 @@
 //!
 //! It has no history: it is nobody else's to ask what it was.
 
-mod store;
+pub(in crate::vault) mod store;
 
 #[cfg(test)]
 mod tests;
@@ -123,11 +123,11 @@ fn facts(row: &Override) -> SecretFacts {
 
 fn open(source: &StoreSource<'_>, row: &Override) -> Result<SecretBytes, VaultError> {
     let owner = row.owner.to_string();
-    Ok(source.cipher(row.environment)?.open(&aad(row, &owner), &row.ciphertext)?)
+    source.open_bound(row.environment, &aad(row, &owner), &row.ciphertext)
 }
 
 /// Bound to its owner too: given to somebody else by hand it does not open.
-fn aad<'a>(row: &'a Override, owner: &'a str) -> SecretAad<'a> {
+pub(in crate::vault) fn aad<'a>(row: &'a Override, owner: &'a str) -> SecretAad<'a> {
     SecretAad {
         row: row.id,
         version: row.version,

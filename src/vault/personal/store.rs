@@ -86,3 +86,57 @@ pub(super) fn override_delete(tx: &WriteTx<'_>, id: Id<kinds::SecretRow>) -> Res
     tx.sql().prepare_cached("DELETE FROM personal_overrides WHERE id = ?1")?.execute([id])?;
     Ok(())
 }
+
+/// How many overrides there are in an organization.
+pub(in crate::vault) fn override_count(
+    reader: &Reader<'_>,
+    organization: Id<kinds::Organization>,
+) -> Result<u64, DbError> {
+    let sql = "SELECT count(*) FROM personal_overrides WHERE organization_id = ?1";
+    let count: i64 = reader.sql().prepare_cached(sql)?.query_row([organization], |row| row.get(0))?;
+    Ok(count.unsigned_abs())
+}
+
+/// An override as it is walked: its id, its sealed bytes, and the rest unless it was changed by hand to what it cannot be.
+pub(in crate::vault) type Walked = (Id<kinds::SecretRow>, Vec<u8>, Option<Override>);
+
+/// An organization's overrides behind this one, by id.
+pub(in crate::vault) fn override_page(
+    reader: &Reader<'_>,
+    organization: Id<kinds::Organization>,
+    after: Id<kinds::SecretRow>,
+    rows: usize,
+) -> Result<Vec<Walked>, DbError> {
+    let mut statement = reader.sql().prepare_cached(
+        "SELECT id, environment_id, user_id, path, name, version, interpolate, ciphertext, created_at, updated_at
+         FROM personal_overrides WHERE id > ?2 AND organization_id = ?1 ORDER BY id LIMIT ?3",
+    )?;
+    let rows = i64::try_from(rows).unwrap_or(i64::MAX);
+    let found = statement
+        .query_map(params![organization, after, rows], |row| Ok((row.get(0)?, row.get(7)?, one(row).ok())))?
+        .collect::<Result<_, _>>()?;
+    Ok(found)
+}
+
+/// Whether an override is sealed under a key older than `than`: bytes 2 to 5 of what is stored name the key.
+pub(in crate::vault) fn override_has_older(
+    reader: &Reader<'_>,
+    organization: Id<kinds::Organization>,
+    than: u32,
+) -> Result<bool, DbError> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM personal_overrides
+               WHERE organization_id = ?1 AND substr(ciphertext, 3, 4) < ?2)";
+    let than = than.to_be_bytes();
+    Ok(reader.sql().prepare_cached(sql)?.query_row(params![organization, than], |row| row.get(0))?)
+}
+
+/// Puts newly sealed bytes in the place of exactly those that were read.
+pub(in crate::vault) fn override_reseal(
+    tx: &WriteTx<'_>,
+    id: Id<kinds::SecretRow>,
+    old: &[u8],
+    new: &[u8],
+) -> Result<bool, DbError> {
+    let sql = "UPDATE personal_overrides SET ciphertext = ?3 WHERE id = ?1 AND ciphertext = ?2";
+    Ok(tx.sql().prepare_cached(sql)?.execute(params![id, old, new])? > 0)
+}
