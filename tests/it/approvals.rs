@@ -227,7 +227,7 @@ fn whom_a_rule_holds_back_cannot_make_it_weaker() {
     act(&shop.ann, &id, "approve").expect(200);
     assert_eq!(state(&shop.dev, &id), "open");
     remove(&shop.owner, "?reason=over").expect(200);
-    let overrides = shop.owner.get("/audit/events?action=governance.override&outcome=allowed").expect(200);
+    let overrides = shop.owner.get("/audit/events?action=governance.override&decision=allow").expect(200);
     assert_eq!(overrides["items"].as_array().map(Vec::len), Some(2), "{overrides}");
     shop.dev.set(PLACE, "KEY", "free again");
     for bad in [

@@ -117,6 +117,19 @@ fn stand(reader: &Reader<'_>, source: &StoreSource<'_>, placed: Placed, ask: &Re
     Ok(Stood { placed, listed, version })
 }
 
+/// The secret and its value, where it has one.
+fn stand_open(
+    reader: &Reader<'_>,
+    source: &StoreSource<'_>,
+    placed: Placed,
+    ask: &ReadSecret,
+) -> Result<(Stood, Option<SecretBytes>), VaultError> {
+    let stood = stand(reader, source, placed, ask)?;
+    let has_value = stood.version.state == VersionState::Set;
+    let value = if has_value { Some(source.open(&stood.version)?) } else { None };
+    Ok((stood, value))
+}
+
 fn gone(reader: &Reader<'_>, placed: Placed, own: SecretVersion, number: u32) -> Result<Stood, VaultError> {
     let missing = || VaultError::not_found("version", number.to_string());
     let version = store::secret_version_get(reader, own.id, number)?.ok_or_else(missing)?;
@@ -152,11 +165,12 @@ fn release(op: &Op, reader: &Reader<'_>, uses: &Uses, ask: &ReadSecret) -> Resul
     }
     let (source, cut) = time::world(op, reader, &placed, ask.at.as_ref())?;
     let source = source.keeping_names();
-    let stood = stand(reader, &source, placed, ask)?;
-    let has_value = stood.version.state == VersionState::Set;
-    let value = if has_value { Some(source.open(&stood.version)?) } else { None };
-    let refers = stood.version.interpolate && value.as_ref().is_some_and(|v| may_refer(v.expose()));
+    let from_memory = stand_open(reader, &source, placed.clone(), ask);
     let source = source.of_one_snapshot();
+    // What does not open may have been mended in the database since it was kept.
+    let (stood, value) = from_memory.or_else(|_| stand_open(reader, &source, placed, ask))?;
+    let has_value = value.is_some();
+    let refers = stood.version.interpolate && value.as_ref().is_some_and(|v| may_refer(v.expose()));
     require_showable(op, reader, &source, &stood, refers)?;
     require_approved(op, reader, &stood)?;
     let resolved = if ask.resolve && has_value { resolved(op, reader, &source, &stood)? } else { None };
