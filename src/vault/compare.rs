@@ -6,8 +6,9 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::VaultError;
+use super::approval;
 use super::model::{FolderPath, SecretName};
-use super::resolve::{Each, Found, Options, resolve_each};
+use super::resolve::{Each, Found, Options, Part, resolve_each};
 use super::source::StoreSource;
 use crate::db::Reader;
 use crate::keys::MacPurpose;
@@ -171,7 +172,7 @@ fn table(
             let seen = match found {
                 Ok(Found::Absent) => continue,
                 Err(_) => Seen::Broken,
-                Ok(Found::Value(entry)) if *shown => {
+                Ok(Found::Value(entry)) if *shown && !withheld(op, reader, &source, placed, &path, &entry.parts)? => {
                     parts.extend(entry.parts.iter().map(|p| (p.secret, p.version)));
                     Seen::Value(*keys.mac(MacPurpose::ValueTag, &[entry.value.expose()]).as_bytes())
                 }
@@ -185,6 +186,30 @@ fn table(
     parts.dedup();
     let rows = columns.into_iter().map(|((path, name), seen)| row(path, name, &seen)).collect();
     Ok(Table { rows, parts })
+}
+
+/// Whether somebody else has to approve before a value, or a part of it, is shown.
+fn withheld(
+    op: &Op,
+    reader: &Reader<'_>,
+    source: &StoreSource<'_>,
+    placed: &Placed,
+    path: &FolderPath,
+    parts: &[Part],
+) -> Result<bool, VaultError> {
+    if op.is_machine() {
+        return Ok(false);
+    }
+    if approval::withholds(op, reader, placed.environment.id, path)? {
+        return Ok(true);
+    }
+    for part in parts {
+        let part = source.version(part.secret, part.version)?;
+        if approval::withholds(op, reader, part.environment, &part.path)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// What one environment has under a name, before values are given numbers.

@@ -345,3 +345,16 @@ fn the_command_line_tells_what_happens_next() {
     assert!(ann.run(&format!("approvals rules list {at}")).expect(0).contains("/pay"));
     ann.run(&format!("approvals rules remove --path /pay --reason over {at}")).refused(4, "governance.override");
 }
+
+#[test]
+fn where_a_reveal_waits_comparing_says_nothing() {
+    let shop = Shop::with(&["reveal"], 1);
+    shop.owner.environment("shop/open", json!({}));
+    shop.owner.set("shop/open", "KEY", "old");
+    let found = shop.dev.post("/values/lookup", json!({ "value": "old" })).expect(200);
+    let held: Vec<_> = found["items"].as_array().expect("items").iter().map(|h| h["environment"].clone()).collect();
+    assert_eq!(held, [json!("shop/open")], "{found}");
+    let place = PLACE.split('/').nth(1).expect("an environment");
+    let table = shop.dev.get(&format!("/projects/shop/compare?environments={place},open")).expect(200);
+    assert_eq!(table["items"][0]["verdict"], "unknown", "{table}");
+}

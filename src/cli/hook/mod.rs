@@ -1,7 +1,7 @@
 //! `holdfast hook`: a shell that has a directory's variables while it is in it, and has them no longer when it leaves.
 //!
 //! Invariants, and what each one stops:
-//! - Nothing is loaded for a directory nobody said yes to ([`trust`]): a cloned repository must not choose what a shell
+//! - Nothing is loaded for a directory nobody said yes to (`trust`): a cloned repository must not choose what a shell
 //!   exports, or ask a server, by being entered. A file that changed has to be said yes to again.
 //! - Values go from this process into the shell's `eval` and nowhere else: not to a terminal, not into an argument.
 //! - What a variable was before is put back; the shell's state and the old values are in its own environment, so a shell

@@ -2,7 +2,7 @@
 //! the terminal and the exit code are the program's own.
 //!
 //! With `--watch` or `--mount` somebody has to stay, to start the program again or to take the file away: then this
-//! process is the program's parent, hands signals on and ends as the program did (see [`supervise`]).
+//! process is the program's parent, hands signals on and ends as the program did (see `supervise`).
 
 mod fallback;
 mod mount;

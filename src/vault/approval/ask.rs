@@ -235,6 +235,20 @@ pub(in crate::vault) fn may_reveal(
     Ok((!granted).then_some(wait))
 }
 
+/// Whether a rule keeps people from being shown what an environment has in a folder. Comparing values does not wait for
+/// anybody, so where this is so it says nothing about them: a guess that is confirmed is a value that was shown.
+pub(in crate::vault) fn withholds(
+    op: &Op,
+    reader: &Reader<'_>,
+    environment: Id<kinds::Environment>,
+    path: &FolderPath,
+) -> Result<bool, VaultError> {
+    if op.is_machine() {
+        return Ok(false);
+    }
+    Ok(covering(reader, environment, std::iter::once((Act::Reveal, path)))?.is_some())
+}
+
 fn stricter(a: Wait, b: Wait) -> Wait {
     Wait { approvals: a.approvals.max(b.approvals), life: a.life.min(b.life) }
 }

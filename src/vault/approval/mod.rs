@@ -26,7 +26,7 @@ mod model;
 mod rule;
 mod store;
 
-pub(in crate::vault) use ask::{Proposal, Wait, aad, ask_change, ask_reveal, covering, may_reveal};
+pub(in crate::vault) use ask::{Proposal, Wait, aad, ask_change, ask_reveal, covering, may_reveal, withholds};
 pub(in crate::vault) use decide::state_of;
 pub use decide::{approval_approve, approval_comment, approval_override, approval_reject, approval_withdraw};
 pub use error::ApprovalError;

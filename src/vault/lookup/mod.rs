@@ -6,6 +6,7 @@
 mod store;
 
 use super::VaultError;
+use super::approval;
 use super::model::{FolderPath, SecretName, Visibility};
 use store::Tagged;
 
@@ -125,7 +126,7 @@ fn places(op: &Op, reader: &Reader<'_>, projects: &[Project], action: Action) ->
 
 /// Restricted values are shown to nobody, and a text with references may be built from one.
 fn may_be_shown(op: &Op, reader: &Reader<'_>, placed: &Placed, tagged: &Tagged) -> Result<bool, VaultError> {
-    if tagged.has_references {
+    if tagged.has_references || approval::withholds(op, reader, tagged.environment, &tagged.path)? {
         return Ok(false);
     }
     if tagged.visibility != Visibility::Restricted {

@@ -3,7 +3,7 @@
 //! Invariants, and what each one stops:
 //! - From the transaction that begins a rotation on, everything is sealed under the new key; the old one only opens.
 //!   Nobody waits: a value opens under whichever of the two it is sealed.
-//! - The old rows are sealed anew in bounded steps ([`reseal`]). A step reads and computes where nobody waits, and
+//! - The old rows are sealed anew in bounded steps (`reseal`). A step reads and computes where nobody waits, and
 //!   hands the writer thread only the finished rows, which replace exactly the bytes that were read.
 //! - A step and the place it came to commit together: a process that is killed goes on where it was.
 //! - The old key is destroyed when nothing is left under it, which is looked for once more before: a row that does not

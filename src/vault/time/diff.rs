@@ -13,6 +13,7 @@ use crate::orgs::environment::Placed;
 use crate::policy::Action;
 use crate::types::{Cursor, Id, Limit, Page, kinds};
 use crate::vault::VaultError;
+use crate::vault::approval;
 use crate::vault::model::{FolderPath, SecretName, Visibility};
 use crate::vault::resolve::{Found, ListedSecret, Options, State, list_folder, resolve_one};
 use crate::vault::source::StoreSource;
@@ -197,7 +198,9 @@ async fn fingerprints(op: &Op, side: &Side, names: &Names) -> Result<BTreeMap<Ke
         let keys = op.keyring().organization(reader, placed.environment.organization)?;
         let (mut told, mut parts) = (BTreeMap::new(), Vec::new());
         for (key, listed) in names {
-            if may_have(&source, &placed, listed, restricted)? {
+            let withheld = approval::withholds(op, reader, placed.environment.id, &listed.path)?
+                || approval::withholds(op, reader, listed.stored_in, &listed.path)?;
+            if !withheld && may_have(&source, &placed, listed, restricted)? {
                 told.insert(key.clone(), fingerprint(&source, &keys, listed)?);
                 parts.push((listed.facts.id, listed.facts.version));
             }
