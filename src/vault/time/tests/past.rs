@@ -98,10 +98,8 @@ async fn act(world: &World, op: &Op, frame: &mut Frame, act: &Act) -> bool {
         Act::Move(e, parent) => {
             let to = parent.map(|p| ENVIRONMENTS[p].to_owned());
             let moved = environment_move(op, "shop".into(), ENVIRONMENTS[e].into(), to, false).await.is_ok();
-            if moved {
-                frame.parents[e] = parent;
-            }
-            moved
+            // Where it was already: nothing changed, so no moment begins.
+            moved && std::mem::replace(&mut frame.parents[e], parent) != parent
         }
         Act::Clock(seconds) => {
             world.clock.set(Timestamp::from_micros(world.clock.now().as_micros() + seconds * 1_000_000));
