@@ -16,6 +16,7 @@ pub mod jobs;
 pub mod keys;
 pub mod ledger;
 pub mod links;
+pub mod notify;
 pub mod op;
 pub mod orgs;
 pub mod policy;

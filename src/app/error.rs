@@ -6,6 +6,7 @@ use crate::config::ConfigError;
 use crate::db::DbError;
 use crate::keys::KeyError;
 use crate::ledger::LedgerError;
+use crate::notify::MailError;
 use crate::op::OpError;
 use crate::orgs::OrgError;
 use crate::telemetry::TelemetryError;
@@ -55,6 +56,9 @@ pub enum AppError {
         /// Fingerprint of the key wanted.
         wanted: String,
     },
+    /// The configuration of mail cannot be used.
+    #[error(transparent)]
+    Mail(#[from] MailError),
     /// The server did not start.
     #[error("{message}")]
     Listen {
@@ -119,6 +123,7 @@ impl Failure for AppError {
             Self::Db(e) => e.class(),
             Self::Op(e) => e.class(),
             Self::Org(e) => e.class(),
+            Self::Mail(e) => e.class(),
             Self::Io { .. } | Self::Listen { .. } | Self::Ledger(_) | Self::Telemetry(_) => Class::Internal,
         }
     }
@@ -139,6 +144,7 @@ impl Failure for AppError {
             Self::Ledger(e) => e.code(),
             Self::Op(e) => e.code(),
             Self::Org(e) => e.code(),
+            Self::Mail(e) => e.code(),
             Self::Telemetry(e) => e.code(),
             Self::Parse(e) => e.code(),
         }
@@ -161,6 +167,7 @@ impl Failure for AppError {
             Self::Ledger(e) => e.hint().to_owned(),
             Self::Op(e) => e.hint(),
             Self::Org(e) => e.hint(),
+            Self::Mail(e) => e.hint(),
             Self::Telemetry(e) => e.hint().to_owned(),
             Self::Parse(e) => e.hint(),
         }

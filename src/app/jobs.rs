@@ -15,7 +15,7 @@ use crate::jobs::{Cron, Job, Run, Schedule};
 use crate::ledger;
 use crate::links;
 use crate::op::{Core, Op, Origin, Who};
-use crate::orgs::{deletion, token};
+use crate::orgs::{deletion, invitation, token};
 use crate::types::Id;
 use crate::vault::{care, rekey};
 
@@ -298,7 +298,8 @@ impl Job for Tidy {
                     break;
                 }
             }
-            Ok(format!("{all} answers forgotten"))
+            let invitations = invitation::invitation_purge(&op(&self.core, self.name(), run), AT_ONCE).await?;
+            Ok(format!("{all} answers and {invitations} invitations forgotten"))
         }
         .boxed()
     }

@@ -19,6 +19,7 @@ use crate::config::{Env, Overrides, Settings, write_private_file};
 use crate::db::DbError;
 use crate::http::{self, ServerError, ServerParts};
 use crate::jobs::Runner;
+use crate::notify::Mailer;
 use crate::op::{Op, Origin, Who};
 use crate::orgs::OrgError;
 use crate::orgs::access::Sessions;
@@ -140,10 +141,12 @@ pub(super) async fn run(
         jobs::checkpoint(&opened.core).await?;
     }
     let metrics = Arc::new(Metrics::new());
+    let mailer = Arc::new(Mailer::new(opened.settings.mail.as_ref())?);
     let parts = ServerParts {
         core: Arc::clone(&opened.core),
         sessions: Arc::new(Sessions::default()),
         passwords,
+        mailer: Arc::clone(&mailer),
         settings: Arc::clone(&opened.settings),
         metrics: Arc::clone(&metrics),
     };
@@ -159,10 +162,12 @@ pub(super) async fn run(
     tracing::info!(address = %address.url, pid = std::process::id(), version = telemetry::VERSION, "listening");
     let (stopping, stopped) = watch::channel(false);
     let control = tokio::spawn(serve_control(control, op_maker(&opened, Who::Local), stopped.clone()));
+    let post = tokio::spawn(mailer.run());
     let runner = tokio::spawn(run_jobs(Arc::clone(&opened), metrics, stopped));
 
     stop.asked().await;
     tracing::info!("stopping");
+    post.abort();
     drop(address);
     let _nobody_waits = stopping.send(true);
     let doors = futures_util::future::join3(door.stop, control, runner);

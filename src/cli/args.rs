@@ -11,7 +11,7 @@ use super::{
     init, jobs, keys, login, members, organizations, policy, projects, roles, run, scan, secrets, serve,
     service_accounts, setup, teams, tokens,
 };
-use super::{approvals, hook, link, template};
+use super::{approvals, hook, join, link, mail, password, template};
 
 const AFTER_HELP: &str = "\
 `holdfast serve` starts a server, `holdfast init` makes its owner, `holdfast setup` binds a
@@ -102,12 +102,17 @@ pub enum Command {
     #[command(subcommand, visible_alias = "orgs")]
     Organizations(organizations::OrganizationsCommand),
 
+    /// Accept an invitation
+    Join(join::JoinArgs),
     /// Log in to a server
     Login(login::LoginArgs),
     /// Forget the login, and revoke its token
     Logout,
     /// Say who is logged in, where, and with which rights
     Whoami,
+    /// Set a new password for who forgot theirs
+    #[command(subcommand)]
+    Password(password::PasswordCommand),
     /// Manage your own tokens
     #[command(subcommand, alias = "token")]
     Tokens(tokens::TokensCommand),
@@ -118,6 +123,9 @@ pub enum Command {
     /// Manage the people of the organization
     #[command(subcommand, alias = "member")]
     Members(members::MembersCommand),
+    /// See and try out the mail of the instance
+    #[command(subcommand)]
+    Mail(mail::MailCommand),
     /// Manage machine identities and their keys
     #[command(subcommand, visible_alias = "sa")]
     ServiceAccounts(service_accounts::ServiceAccountsCommand),

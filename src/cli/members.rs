@@ -21,6 +21,15 @@ pub enum MembersCommand {
     List(LimitArg),
     /// Add a person, with a role on the organization, or on --project and --environment
     Add(AddArgs),
+    /// Invite a person by mail or by a link to hand over, with a role as `add` gives it
+    Invite(InviteArgs),
+    /// List the invitations
+    Invitations(LimitArg),
+    /// Take an invitation back
+    Uninvite {
+        /// The invitation's id
+        id: String,
+    },
     /// Remove a person: their grants and credentials here end at once
     Remove {
         /// Their e-mail address or id
@@ -46,6 +55,45 @@ pub struct AddArgs {
     #[arg(long, value_name = "FILE")]
     password_file: Option<PathBuf>,
 }
+
+/// An invitation.
+#[derive(Debug, Args)]
+pub struct InviteArgs {
+    /// Their e-mail address
+    email: String,
+    /// Their role: admin, maintainer, developer, viewer, or one of the organization's own
+    #[arg(long)]
+    role: Option<String>,
+    /// A team they will be in; may be repeated
+    #[arg(long = "team", value_name = "TEAM")]
+    teams: Vec<String>,
+    /// How long it can be accepted, at most 30d; seven days when not given
+    #[arg(long, value_name = "DURATION")]
+    expires_in: Option<String>,
+    /// Show the link, to be handed over, instead of mailing it
+    #[arg(long)]
+    link: bool,
+}
+
+const INVITATIONS: &[Column] = &[
+    ("email", "/email"),
+    ("state", "/state"),
+    ("role", "/role"),
+    ("at", "/at"),
+    ("teams", "/teams"),
+    ("mailed", "/mailed"),
+    ("by", "/invited_by"),
+    ("expires", "/expires_at"),
+    ("id", "/id"),
+];
+const INVITED: &[Column] = &[
+    ("email", "/email"),
+    ("role", "/role"),
+    ("mailed", "/mailed"),
+    ("expires", "/expires_at"),
+    ("id", "/id"),
+    ("link", "/url"),
+];
 
 const COLUMNS: &[Column] = &[
     ("email", "/user/email"),
@@ -79,6 +127,28 @@ pub fn run(context: &Context, command: MembersCommand) -> Result<(), CliError> {
                 "environment": context.flags.environment,
             }));
             output.item(&context.ask(&Request::post(&["members"]).body(&fields))?, COLUMNS)
+        }
+        MembersCommand::Invite(args) => {
+            let fields = body(json!({
+                "email": args.email,
+                "role": args.role,
+                "teams": args.teams,
+                "expires_in": args.expires_in,
+                "link": args.link,
+                "project": context.flags.project,
+                "environment": context.flags.environment,
+            }));
+            let invited = context.ask(&Request::post(&["invitations"]).body(&fields))?;
+            if invited.get("url").is_some() {
+                output.say("hand the link over; it is shown this once: holdfast join takes it");
+            }
+            output.item(&invited, INVITED)
+        }
+        MembersCommand::Invitations(limit) => {
+            output.list(&context.ask_list(|| Request::get(&["invitations"]), limit.items())?, INVITATIONS)
+        }
+        MembersCommand::Uninvite { id } => {
+            output.item(&context.ask(&Request::delete(&["invitations", &id]))?, INVITATIONS)
         }
         MembersCommand::Remove { user, severe: args } => {
             match severe(context, &args, "remove the member", &user, || Request::delete(&["members", &user]))? {

@@ -42,14 +42,17 @@ pub mod import;
 pub mod init;
 pub mod input;
 pub mod jobs;
+pub mod join;
 pub mod keys;
 pub mod link;
 pub mod login;
 pub mod lookup;
+pub mod mail;
 pub mod members;
 pub mod offline;
 pub mod organizations;
 pub mod output;
+pub mod password;
 pub mod policy;
 pub mod projects;
 pub mod roles;
@@ -133,6 +136,9 @@ fn dispatch(context: &Context, command: Command) -> Result<ExitCode, CliError> {
         Command::Folders(command) => folders::run(context, command),
         Command::Projects(command) => projects::run(context, command),
         Command::Organizations(command) => organizations::run(context, command),
+        Command::Join(args) => join::run(context, &args),
+        Command::Password(command) => password::run(context, command),
+        Command::Mail(command) => mail::run(context, command),
         Command::Login(args) => login::login(context, &args),
         Command::Logout => login::logout(context),
         Command::Whoami => login::whoami(context),

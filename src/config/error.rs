@@ -84,14 +84,19 @@ pub enum ConfigError {
         /// What would be right, with its article: `a number from 1 to 10`.
         expected: String,
     },
-    /// One of `tls.cert` and `tls.key` without the other.
-    #[error("tls.{given} is set, but tls.{missing} is not")]
-    TlsIncomplete {
+    /// One of two keys that need each other without the other.
+    #[error("{section}.{given} is set, but {section}.{missing} is not")]
+    Incomplete {
+        /// The section of both.
+        section: &'static str,
         /// The key that is set.
         given: &'static str,
         /// The key that is missing.
         missing: &'static str,
     },
+    /// A password for the SMTP server, and no TLS to send it through.
+    #[error("mail.username is set, but mail.security is `none`: the password would travel in clear text")]
+    MailPasswordInClear,
     /// Plain HTTP on an address others can reach.
     #[error(
         "server.listen is {listen}, which other machines can reach, and there is no TLS: tokens and values would travel in clear text"
@@ -173,7 +178,9 @@ impl ConfigError {
             Self::Syntax { .. } => "config_syntax",
             Self::UnknownKey { .. } => "config_unknown_key",
             Self::BadValue { .. } => "config_bad_value",
-            Self::TlsIncomplete { .. } => "config_tls_incomplete",
+            Self::Incomplete { section: "tls", .. } => "config_tls_incomplete",
+            Self::Incomplete { .. } => "config_incomplete",
+            Self::MailPasswordInClear => "config_mail_password_in_clear",
             Self::InsecureListen { .. } => "config_insecure_listen",
             Self::Exposed { .. } => "file_exposed",
             Self::TooLarge { .. } => "file_too_large",
@@ -193,7 +200,8 @@ impl ConfigError {
             Self::UnknownKey { nearest: Some(nearest), .. } => format!("rename it to `{nearest}` or remove it"),
             Self::UnknownKey { nearest: None, .. } => "remove it; `holdfast config show` lists every key".to_owned(),
             Self::BadValue { origin, expected, .. } => format!("set {expected} in {origin}"),
-            Self::TlsIncomplete { missing, .. } => format!("set tls.{missing} too, or remove both"),
+            Self::Incomplete { section, missing, .. } => format!("set {section}.{missing} too, or remove both"),
+            Self::MailPasswordInClear => "set mail.security to starttls or tls, or remove mail.username".to_owned(),
             Self::InsecureListen { listen } => format!(
                 "set tls.cert and tls.key, or listen on 127.0.0.1:{} behind a proxy that has TLS, or say --insecure-listen",
                 listen.port()

@@ -12,8 +12,8 @@ use super::nearest::nearest;
 use super::reader::{Effective, Reader};
 use super::table::keys;
 use super::{
-    DataConfig, Env, JobsConfig, KeysConfig, LedgerConfig, LogConfig, MetricsConfig, RateLimitsConfig, RetentionConfig,
-    SentryConfig, ServerConfig, TlsConfig, VaultConfig,
+    DataConfig, Env, JobsConfig, KeysConfig, LedgerConfig, LogConfig, MailConfig, MetricsConfig, RateLimitsConfig,
+    RetentionConfig, SentryConfig, ServerConfig, TlsConfig, VaultConfig,
 };
 
 /// Variables of the test suite; never read by the program, never warned of.
@@ -86,6 +86,8 @@ pub struct Settings {
     pub metrics: MetricsConfig,
     /// Where error reports go.
     pub sentry: SentryConfig,
+    /// The SMTP server; `None` sends no mail.
+    pub mail: Option<MailConfig>,
 }
 
 /// Settings that were read, and what there is to say about them.
@@ -137,6 +139,7 @@ impl Settings {
             log: LogConfig::read(reader)?,
             metrics: MetricsConfig::read(reader)?,
             sentry: SentryConfig::read(reader)?,
+            mail: MailConfig::read(reader)?,
         })
     }
 }

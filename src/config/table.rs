@@ -24,6 +24,12 @@ pub enum Kind {
     List,
     /// A Sentry DSN: secret.
     Dsn,
+    /// A host name or an IP address.
+    Host,
+    /// An e-mail address.
+    Email,
+    /// A text of one line.
+    Text,
 }
 
 impl Kind {
@@ -38,6 +44,9 @@ impl Kind {
             Self::Path => "a path".to_owned(),
             Self::List => "a list like [\"program\", \"argument\"]".to_owned(),
             Self::Dsn => "a Sentry DSN like https://KEY@HOST/PROJECT".to_owned(),
+            Self::Host => "a host name like mail.example.com".to_owned(),
+            Self::Email => "an e-mail address like holdfast@example.com".to_owned(),
+            Self::Text => "a text of one line".to_owned(),
         }
     }
 
@@ -116,6 +125,7 @@ pub fn keys() -> impl Iterator<Item = &'static Key> {
         super::log::KEYS,
         super::metrics::KEYS,
         super::sentry::KEYS,
+        super::mail::KEYS,
     ]
     .into_iter()
     .flat_map(|section| section.iter().copied())

@@ -143,6 +143,9 @@ fn every_key_of_the_table_can_be_set_by_its_variable_and_by_the_file() {
         Kind::Url => ("https://a.example".to_owned(), "'https://a.example'".to_owned()),
         Kind::Path => ("/a".to_owned(), "'/a'".to_owned()),
         Kind::List => ("[\"a\"]".to_owned(), "['a']".to_owned()),
+        Kind::Host => ("mail.a.example".to_owned(), "'mail.a.example'".to_owned()),
+        Kind::Email => ("a@a.example".to_owned(), "'a@a.example'".to_owned()),
+        Kind::Text => ("a".to_owned(), "'a'".to_owned()),
         Kind::Dsn => ("https://k@a.example/1".to_owned(), "'https://k@a.example/1'".to_owned()),
     };
     let pairs: Vec<(String, String)> = keys().map(|key| (key.variable(), sample(key.kind).0)).collect();

@@ -38,8 +38,8 @@ impl TlsConfig {
         match (reader.path(&CERT)?, reader.path(&KEY)?) {
             (Some(cert), Some(key)) => Ok(Some(Self { cert, key })),
             (None, None) => Ok(None),
-            (Some(_), None) => Err(ConfigError::TlsIncomplete { given: CERT.name, missing: KEY.name }),
-            (None, Some(_)) => Err(ConfigError::TlsIncomplete { given: KEY.name, missing: CERT.name }),
+            (Some(_), None) => Err(ConfigError::Incomplete { section: "tls", given: CERT.name, missing: KEY.name }),
+            (None, Some(_)) => Err(ConfigError::Incomplete { section: "tls", given: KEY.name, missing: CERT.name }),
         }
     }
 }

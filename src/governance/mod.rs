@@ -14,6 +14,7 @@ mod audit;
 mod error;
 mod jobs;
 mod keys;
+mod mail;
 pub mod policy;
 mod recovery;
 mod unused;
@@ -26,6 +27,7 @@ pub use audit::{
 pub use error::GovernanceError;
 pub use jobs::{job_history, job_list, job_run};
 pub use keys::{NewRootKey, key_list, root_key_retire, root_key_rotate};
+pub use mail::mail_test;
 pub use policy::OwnPolicies;
 pub use recovery::recovery_kit_create;
 pub use unused::{HeldUse, Use, permission_use};

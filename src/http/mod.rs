@@ -43,7 +43,7 @@ use api::{
 };
 use routes::{at, not_found, under};
 
-use self::api::{own_policy, review};
+use self::api::{invitation, mail, own_policy, reset, review};
 
 /// Every route, top to bottom. The first that matches answers: what is asked most is first.
 fn routes(app: &mut ServiceConfig) {
@@ -163,6 +163,10 @@ fn own(v1: &mut ServiceConfig) {
     v1.service(at("/whoami").get(whoami::whoami).done());
     v1.service(at("/sessions").post(session::create).done());
     v1.service(at("/sessions/current").delete(session::delete).done());
+    v1.service(at("/password-resets").post(reset::request).done());
+    v1.service(at("/password-resets/complete").post(reset::complete).done());
+    v1.service(at("/invitations/offer").post(invitation::offer).done());
+    v1.service(at("/invitations/accept").post(invitation::accept).done());
     v1.service(at("/tokens").get(token::list).post(token::create).done());
     v1.service(at("/tokens/{token}").delete(token::delete).done());
     v1.service(at("/links").get(link::list).post(link::create).done());
@@ -207,6 +211,8 @@ fn tree(v1: &mut ServiceConfig) {
 /// Who may do what.
 fn people(v1: &mut ServiceConfig) {
     v1.service(at("/members").get(member::list).post(member::create).done());
+    v1.service(at("/invitations").get(invitation::list).post(invitation::create).done());
+    v1.service(at("/invitations/{invitation}").delete(invitation::delete).done());
     v1.service(at("/members/{user}").delete(member::delete).done());
     v1.service(at("/service-accounts").get(service_account::list).post(service_account::create).done());
     v1.service(
@@ -260,6 +266,9 @@ fn ledger(v1: &mut ServiceConfig) {
 fn appliance(v1: &mut ServiceConfig) {
     v1.service(at("/instance").get(instance::get).done());
     v1.service(at("/instance/recovery-kit").post(instance::recovery_kit).done());
+    v1.service(at("/instance/mail").get(mail::get).done());
+    v1.service(at("/instance/mail/test").post(mail::test).done());
+    v1.service(at("/instance/password-resets").post(reset::link).done());
     v1.service(at("/keys").get(key::list).done());
     v1.service(at("/keys/rotate").post(key::rotate).done());
     v1.service(at("/keys/rotation").get(key::rotation).done());

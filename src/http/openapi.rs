@@ -17,11 +17,23 @@ use super::api::{
 };
 use super::error::{PROBLEM_JSON, ProblemBody};
 
-use crate::http::api::{own_policy, review};
+use crate::http::api::{invitation, mail, own_policy, reset, review};
 
 const PREFIX: &str = "/api/v1";
 /// Operations that need no token.
-const PUBLIC: &[&str] = &["setup", "session_create", "openapi", "healthz", "readyz", "link_get", "link_open"];
+const PUBLIC: &[&str] = &[
+    "setup",
+    "session_create",
+    "openapi",
+    "healthz",
+    "readyz",
+    "link_get",
+    "link_open",
+    "password_reset_request",
+    "password_reset_complete",
+    "invitation_offer",
+    "invitation_accept",
+];
 /// Operations that look at If-Match.
 const CONDITIONAL: &[&str] = &["project_update", "environment_update", "secret_put"];
 
@@ -122,6 +134,16 @@ const CONDITIONAL: &[&str] = &["project_update", "environment_update", "secret_p
         time::diff,
         time::revert,
         time::undelete,
+        invitation::list,
+        invitation::create,
+        invitation::delete,
+        invitation::offer,
+        invitation::accept,
+        reset::request,
+        reset::complete,
+        reset::link,
+        mail::get,
+        mail::test,
         member::list,
         member::create,
         member::delete,

@@ -24,6 +24,7 @@ pub(crate) type ServiceAccountId = Id<kinds::ServiceAccount>;
 pub(crate) type FolderId = Id<kinds::Folder>;
 pub(crate) type ApprovalId = Id<kinds::Approval>;
 pub(crate) type ApprovalRuleId = Id<kinds::ApprovalRule>;
+pub(crate) type InvitationId = Id<kinds::Invitation>;
 pub(crate) type LinkId = Id<kinds::Link>;
 pub(crate) type JobRunId = Id<kinds::JobRun>;
 pub(crate) type SecretId = Id<kinds::SecretRow>;

@@ -7,6 +7,7 @@ use super::middleware::limits::Limits;
 use crate::auth::password::Passwords;
 use crate::config::{BaseUrl, Settings};
 use crate::db::DbError;
+use crate::notify::Mailer;
 use crate::op::Core;
 use crate::orgs::access::Sessions;
 use crate::orgs::setup;
@@ -23,6 +24,8 @@ pub struct ServerParts {
     pub sessions: Arc<Sessions>,
     /// Computes password hashes, two at a time.
     pub passwords: Arc<Passwords>,
+    /// Sends mails, when an SMTP server is configured.
+    pub mailer: Arc<Mailer>,
     /// The settings.
     pub settings: Arc<Settings>,
     /// The numbers at `/metrics`.

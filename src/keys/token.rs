@@ -34,10 +34,23 @@ pub enum TokenKind {
     Share,
     /// `set`: sets the instance up, once.
     Setup,
+    /// `rst`: sets a new password, once.
+    Reset,
+    /// `inv`: joins an organization, once.
+    Invitation,
 }
 
 impl TokenKind {
-    const ALL: [Self; 6] = [Self::Personal, Self::ServiceAccount, Self::Cli, Self::Federated, Self::Share, Self::Setup];
+    const ALL: [Self; 8] = [
+        Self::Personal,
+        Self::ServiceAccount,
+        Self::Cli,
+        Self::Federated,
+        Self::Share,
+        Self::Setup,
+        Self::Reset,
+        Self::Invitation,
+    ];
 
     /// The letters in the token.
     pub const fn as_str(self) -> &'static str {
@@ -48,6 +61,8 @@ impl TokenKind {
             Self::Federated => "fed",
             Self::Share => "shr",
             Self::Setup => "set",
+            Self::Reset => "rst",
+            Self::Invitation => "inv",
         }
     }
 

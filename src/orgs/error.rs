@@ -4,6 +4,7 @@ use crate::auth::AuthError;
 use crate::db::DbError;
 use crate::keys::KeyError;
 use crate::ledger::LedgerError;
+use crate::notify::MailError;
 use crate::op::OpError;
 use crate::types::{Class, Failure, ParseError, Problem};
 
@@ -114,6 +115,24 @@ pub enum OrgError {
     /// The set-up token is wrong, used or expired. One message for all.
     #[error("the setup token is not valid")]
     SetupToken,
+    /// A reset token is wrong, used or expired. One message for all.
+    #[error("this link to set a password is not valid any more")]
+    ResetToken,
+    /// An invitation is wrong, used, revoked or expired. One message for all.
+    #[error("this invitation is not valid any more")]
+    InvitationToken,
+    /// Whoever invited may not give what was promised any more.
+    #[error("whoever sent this invitation may not give what it promises any more")]
+    InvitationLost,
+    /// An invitation for somebody who has a password: it is asked for.
+    #[error("{email} has an account here already: its password is needed")]
+    InvitationPassword {
+        /// The invited address.
+        email: crate::types::Email,
+    },
+    /// A mail could not be sent.
+    #[error(transparent)]
+    Mail(#[from] MailError),
     /// A field is wrong.
     #[error(transparent)]
     Parse(#[from] ParseError),
@@ -163,11 +182,15 @@ impl Failure for OrgError {
             | Self::LastOwner
             | Self::RoleInUse { .. }
             | Self::NotRestorable { .. }
-            | Self::SetUpAlready => Class::Conflict,
+            | Self::SetUpAlready
+            | Self::InvitationLost => Class::Conflict,
             Self::TooDeep | Self::TooMany { .. } => Class::Unprocessable,
             Self::Stale { .. } => Class::Stale,
             Self::CannotGrantMore { .. } | Self::PeopleOnly { .. } => Class::Forbidden,
-            Self::SetupToken => Class::Unauthenticated,
+            Self::SetupToken | Self::ResetToken | Self::InvitationToken | Self::InvitationPassword { .. } => {
+                Class::Unauthenticated
+            }
+            Self::Mail(e) => e.class(),
             Self::Parse(e) => e.class(),
             Self::Auth(e) => e.class(),
             Self::Op(e) => e.class(),
@@ -195,6 +218,11 @@ impl Failure for OrgError {
             Self::NotRestorable { .. } => "not_restorable",
             Self::SetUpAlready => "already_set_up",
             Self::SetupToken => "setup_token_invalid",
+            Self::ResetToken => "reset_token_invalid",
+            Self::InvitationToken => "invitation_invalid",
+            Self::InvitationLost => "invitation_lost",
+            Self::InvitationPassword { .. } => "invitation_password_needed",
+            Self::Mail(e) => e.code(),
             Self::Parse(e) => e.code(),
             Self::Auth(e) => e.code(),
             Self::Op(e) => e.code(),
@@ -221,6 +249,10 @@ impl Failure for OrgError {
             Self::NotRestorable { .. } => "see what can be restored with: holdfast deletions list".into(),
             Self::SetUpAlready => "sign in with: holdfast login".into(),
             Self::SetupToken => "make a new one on the server with: holdfast setup-token --new".into(),
+            Self::ResetToken => "ask for a new one: holdfast password forgot EMAIL".into(),
+            Self::InvitationToken | Self::InvitationLost => "ask whoever invited you for a new one".into(),
+            Self::InvitationPassword { .. } => "give the password you sign in with, or sign in first".into(),
+            Self::Mail(e) => e.hint(),
             Self::Parse(e) => e.hint(),
             Self::Auth(e) => e.hint(),
             Self::Op(e) => e.hint(),

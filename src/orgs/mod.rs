@@ -19,10 +19,12 @@ pub mod deletion;
 pub mod environment;
 mod error;
 pub mod grant;
+pub mod invitation;
 pub mod member;
 pub mod organization;
 pub mod past;
 pub mod project;
+pub mod reset;
 pub mod role;
 pub mod service_account;
 pub mod session;
@@ -39,4 +41,5 @@ pub use error::OrgError;
 use crate::ledger::ActionName;
 
 /// The names of what is recorded here that are no permissions, one list per feature.
-pub const ACTIONS: &[&[ActionName]] = &[setup::ACTIONS, session::ACTIONS, token::ACTIONS, deletion::ACTIONS];
+pub const ACTIONS: &[&[ActionName]] =
+    &[setup::ACTIONS, session::ACTIONS, token::ACTIONS, deletion::ACTIONS, invitation::ACTIONS, reset::ACTIONS];

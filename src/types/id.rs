@@ -69,6 +69,8 @@ pub mod kinds {
         ApprovalRule "apl" "approval rule";
         /// A request that waits for others.
         Approval "apr" "approval request";
+        /// An invitation into an organization.
+        Invitation "inv" "invitation";
     }
 }
 

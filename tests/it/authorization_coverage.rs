@@ -7,11 +7,26 @@ use crate::support::app::{Client, PASSWORD, TestApp};
 
 /// Endpoints that answer without a token.
 /// A link is opened by who shows the proof that comes with its key, whoever they are.
-const PUBLIC: &[&str] = &["healthz", "readyz", "openapi", "setup", "session_create", "link_get", "link_open"];
+/// So is a password reset and an invitation by who has its token.
+const PUBLIC: &[&str] = &[
+    "setup",
+    "session_create",
+    "openapi",
+    "healthz",
+    "readyz",
+    "link_get",
+    "link_open",
+    "password_reset_request",
+    "password_reset_complete",
+    "invitation_offer",
+    "invitation_accept",
+];
 /// Endpoints every member may call for themselves, whatever they were given; what they show is theirs.
 const OWN: &[&str] = &[
     "whoami",
     "instance_get",
+    "mail_get",
+    "invitation_list",
     "organization_list",
     "organization_get",
     "project_list",
@@ -72,6 +87,7 @@ impl Things {
         let held = format!("/projects/{slug}/environments/held");
         owner.put(&format!("{held}/approval-rules"), json!({ "acts": ["write"], "approvals": 1 })).expect(200);
         let waits = owner.put(&format!("{held}/secrets/KEY"), json!({ "value": "v" })).expect(409);
+        let invited = owner.post("/invitations", json!({ "email": format!("gus@{slug}.example") })).expect(201);
         let event = owner.get("/audit/events?limit=1").expect(200)["items"][0]["id"].clone();
         let ids = json!({
             "organization": me["organization"]["id"], "project": project["id"], "environment": dev["id"],
@@ -81,6 +97,7 @@ impl Things {
             "policy": policy["policy"]["id"],
             "deletion": deleted["deletion"]["id"], "event": event, "job": "no_such_job",
             "link": link["id"], "approval": waits["errors"][0]["detail"],
+            "invitation": invited["id"],
         });
         Self { owner, ids }
     }
@@ -185,7 +202,7 @@ fn body(id: &str, t: &Things) -> Value {
         "secret_expiry_set" => json!({ "expires_at": null }),
         "secret_edit" => json!({ "change": { "add_tags": ["t"] } }),
         "folder_create" => json!({ "path": "/api" }),
-        "member_create" => json!({ "email": "eve@example.com" }),
+        "member_create" | "invitation_create" | "password_reset_link" => json!({ "email": "eve@example.com" }),
         "link_create" => link(),
         "approval_rule_set" => json!({ "acts": ["write"], "approvals": 1 }),
         "approval_override" => json!({ "reason": "it burns" }),
@@ -234,7 +251,7 @@ fn naming(endpoint: &Endpoint, own: &Things, other: &Things) -> Vec<(String, Opt
             json!({ "path": "/", "to": { "environment": environment } }),
             json!({ "path": "/", "to": { "project": project, "environment": environment } }),
         ]),
-        "member_create" => bodies(
+        "member_create" | "invitation_create" => bodies(
             place.iter().map(|(n, id)| json!({ "email": "eve@example.com", "role": "viewer", *n: id })).collect(),
         ),
         "service_account_create" => {
@@ -322,6 +339,7 @@ fn another_organizations_things_are_not_there() {
         "/roles",
         "/teams",
         "/policies",
+        "/invitations",
     ] {
         let answer = umbrella.owner.get(list);
         assert_eq!(answer.status, 200, "{list}");

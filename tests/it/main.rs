@@ -20,6 +20,7 @@ mod importers;
 mod keys_online;
 mod link_page;
 mod links;
+mod mail;
 mod main_job;
 mod migrations;
 mod openapi;

@@ -145,6 +145,15 @@ const ROWS: &[(u32, &str, &str)] = &[
                  X'50000000000000000000000000000001', X'30000000000000000000000000000001', '/', 'NAME', 1, 1, X'01', 7, 7)",
     ),
     (30, "secret_expiries", "VALUES (X'A0000000000000000000000000000001', 9, 'system', 'nothing')"),
+    (80, "password_resets", "VALUES (X'30000000000000000000000000000001', 'public', zeroblob(32), 7, 9)"),
+    (
+        81,
+        "invitations",
+        "(id, organization_id, email, teams, mailed, public_id, hash, invited_by_kind, invited_by, credential_id,
+          created_at, expires_at) VALUES
+         (X'F0000000000000000000000000000001', X'10000000000000000000000000000001', 'eve@example.com', '', 1, 'public',
+          zeroblob(32), 'user', X'30000000000000000000000000000001', X'90000000000000000000000000000001', 7, 9)",
+    ),
     (12, "idempotency", "VALUES (X'90000000000000000000000000000001', 'key', X'01', 201, '{}', 7)"),
     (13, "jobs", "(name, schedule, next_run_at) VALUES ('tidy', '* * * * *', 7)"),
     (13, "job_runs", "(id, name, started_at, detail) VALUES (X'B0000000000000000000000000000001', 'tidy', 7, '')"),

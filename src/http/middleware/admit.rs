@@ -24,6 +24,13 @@ const USER_AGENT_MAX: usize = 256;
 const TOKEN_MAX: usize = 512;
 const SETUP: &str = "/api/v1/setup";
 const SESSIONS: &str = "/api/v1/sessions";
+/// What else somebody without a token may try passwords, tokens and addresses at.
+const SIGNING_IN: &[&str] = &[
+    "/api/v1/password-resets",
+    "/api/v1/password-resets/complete",
+    "/api/v1/invitations/offer",
+    "/api/v1/invitations/accept",
+];
 const SCAN: &str = "/api/v1/scan/";
 const LINKS: &str = "/api/v1/links/";
 
@@ -41,7 +48,7 @@ pub(super) fn admit(state: &State, req: &mut ServiceRequest, seen: &mut Seen) ->
     let is_post = req.method() == Method::POST;
     if is_setup && is_post {
         count(seen, Some(state.limits.setup()))?;
-    } else if is_post && req.path() == SESSIONS {
+    } else if is_post && (req.path() == SESSIONS || SIGNING_IN.contains(&req.path())) {
         count(seen, state.limits.sign_in(address))?;
     } else if is_post && req.path().starts_with(LINKS) {
         count(seen, state.limits.link(address))?;

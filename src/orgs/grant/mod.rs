@@ -117,6 +117,23 @@ fn target(holder: Holder) -> Target {
     }
 }
 
+/// Whether whoever asks may give this role there to somebody: the role, and the event to record when it is given.
+///
+/// # Errors
+/// Not allowed there, more than is held, no role for this level.
+pub(crate) fn require_giving(
+    op: &Op,
+    reader: &Reader<'_>,
+    name: &Slug,
+    resource: &Resource,
+) -> Result<(Role, Event), OrgError> {
+    let role = role::role_named(reader, op.organization()?, name)?;
+    GrantFact::new(role.clone(), resource.node())?;
+    let event = op.authorize(reader, role.grant_action(), resource)?;
+    access::require_cover(op, reader, &event, role.permissions(), resource)?;
+    Ok((role, event))
+}
+
 /// Gives a role: decides, stores and records. Raising the epoch is the caller's, after the last of them.
 ///
 /// # Errors
@@ -129,18 +146,16 @@ pub(crate) fn give(
     resource: &Resource,
 ) -> Result<Grant, OrgError> {
     let (holder, organization) = (holder.into(), op.organization()?);
-    let role = role::role_named(tx, organization, name)?;
-    GrantFact::new(role.clone(), resource.node())?;
+    let (role, event) = require_giving(op, tx, name, resource)?;
     if role.is_owner() && !matches!(holder, Holder::Principal(PrincipalId::User(_))) {
         // A machine is never asked to sign in again, which is what guards ownership; a team's owners could come and
         // go by a change of the team.
         return Err(ParseError::new("role", "`owner` is given to people only").into());
     }
-    let event = op.authorize(tx, role.grant_action(), resource)?.target(target(holder));
+    let event = event.target(target(holder));
     if role.is_owner() {
         access::require_fresh(op, &event)?;
     }
-    access::require_cover(op, tx, &event, role.permissions(), resource)?;
     let there = store::grant_of(tx, organization, &holder)?;
     if there.iter().any(|g| g.role == role && g.node == resource.node()) {
         return Err(OrgError::Taken { what: "grant", name: role.name().to_owned() });

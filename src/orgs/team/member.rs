@@ -1,8 +1,8 @@
 //! Putting people and teams into a team, and taking them out.
 
 use super::{DEPTH_MAX, MEMBERS_MAX, Member, Team, TeamView, managed, require_covered, store, team_named, view};
-use crate::db::Reader;
-use crate::ledger::Details;
+use crate::db::{Reader, WriteTx};
+use crate::ledger::{Details, Event};
 use crate::op::{Op, epoch_raise};
 use crate::orgs::OrgError;
 use crate::orgs::access::{self, PrincipalName};
@@ -63,23 +63,41 @@ fn require_place(reader: &Reader<'_>, outer: &Team, inner: Id<kinds::Team>) -> R
 /// Unknown; not allowed; it gives more than whoever asks holds; in there already; a circle, or nested too deep.
 pub async fn member_add(op: &Op, team: String, member: MemberName) -> Result<TeamView, OrgError> {
     op.write(move |op, tx| {
-        let (team, event) = managed(op, tx, &team)?;
+        let (team, event) = require_adding(op, tx, &team)?;
         let who = member_named(op, tx, &member)?;
-        require_covered(op, tx, &event, &team)?;
         if let Member::Team(inner) = who {
             require_place(tx, &team, inner)?;
         }
-        if store::member_list(tx, team.id)?.len() >= MEMBERS_MAX {
-            return Err(OrgError::TooMany { what: "member", max: MEMBERS_MAX });
-        }
-        if !store::member_insert(tx, &team, &who, op.now(), &op.author())? {
-            return Err(OrgError::Taken { what: "member", name: member_id(who) });
-        }
+        put(op, tx, &team, event, who)?;
         epoch_raise(tx)?;
-        op.record(tx, event.details(Details::new().with("team", &team.name).with("added", member_id(who))))?;
         view(op, tx, team)
     })
     .await
+}
+
+/// Whether whoever asks may put somebody into this team: the team, and the event to record when they do.
+///
+/// # Errors
+/// Unknown; not allowed; it gives more than whoever asks holds.
+pub(crate) fn require_adding(op: &Op, reader: &Reader<'_>, team: &str) -> Result<(Team, Event), OrgError> {
+    let (team, event) = managed(op, reader, team)?;
+    require_covered(op, reader, &event, &team)?;
+    Ok((team, event))
+}
+
+/// Puts somebody into a team and records it. Raising the epoch is the caller's, after the last of them.
+///
+/// # Errors
+/// The team is full, or they are in it already.
+pub(crate) fn put(op: &Op, tx: &mut WriteTx<'_>, team: &Team, event: Event, who: Member) -> Result<(), OrgError> {
+    if store::member_list(tx, team.id)?.len() >= MEMBERS_MAX {
+        return Err(OrgError::TooMany { what: "member", max: MEMBERS_MAX });
+    }
+    if !store::member_insert(tx, team, &who, op.now(), &op.author())? {
+        return Err(OrgError::Taken { what: "member", name: member_id(who) });
+    }
+    op.record(tx, event.details(Details::new().with("team", &team.name).with("added", member_id(who))))?;
+    Ok(())
 }
 
 /// Takes a person or a team out of a team: what it gave them ends at once.

@@ -8,6 +8,7 @@ mod member;
 pub(crate) mod store;
 
 pub use member::{MemberName, member_add, member_remove};
+pub(crate) use member::{put, require_adding};
 
 use super::grant::{self, GrantView, Holder};
 use super::role::description;

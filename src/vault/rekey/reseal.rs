@@ -1,5 +1,7 @@
 //! The background work of a rotation: old rows are sealed anew, then the old key is destroyed.
 
+use std::time::{Duration, Instant};
+
 use super::model::{KeyRotation, Place, RotationState};
 use super::table::{Ciphers, Most, SealedRow, SealedTable, TABLES};
 use super::{RESEALED, store};
@@ -14,6 +16,11 @@ use crate::vault::VaultError;
 const STEP: Most = Most { rows: 128, bytes: 256 * 1_024 };
 /// Steps of one run at most; the next run goes on.
 const STEPS_MAX: usize = 10_000;
+/// How many times as long as a step took the next one waits while others write too: a rotation takes a small part of
+/// the machine when it is needed, and all of it when nobody else wants it.
+const REST: u32 = 7;
+/// Longest wait between two steps.
+const REST_MAX: Duration = Duration::from_millis(100);
 
 /// Whether there is something to do: a rotation that runs, or at its time one that waits for a backup to expire.
 ///
@@ -34,9 +41,14 @@ pub async fn run(op: &Op) -> Result<u64, VaultError> {
     for mut rotation in op.core().db.read(store::rotation_open)? {
         while steps > 0 {
             steps -= 1;
+            let (begun, before) = (Instant::now(), op.core().db.writer_stats().operations);
             let Some(next) = step(op, &rotation).await? else { break };
             sealed += next.sealed - rotation.sealed.min(next.sealed);
             rotation = next;
+            // The step itself is one operation.
+            if op.core().db.writer_stats().operations > before + 1 {
+                tokio::time::sleep((begun.elapsed() * REST).min(REST_MAX)).await;
+            }
         }
     }
     Ok(sealed)

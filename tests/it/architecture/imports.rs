@@ -11,7 +11,7 @@ pub(crate) const LEVELS: &[(u8, &[&str])] = &[
     (5, &["app"]),
     (4, &["http"]),
     (3, &["vault", "governance", "links", "orgs", "auth"]),
-    (2, &["op", "policy", "ledger", "jobs", "scan"]),
+    (2, &["op", "policy", "ledger", "jobs", "scan", "notify"]),
     (1, &["keys", "db", "telemetry", "config"]),
     (0, &["types"]),
 ];

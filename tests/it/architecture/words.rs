@@ -57,6 +57,7 @@ pub(crate) const RULES: &[Rule] = &[
         only_in: &["cli/client.rs", "cli/client/", "config/url.rs"],
         instead: "the CLI's clients are the only ones that call out",
     },
+    Rule { words: &["lettre"], only_in: &["notify/"], instead: "notify::Mailer sends mail" },
     Rule {
         words: &["minijinja"],
         only_in: &["cli/template.rs"],

@@ -10,6 +10,7 @@ use holdfast::http::{Running, ServerParts};
 use holdfast::keys::{Keyring, RootKey, Suite};
 use holdfast::ledger::{self, ActionName, Registry};
 use holdfast::links;
+use holdfast::notify::Mailer;
 use holdfast::op::{Core, Op, Origin, Remembered, Who};
 use holdfast::orgs::access::{Sessions, TreePrincipals};
 use holdfast::orgs::{ACTIONS, OrgError, setup};
@@ -151,13 +152,16 @@ impl TestApp {
         let data = dir.path().join("data");
         let overrides = Overrides { listen: Some("127.0.0.1:0".into()), data_dir: Some(data), ..Overrides::default() };
         let settings = Settings::load(&env, None, overrides).expect("settings").settings;
+        let mailer = Arc::new(Mailer::new(settings.mail.as_ref()).expect("a mail configuration"));
         let parts = ServerParts {
             core: Arc::clone(&core),
             sessions: Arc::new(Sessions::default()),
             passwords: Arc::new(Passwords::new().expect("randomness")),
+            mailer: Arc::clone(&mailer),
             settings: Arc::new(settings),
             metrics: Arc::new(Metrics::new()),
         };
+        runtime.spawn(mailer.run());
         let running = runtime.block_on(async { holdfast::http::start(parts) }).expect("a server");
         let base = format!("http://{}", running.addresses[0]);
         Self { base, clock, core, token: String::new(), runtime, running: Some(running), _dir: dir }
