@@ -144,7 +144,7 @@ pub(super) async fn run(
     let mailer = Arc::new(Mailer::new(opened.settings.mail.as_ref())?);
     let parts = ServerParts {
         core: Arc::clone(&opened.core),
-        sessions: Arc::new(Sessions::default()),
+        sessions: Arc::new(Sessions::with_idle(opened.settings.sessions.idle)),
         passwords,
         mailer: Arc::clone(&mailer),
         settings: Arc::clone(&opened.settings),

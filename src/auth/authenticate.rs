@@ -29,18 +29,32 @@ pub struct Proven {
     keys: Arc<OrganizationKeys>,
 }
 
-/// Reads a token.
+/// Reads a token of an `Authorization` header.
 ///
 /// # Errors
 /// It is not of our form, or its checksum is wrong.
 pub fn parse(token: &SecretString) -> Result<Claimed<'_>, AuthError> {
+    let claimed = parse_any(token)?;
+    match claimed.parsed.kind() {
+        TokenKind::Personal | TokenKind::ServiceAccount | TokenKind::Cli | TokenKind::Federated => Ok(claimed),
+        _ => Err(AuthError::Invalid),
+    }
+}
+
+/// Reads a token of a cookie: a session's, and nothing else.
+///
+/// # Errors
+/// It is none.
+pub fn parse_cookie(token: &SecretString) -> Result<Claimed<'_>, AuthError> {
+    let claimed = parse_any(token)?;
+    if claimed.parsed.kind() == TokenKind::Session { Ok(claimed) } else { Err(AuthError::Invalid) }
+}
+
+fn parse_any(token: &SecretString) -> Result<Claimed<'_>, AuthError> {
     let parsed = PlainToken::parse(token.expose()).map_err(|error| match error {
         TokenError::NotOurs => AuthError::Invalid,
         TokenError::Truncated | TokenError::ChecksumWrong => AuthError::Damaged,
     })?;
-    if matches!(parsed.kind(), TokenKind::Setup | TokenKind::Share) {
-        return Err(AuthError::Invalid);
-    }
     let public_id = parsed.public_id();
     Ok(Claimed { parsed, public_id })
 }

@@ -26,6 +26,7 @@ const fn token_kind(kind: CredentialKind) -> TokenKind {
         CredentialKind::ServiceAccount => TokenKind::ServiceAccount,
         CredentialKind::Cli => TokenKind::Cli,
         CredentialKind::Federated => TokenKind::Federated,
+        CredentialKind::Session => TokenKind::Session,
     }
 }
 

@@ -25,6 +25,18 @@ pub enum AuthError {
     /// The address or the password is wrong. One message for both.
     #[error("the e-mail address or the password is wrong")]
     Password,
+    /// The session of a cookie is over: ended, idle too long, or never one. One message for all.
+    #[error("this session has ended")]
+    SessionEnded,
+    /// The session opens no organization of this name. One message, whether there is one or not.
+    #[error("this session opens no organization of that name")]
+    Organization,
+    /// The password somebody proves themselves with, who is signed in already, is wrong.
+    #[error("that is not your password")]
+    CurrentPassword,
+    /// A password that is among the first to be tried.
+    #[error("this password is easily guessed: {0}")]
+    Guessable(String),
     /// A password too short or too long to accept.
     #[error("the password must have {min} to {max} characters", min = super::password::MIN, max = super::password::MAX)]
     WeakPassword,
@@ -45,9 +57,12 @@ pub enum AuthError {
 impl Failure for AuthError {
     fn class(&self) -> Class {
         match self {
-            Self::Missing | Self::Damaged | Self::Invalid | Self::Expired | Self::Password => Class::Unauthenticated,
-            Self::Address => Class::Forbidden,
-            Self::WeakPassword | Self::Parse(_) => Class::Invalid,
+            Self::Missing | Self::Damaged | Self::Invalid | Self::Expired | Self::Password | Self::SessionEnded => {
+                Class::Unauthenticated
+            }
+            Self::Address | Self::CurrentPassword => Class::Forbidden,
+            Self::Organization => Class::NotFound,
+            Self::WeakPassword | Self::Guessable(_) | Self::Parse(_) => Class::Invalid,
             Self::Busy => Class::Unavailable,
             Self::Keys(e) => e.class(),
             Self::Db(e) => e.class(),
@@ -62,6 +77,10 @@ impl Failure for AuthError {
             Self::Expired => "token_expired",
             Self::Address => "token_address_not_allowed",
             Self::Password => "credentials_wrong",
+            Self::SessionEnded => "session_ended",
+            Self::Organization => "organization_not_found",
+            Self::CurrentPassword => "password_wrong",
+            Self::Guessable(_) => "password_too_common",
             Self::WeakPassword => "password_too_weak",
             Self::Busy => "sign_in_busy",
             Self::Parse(e) => e.code(),
@@ -78,6 +97,10 @@ impl Failure for AuthError {
             Self::Expired => "make a new one with: holdfast login, or holdfast tokens create".into(),
             Self::Address => "use it from one of its networks, or make a token without them".into(),
             Self::Password => "check both; an owner can be rescued on the server with: holdfast rescue".into(),
+            Self::SessionEnded => "sign in again".into(),
+            Self::Organization => "leave X-Organization-ID out, or name an organization you are in".into(),
+            Self::CurrentPassword => "type the password you sign in with".into(),
+            Self::Guessable(_) => "a few unrelated words are easy to keep and hard to guess".into(),
             Self::WeakPassword => "15 characters or more are advised; a few unrelated words are easy to keep".into(),
             Self::Busy => "try again in a second".into(),
             Self::Parse(e) => e.hint(),

@@ -5,6 +5,8 @@
 //! - Checking a token costs the same whether its public part exists or not, and compares in constant time:
 //!   timing tells nothing about which tokens exist.
 //! - A token belongs to one organization and to one owner; both must still stand at every use.
+//! - A session's token is taken from a cookie only, every other token from a header only: a page of somebody else can
+//!   make a browser send the one, and plant the other nowhere.
 //! - At most two Argon2 computations run at once: password guessing cannot take the machine's memory.
 //!
 //! It decides nothing about rights (`policy`) and knows no tree (`orgs`).
@@ -14,7 +16,8 @@ pub mod credential;
 mod error;
 mod model;
 pub mod password;
+pub mod rules;
 pub(crate) mod store;
 
 pub use error::AuthError;
-pub use model::{Cidrs, Credential, CredentialKind, NewCredential, User};
+pub use model::{Cidrs, Credential, CredentialKind, NewCredential, SignInFacts, SignedInAs, User};

@@ -35,6 +35,8 @@ pub enum CredentialKind {
     Cli,
     /// Exchanged for another issuer's token.
     Federated,
+    /// A sign-in with a browser: its token is in a cookie, and good nowhere else.
+    Session,
 }
 
 impl CredentialKind {
@@ -45,6 +47,7 @@ impl CredentialKind {
             Self::ServiceAccount => "sa",
             Self::Cli => "cli",
             Self::Federated => "fed",
+            Self::Session => "ses",
         }
     }
 
@@ -55,12 +58,14 @@ impl CredentialKind {
             Self::ServiceAccount => "service_account_key",
             Self::Cli => "cli_token",
             Self::Federated => "federated_token",
+            Self::Session => "session",
         }
     }
 
     /// Reads the word in tables.
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Personal, Self::ServiceAccount, Self::Cli, Self::Federated].into_iter().find(|k| k.as_str() == text)
+        let all = [Self::Personal, Self::ServiceAccount, Self::Cli, Self::Federated, Self::Session];
+        all.into_iter().find(|k| k.as_str() == text)
     }
 }
 
@@ -137,6 +142,35 @@ pub struct Credential {
     pub cidrs: Cidrs,
     /// Until when it may do what asks for a fresh sign-in.
     pub stepped_up_until: Option<Timestamp>,
+}
+
+/// Where and how a sign-in was made: what its owner knows it again by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignInFacts {
+    /// What the client called itself.
+    pub device: Option<String>,
+    /// From where.
+    pub address: Option<String>,
+    /// Whether it opens every organization its owner is in: it was made with a password of their own.
+    pub everywhere: bool,
+}
+
+/// A sign-in that stands, and when and from where it was last used.
+#[derive(Debug, Clone)]
+pub struct SignedInAs {
+    /// Its credential.
+    pub credential: Credential,
+    /// Where and how it was made.
+    pub facts: SignInFacts,
+    /// Its last use, noted at most once a minute.
+    pub last_use: Option<(Timestamp, String)>,
+}
+
+impl SignedInAs {
+    /// When it was last seen: its last use, or its making.
+    pub fn last_seen(&self) -> Timestamp {
+        self.last_use.as_ref().map_or(self.credential.created_at, |(at, _)| (*at).max(self.credential.created_at))
+    }
 }
 
 /// What a new bearer token shall be.

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use orion::pwhash;
 use tokio::sync::Semaphore;
 
-use super::AuthError;
+use super::{AuthError, rules};
 use crate::types::{Secret, SecretString};
 
 /// Shortest password, in characters (NIST SP 800-63B); 15 are advised.
@@ -57,12 +57,12 @@ impl Passwords {
         })
     }
 
-    /// Hashes a new password.
+    /// Hashes a new password of somebody who is called `about`.
     ///
     /// # Errors
-    /// Too short or too long; too many waiting.
-    pub async fn hash(&self, password: SecretString) -> Result<PasswordHash, AuthError> {
-        check(&password)?;
+    /// Refused by the [`rules`]; too many waiting.
+    pub async fn hash(&self, password: SecretString, about: &[&str]) -> Result<PasswordHash, AuthError> {
+        rules::check(&password, about)?;
         self.turn(move || hash_now(&password)).await
     }
 
@@ -104,20 +104,6 @@ impl Passwords {
     }
 }
 
-/// Hashes in this thread: for commands that run without a server.
-///
-/// # Errors
-/// Too short or too long.
-pub fn hash_blocking(password: &SecretString) -> Result<PasswordHash, AuthError> {
-    check(password)?;
-    hash_now(password)
-}
-
-fn check(password: &SecretString) -> Result<(), AuthError> {
-    let length = password.expose().chars().count();
-    if (MIN..=MAX).contains(&length) { Ok(()) } else { Err(AuthError::WeakPassword) }
-}
-
 fn hash_now(password: &SecretString) -> Result<PasswordHash, AuthError> {
     let password = pwhash::Password::try_from(password.expose().as_bytes()).map_err(|_| AuthError::WeakPassword)?;
     let hash = pwhash::hash_password(&password, &pwhash::OWASP_ARGON2ID_2ND).map_err(|_| AuthError::Busy)?;
@@ -141,7 +127,7 @@ mod tests {
     #[tokio::test]
     async fn only_the_right_password_of_a_known_user_passes() {
         let passwords = Passwords::new().unwrap();
-        let hash = passwords.hash(secret("correct horse")).await.unwrap();
+        let hash = passwords.hash(secret("correct horse"), &[]).await.unwrap();
         assert!(hash.as_stored().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
         let stored = || Some(PasswordHash::from_stored(hash.as_stored().to_owned()));
         assert!(passwords.verify(stored(), secret("correct horse")).await.unwrap());
@@ -149,10 +135,12 @@ mod tests {
         assert!(!passwords.verify(None, secret("no user has this password")).await.unwrap());
     }
 
-    #[test]
-    fn length_is_checked_in_characters() {
-        assert!(matches!(hash_blocking(&secret("öööööö7")), Err(AuthError::WeakPassword)));
-        assert!(matches!(hash_blocking(&secret(&"a".repeat(257))), Err(AuthError::WeakPassword)));
-        assert!(hash_blocking(&secret("öööööö78")).is_ok());
+    #[tokio::test]
+    async fn what_the_rules_refuse_costs_no_computation() {
+        let passwords = Passwords::new().unwrap();
+        let before = passwords.computed();
+        assert!(matches!(passwords.hash(secret("short"), &[]).await, Err(AuthError::WeakPassword)));
+        assert!(matches!(passwords.hash(secret("sunshine"), &[]).await, Err(AuthError::Guessable(_))));
+        assert_eq!(passwords.computed(), before);
     }
 }

@@ -3,7 +3,7 @@
 use rusqlite::{OptionalExtension, Row, params};
 
 use super::credential::Listed;
-use super::model::{Cidrs, Credential, CredentialKind, User};
+use super::model::{Cidrs, Credential, CredentialKind, SignInFacts, SignedInAs, User};
 use crate::db::{DbError, Reader, WriteTx};
 use crate::policy::PrincipalId;
 use crate::types::{Email, Id, Timestamp, kinds};
@@ -133,7 +133,8 @@ pub(crate) fn credential_get(reader: &Reader<'_>, id: Id<kinds::Credential>) -> 
     Ok(statement.query_row([id], credential).optional()?)
 }
 
-/// A principal's credentials in an organization, newest first, with when and where each was last used.
+/// A principal's credentials in an organization, newest first, with when and where each was last used; sessions of
+/// browsers are no tokens.
 pub(crate) fn credential_list(
     reader: &Reader<'_>,
     organization: Id<kinds::Organization>,
@@ -145,6 +146,7 @@ pub(crate) fn credential_list(
     let mut statement = reader.sql().prepare_cached(&format!(
         "SELECT c.*, u.used_at, u.address FROM ({CREDENTIAL}) c LEFT JOIN credential_uses u ON u.credential_id = c.id
          WHERE c.organization_id = ?1 AND c.owner_kind = ?2 AND c.owner_id = ?3 AND (?4 IS NULL OR c.id < ?4)
+           AND c.kind <> 'ses'
          ORDER BY c.id DESC LIMIT ?5"
     ))?;
     let rows = i64::try_from(rows).unwrap_or(i64::MAX);
@@ -231,4 +233,111 @@ pub(crate) fn credential_used(
 pub(crate) fn user_enable(tx: &WriteTx<'_>, id: Id<kinds::User>) -> Result<(), DbError> {
     tx.sql().prepare_cached("UPDATE users SET disabled_at = NULL WHERE id = ?1")?.execute([id])?;
     Ok(())
+}
+
+/// Lets a person sign in no more.
+pub(crate) fn user_disable(tx: &WriteTx<'_>, id: Id<kinds::User>, now: Timestamp) -> Result<(), DbError> {
+    tx.sql().prepare_cached("UPDATE users SET disabled_at = ?2 WHERE id = ?1")?.execute(params![id, now])?;
+    Ok(())
+}
+
+/// Replaces a person's own password.
+pub(crate) fn password_set(tx: &WriteTx<'_>, id: Id<kinds::User>, hash: &str) -> Result<(), DbError> {
+    tx.sql().prepare_cached("UPDATE users SET password_hash = ?2 WHERE id = ?1")?.execute(params![id, hash])?;
+    Ok(())
+}
+
+/// Notes where and how a person signed in.
+pub(crate) fn sign_in_insert(
+    tx: &WriteTx<'_>,
+    credential: Id<kinds::Credential>,
+    user: Id<kinds::User>,
+    facts: &SignInFacts,
+) -> Result<(), DbError> {
+    tx.sql()
+        .prepare_cached(
+            "INSERT INTO sign_ins (credential_id, user_id, device, address, everywhere) VALUES (?1, ?2, ?3, ?4, ?5)",
+        )?
+        .execute(params![credential, user, facts.device, facts.address, facts.everywhere])?;
+    Ok(())
+}
+
+/// Where and how the sign-in behind a credential was made; none when it came of none.
+pub(crate) fn sign_in_get(
+    reader: &Reader<'_>,
+    credential: Id<kinds::Credential>,
+) -> Result<Option<SignInFacts>, DbError> {
+    let mut statement =
+        reader.sql().prepare_cached("SELECT device, address, everywhere FROM sign_ins WHERE credential_id = ?1")?;
+    let facts = |row: &Row<'_>| Ok(SignInFacts { device: row.get(0)?, address: row.get(1)?, everywhere: row.get(2)? });
+    Ok(statement.query_row([credential], facts).optional()?)
+}
+
+/// A person's sign-ins that stand, newest first, at most `rows`: of one organization, or of all.
+pub(crate) fn sign_in_list(
+    reader: &Reader<'_>,
+    user: Id<kinds::User>,
+    organization: Option<Id<kinds::Organization>>,
+    now: Timestamp,
+    rows: u32,
+) -> Result<Vec<SignedInAs>, DbError> {
+    let mut statement = reader.sql().prepare_cached(&format!(
+        "SELECT c.*, u.used_at, u.address, s.device, s.address, s.everywhere
+         FROM sign_ins s JOIN ({CREDENTIAL}) c ON c.id = s.credential_id
+         LEFT JOIN credential_uses u ON u.credential_id = c.id
+         WHERE s.user_id = ?1 AND (?2 IS NULL OR c.organization_id = ?2) AND c.revoked_at IS NULL
+           AND (c.expires_at IS NULL OR c.expires_at > ?3)
+         ORDER BY c.id DESC LIMIT ?4"
+    ))?;
+    let found = statement.query_map(params![user, organization, now, rows], |row| {
+        let (used, from): (Option<Timestamp>, Option<String>) = (row.get(13)?, row.get(14)?);
+        let facts = SignInFacts { device: row.get(15)?, address: row.get(16)?, everywhere: row.get(17)? };
+        Ok(SignedInAs { credential: credential(row)?, facts, last_use: used.zip(from) })
+    })?;
+    Ok(found.collect::<Result<_, _>>()?)
+}
+
+/// Voids a person's sign-ins but `spared`, of one organization or of all; how many it were.
+pub(crate) fn sign_in_end_all(
+    tx: &WriteTx<'_>,
+    user: Id<kinds::User>,
+    organization: Option<Id<kinds::Organization>>,
+    spared: Option<Id<kinds::Credential>>,
+    now: Timestamp,
+) -> Result<usize, DbError> {
+    let mut statement = tx.sql().prepare_cached(
+        "UPDATE credentials SET revoked_at = ?4 WHERE revoked_at IS NULL AND (?2 IS NULL OR organization_id = ?2)
+         AND id IN (SELECT credential_id FROM sign_ins WHERE user_id = ?1) AND (?3 IS NULL OR id <> ?3)",
+    )?;
+    Ok(statement.execute(params![user, organization, spared, now])?)
+}
+
+/// Forgets where and how people signed in whose credential is void since before `until`, at most `rows`.
+pub(crate) fn sign_in_forget(tx: &WriteTx<'_>, until: Timestamp, rows: u32) -> Result<usize, DbError> {
+    let mut statement = tx.sql().prepare_cached(
+        "DELETE FROM sign_ins WHERE credential_id IN
+         (SELECT c.id FROM sign_ins s JOIN credentials c ON c.id = s.credential_id WHERE c.revoked_at < ?1 LIMIT ?2)",
+    )?;
+    Ok(statement.execute(params![until, rows])?)
+}
+
+/// How many credentials of a person are not void, in every organization.
+pub(crate) fn credential_count_person(reader: &Reader<'_>, user: Id<kinds::User>) -> Result<usize, DbError> {
+    let mut statement = reader.sql().prepare_cached(
+        "SELECT count(*) FROM credentials WHERE owner_id = ?1 AND owner_kind = 'user' AND revoked_at IS NULL",
+    )?;
+    let count: i64 = statement.query_row([user], |row| row.get(0))?;
+    Ok(usize::try_from(count).unwrap_or_default())
+}
+
+/// Voids every credential of a person, in every organization; how many it were.
+pub(crate) fn credential_revoke_person(
+    tx: &WriteTx<'_>,
+    user: Id<kinds::User>,
+    now: Timestamp,
+) -> Result<usize, DbError> {
+    let mut statement = tx.sql().prepare_cached(
+        "UPDATE credentials SET revoked_at = ?2 WHERE owner_id = ?1 AND owner_kind = 'user' AND revoked_at IS NULL",
+    )?;
+    Ok(statement.execute(params![user, now])?)
 }

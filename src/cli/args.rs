@@ -7,9 +7,9 @@ use serde_json::Value;
 
 use super::output::Format;
 use super::{
-    access, audit, completion, config, deletions, doctor, environments, export, folders, generate, grants, import,
-    init, jobs, keys, login, members, organizations, policy, projects, roles, run, scan, secrets, serve,
-    service_accounts, setup, teams, tokens,
+    access, account, audit, completion, config, deletions, doctor, environments, export, folders, generate, grants,
+    import, init, jobs, keys, login, members, organizations, policy, projects, roles, run, scan, secrets, serve,
+    service_accounts, sessions, setup, teams, tokens, users,
 };
 use super::{approvals, hook, join, link, mail, password, template};
 
@@ -113,6 +113,12 @@ pub enum Command {
     /// Set a new password for who forgot theirs
     #[command(subcommand)]
     Password(password::PasswordCommand),
+    /// See where you are signed in, and end it
+    #[command(subcommand, alias = "session")]
+    Sessions(sessions::SessionsCommand),
+    /// Change your password
+    #[command(subcommand)]
+    Account(account::AccountCommand),
     /// Manage your own tokens
     #[command(subcommand, alias = "token")]
     Tokens(tokens::TokensCommand),
@@ -162,6 +168,9 @@ pub enum Command {
     SetupToken(serve::SetupTokenArgs),
     /// Make a new credential for an owner who lost theirs (as root, server stopped)
     Rescue(serve::RescueArgs),
+    /// Keep a person out of this server, or let them in again (instance operators)
+    #[command(subcommand, alias = "user")]
+    Users(users::UsersCommand),
     /// List and run the server's scheduled jobs
     #[command(subcommand, alias = "job")]
     Jobs(jobs::JobsCommand),

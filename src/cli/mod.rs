@@ -18,6 +18,7 @@
 //! other products keep is read here, because their addresses and keys are nobody's business but the person's.
 
 pub mod access;
+pub mod account;
 pub mod approvals;
 pub mod args;
 pub mod arrange;
@@ -61,12 +62,14 @@ pub mod scan;
 pub mod secrets;
 pub mod serve;
 pub mod service_accounts;
+pub mod sessions;
 pub mod setup;
 pub mod teams;
 pub mod template;
 pub mod time;
 pub mod tokens;
 pub mod transfer;
+pub mod users;
 pub mod variables;
 
 use std::process::ExitCode;
@@ -143,6 +146,8 @@ fn dispatch(context: &Context, command: Command) -> Result<ExitCode, CliError> {
         Command::Logout => login::logout(context),
         Command::Whoami => login::whoami(context),
         Command::Link(command) => link::run(context, command),
+        Command::Sessions(command) => sessions::run(context, command),
+        Command::Account(command) => account::run(context, command),
         Command::Tokens(command) => tokens::run(context, command),
         Command::Members(command) => members::run(context, command),
         Command::ServiceAccounts(command) => service_accounts::run(context, command),
@@ -157,6 +162,7 @@ fn dispatch(context: &Context, command: Command) -> Result<ExitCode, CliError> {
         Command::Init(args) => init::run(context, &args),
         Command::SetupToken(args) => serve::setup_token(context, args),
         Command::Rescue(args) => serve::rescue(context, args),
+        Command::Users(command) => users::run(context, command),
         Command::Jobs(command) => jobs::run(context, command),
         Command::Keys(command) => keys::run(context, command),
         Command::Doctor(args) => doctor::run(context, args),

@@ -40,6 +40,7 @@ mod reader;
 mod retention;
 mod sentry;
 mod server;
+mod sessions;
 mod settings;
 mod table;
 #[cfg(test)]
@@ -70,6 +71,7 @@ pub use reader::Effective;
 pub use retention::RetentionConfig;
 pub use sentry::SentryConfig;
 pub use server::ServerConfig;
+pub use sessions::SessionsConfig;
 pub use settings::{Loaded, Overrides, Settings};
 pub use table::{Fallback, Key, Kind, keys};
 pub use tls::TlsConfig;

@@ -1,8 +1,10 @@
 //! Finds the value of a key by precedence and reads it as what the key takes.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
+
+use ipnet::IpNet;
 
 use super::document::{Document, Entry, Raw};
 use super::env::Env;
@@ -201,6 +203,19 @@ impl<'a> Reader<'a> {
             items.first().is_some_and(|first| !first.is_empty()).then_some(items)
         })?;
         Ok(value.map(|(items, _)| items))
+    }
+
+    /// Networks, perhaps none; a single address is one.
+    pub(super) fn networks(&mut self, key: &'static Key) -> Result<Vec<IpNet>, ConfigError> {
+        let value = self.read(key, |entry| {
+            let items: Vec<String> = match &entry.raw {
+                Raw::List(items) => items.clone(),
+                _ => serde_json::from_str(typed_text(entry)?).ok()?,
+            };
+            let one = |text: &String| text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from)).ok();
+            items.iter().map(one).collect::<Option<Vec<IpNet>>>()
+        })?;
+        Ok(value.map(|(networks, _)| networks).unwrap_or_default())
     }
 
     pub(super) fn warn(&mut self, code: &'static str, message: String, hint: String) {

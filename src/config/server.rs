@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
+use ipnet::IpNet;
+
 use super::error::ConfigError;
 use super::reader::Reader;
 use super::table::{Fallback, Key, Kind};
@@ -45,7 +47,16 @@ static GRACEFUL_STOP_SECONDS: Key = Key {
     help: "How long running requests may take after SIGTERM.",
 };
 
-pub(super) const KEYS: &[&Key] = &[&LISTEN, &PUBLIC_URL, &INSECURE_LISTEN, &WORKERS, &GRACEFUL_STOP_SECONDS];
+static TRUSTED_PROXIES: Key = Key {
+    section: "server",
+    name: "trusted_proxies",
+    kind: Kind::Networks,
+    fallback: Fallback::None,
+    help: "Proxies whose `X-Forwarded-For`, `-Proto` and `-Host` are believed. Everybody else's are ignored.",
+};
+
+pub(super) const KEYS: &[&Key] =
+    &[&LISTEN, &PUBLIC_URL, &INSECURE_LISTEN, &WORKERS, &GRACEFUL_STOP_SECONDS, &TRUSTED_PROXIES];
 
 /// Where the server listens and how it stops.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,6 +71,8 @@ pub struct ServerConfig {
     pub workers: Option<NonZeroUsize>,
     /// How long running requests may take after SIGTERM: at most ten seconds.
     pub graceful_stop: Duration,
+    /// Whose word is taken for where a request came from.
+    pub trusted_proxies: Vec<IpNet>,
 }
 
 impl ServerConfig {
@@ -70,6 +83,7 @@ impl ServerConfig {
             insecure_listen: reader.boolean(&INSECURE_LISTEN)?,
             workers: reader.optional_integer(&WORKERS)?.and_then(|n| NonZeroUsize::new(usize::try_from(n).ok()?)),
             graceful_stop: Duration::from_secs(reader.integer(&GRACEFUL_STOP_SECONDS)?),
+            trusted_proxies: reader.networks(&TRUSTED_PROXIES)?,
         })
     }
 

@@ -13,7 +13,7 @@ use super::reader::{Effective, Reader};
 use super::table::keys;
 use super::{
     DataConfig, Env, JobsConfig, KeysConfig, LedgerConfig, LogConfig, MailConfig, MetricsConfig, RateLimitsConfig,
-    RetentionConfig, SentryConfig, ServerConfig, TlsConfig, VaultConfig,
+    RetentionConfig, SentryConfig, ServerConfig, SessionsConfig, TlsConfig, VaultConfig,
 };
 
 /// Variables of the test suite; never read by the program, never warned of.
@@ -72,6 +72,8 @@ pub struct Settings {
     pub keys: KeysConfig,
     /// How values are sealed.
     pub vault: VaultConfig,
+    /// How long a sign-in with a browser lasts.
+    pub sessions: SessionsConfig,
     /// How many requests an actor may make.
     pub rate_limits: RateLimitsConfig,
     /// How often the ledger is signed.
@@ -132,6 +134,7 @@ impl Settings {
             data,
             keys,
             vault: VaultConfig::read(reader)?,
+            sessions: SessionsConfig::read(reader)?,
             rate_limits: RateLimitsConfig::read(reader)?,
             ledger: LedgerConfig::read(reader)?,
             retention: RetentionConfig::read(reader)?,

@@ -22,6 +22,8 @@ pub enum Kind {
     Path,
     /// A list of texts; in a variable, a JSON array.
     List,
+    /// Networks and addresses; in a variable, a JSON array.
+    Networks,
     /// A Sentry DSN: secret.
     Dsn,
     /// A host name or an IP address.
@@ -43,6 +45,7 @@ impl Kind {
             Self::Url => "a URL like https://holdfast.example.com, without a path".to_owned(),
             Self::Path => "a path".to_owned(),
             Self::List => "a list like [\"program\", \"argument\"]".to_owned(),
+            Self::Networks => "a list like [\"10.0.0.0/8\", \"192.0.2.7\"]".to_owned(),
             Self::Dsn => "a Sentry DSN like https://KEY@HOST/PROJECT".to_owned(),
             Self::Host => "a host name like mail.example.com".to_owned(),
             Self::Email => "an e-mail address like holdfast@example.com".to_owned(),
@@ -118,6 +121,7 @@ pub fn keys() -> impl Iterator<Item = &'static Key> {
         super::data::KEYS,
         super::keys::KEYS,
         super::vault::KEYS,
+        super::sessions::KEYS,
         super::rate_limits::KEYS,
         super::ledger::KEYS,
         super::retention::KEYS,

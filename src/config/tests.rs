@@ -146,6 +146,7 @@ fn every_key_of_the_table_can_be_set_by_its_variable_and_by_the_file() {
         Kind::Host => ("mail.a.example".to_owned(), "'mail.a.example'".to_owned()),
         Kind::Email => ("a@a.example".to_owned(), "'a@a.example'".to_owned()),
         Kind::Text => ("a".to_owned(), "'a'".to_owned()),
+        Kind::Networks => (r#"["10.0.0.0/8","192.0.2.7"]"#.to_owned(), "['10.0.0.0/8', '192.0.2.7']".to_owned()),
         Kind::Dsn => ("https://k@a.example/1".to_owned(), "'https://k@a.example/1'".to_owned()),
     };
     let pairs: Vec<(String, String)> = keys().map(|key| (key.variable(), sample(key.kind).0)).collect();

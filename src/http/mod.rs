@@ -11,10 +11,14 @@
 //! - An answer with a value is not to be stored by anybody on the way.
 //! - SQLite runs in the worker that asks; nothing hops to a blocking pool.
 //!
-//! The manual and the page of one-time links are files it serves. It deliberately knows no other pages, no cookies and
-//! no other protocols; `Host` is not looked at, because a bearer token cannot be sent by a page of somebody else.
+//! - A cookie is believed only with what shows that its owner meant the request (`csrf`), and shows no value by GET.
+//!
+//! The manual and the page of one-time links are files it serves. It deliberately knows no other pages and no other
+//! protocols; `Host` is looked at for cookies only, because a bearer token cannot be sent by a page of somebody else.
 
 mod api;
+mod cookie;
+mod csrf;
 mod error;
 mod extract;
 mod help;
@@ -22,9 +26,11 @@ mod idempotency;
 mod link_page;
 mod middleware;
 mod openapi;
+mod proxy;
 mod routes;
 mod schema;
 pub mod server;
+mod sign_in;
 mod state;
 
 pub use error::Problem;
@@ -36,11 +42,11 @@ use actix_web::web::ServiceConfig;
 
 use actix_web::guard;
 use api::secret::{batch, care, history, transfer, usage};
-use api::{approval, link};
 use api::{
-    audit, deletion, environment, folder, grant, health, instance, job, key, member, organization, policy, project,
-    role, scan, secret, service_account, session, setup, team, time, token, variables, whoami,
+    account, audit, deletion, environment, folder, grant, health, instance, job, key, member, organization, policy,
+    project, role, scan, secret, service_account, session, setup, team, time, token, user, variables, whoami,
 };
+use api::{approval, link};
 use routes::{at, not_found, under};
 
 use self::api::{invitation, mail, own_policy, reset, review};
@@ -61,6 +67,7 @@ fn routes(app: &mut ServiceConfig) {
     app.service(at("/readyz").get(health::readyz).done());
     app.configure(help::help_routes);
     app.configure(link_page::link_routes);
+    app.configure(sign_in::sign_in_routes);
     app.default_service(not_found());
 }
 
@@ -79,6 +86,7 @@ fn secrets(v1: &mut ServiceConfig) {
             .delete(secret::delete)
             .done(),
     );
+    v1.service(at("/projects/{project}/environments/{environment}/secrets/{name}/reveal").post(secret::reveal).done());
     v1.service(at("/projects/{project}/environments/{environment}/variables").get(variables::get).done());
     v1.service(at("/projects/{project}/environments/{environment}/secrets").get(secret::list).done());
     v1.service(
@@ -161,12 +169,14 @@ fn approvals(v1: &mut ServiceConfig) {
 fn own(v1: &mut ServiceConfig) {
     v1.service(at("/setup").post(setup::setup).done());
     v1.service(at("/whoami").get(whoami::whoami).done());
-    v1.service(at("/sessions").post(session::create).done());
+    v1.service(at("/sessions").get(session::list).post(session::create).delete(session::end_others).done());
     v1.service(at("/sessions/current").delete(session::delete).done());
     v1.service(at("/password-resets").post(reset::request).done());
     v1.service(at("/password-resets/complete").post(reset::complete).done());
     v1.service(at("/invitations/offer").post(invitation::offer).done());
     v1.service(at("/invitations/accept").post(invitation::accept).done());
+    v1.service(at("/sessions/{session}").delete(session::end_one).done());
+    v1.service(at("/account/password").put(account::password).done());
     v1.service(at("/tokens").get(token::list).post(token::create).done());
     v1.service(at("/tokens/{token}").delete(token::delete).done());
     v1.service(at("/links").get(link::list).post(link::create).done());
@@ -265,6 +275,8 @@ fn ledger(v1: &mut ServiceConfig) {
 /// The appliance itself.
 fn appliance(v1: &mut ServiceConfig) {
     v1.service(at("/instance").get(instance::get).done());
+    v1.service(at("/instance/users/{account}/disable").post(user::disable).done());
+    v1.service(at("/instance/users/{account}/enable").post(user::enable).done());
     v1.service(at("/instance/recovery-kit").post(instance::recovery_kit).done());
     v1.service(at("/instance/mail").get(mail::get).done());
     v1.service(at("/instance/mail/test").post(mail::test).done());

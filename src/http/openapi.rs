@@ -10,11 +10,11 @@ use serde_json::{Map, Value, json};
 use utoipa::OpenApi;
 
 use super::api::secret::{batch, care, history, transfer, usage};
-use super::api::{approval, link};
 use super::api::{
-    audit, deletion, environment, folder, grant, health, instance, job, key, member, organization, policy, project,
-    role, scan, secret, service_account, session, setup, team, time, token, variables, whoami,
+    account, audit, deletion, environment, folder, grant, health, instance, job, key, member, organization, policy,
+    project, role, scan, secret, service_account, session, setup, team, time, token, user, variables, whoami,
 };
+use super::api::{approval, link};
 use super::error::{PROBLEM_JSON, ProblemBody};
 
 use crate::http::api::{invitation, mail, own_policy, reset, review};
@@ -59,8 +59,14 @@ const CONDITIONAL: &[&str] = &["project_update", "environment_update", "secret_p
         job::list,
         job::history,
         job::run,
+        session::list,
         session::create,
+        session::end_others,
         session::delete,
+        session::end_one,
+        account::password,
+        user::disable,
+        user::enable,
         token::list,
         token::create,
         token::delete,
@@ -94,6 +100,7 @@ const CONDITIONAL: &[&str] = &["project_update", "environment_update", "secret_p
         environment::arrange::duplicate,
         secret::list,
         secret::get,
+        secret::reveal,
         secret::put,
         secret::delete,
         batch::batch,
@@ -381,6 +388,9 @@ fn tag(path: &str) -> &str {
         "import",
         "accesses",
         "run",
+        "reveal",
+        "disable",
+        "enable",
         "recovery-kit",
         "open",
         "approve",

@@ -106,7 +106,7 @@ pub fn start(parts: ServerParts) -> Result<Running, ServerError> {
     let tls = settings.tls.as_ref().map(tls).transpose()?;
     let (listener, address) = bind(settings.server.listen)?;
     let public_url = settings.server.public_url(address.port(), tls.is_some());
-    let state = Arc::new(State::new(parts, public_url.clone()));
+    let state = Arc::new(State::new(parts, public_url.clone(), address));
     let mut addresses = vec![address];
     let mut servers = vec![spawn(main_server(&state, listener, tls)?)];
     if let Some(wanted) = settings.metrics.listen {

@@ -1,5 +1,6 @@
 //! What every request shares.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -40,6 +41,10 @@ pub(crate) struct State {
     pub(crate) limits: Limits,
     /// The URL people and machines reach this server by.
     pub(crate) public_url: BaseUrl,
+    /// Where it listens.
+    pub(crate) listen: SocketAddr,
+    /// Whether it has a certificate of its own.
+    pub(crate) tls: bool,
     /// What was noted of last uses lately.
     pub(crate) uses: Uses,
     /// Tags of answers.
@@ -50,12 +55,15 @@ pub(crate) struct State {
 }
 
 impl State {
-    pub(crate) fn new(parts: ServerParts, public_url: BaseUrl) -> Self {
+    pub(crate) fn new(parts: ServerParts, public_url: BaseUrl, listen: SocketAddr) -> Self {
         let limits = Limits::new(&parts.settings.rate_limits);
+        let tls = parts.settings.tls.is_some();
         Self {
             parts,
             limits,
             public_url,
+            listen,
+            tls,
             uses: Uses::default(),
             etags: Etags::default(),
             set_up: AtomicBool::new(false),

@@ -31,6 +31,8 @@ pub enum MacPurpose {
     ExternalName,
     /// Stored hash of what proves that somebody has a one-time link's key.
     LinkProof,
+    /// What a page sends back with what changes something: that the request is the session's own.
+    CsrfToken,
 }
 
 impl MacPurpose {
@@ -47,6 +49,7 @@ impl MacPurpose {
             Self::ScanValue => "scan-value",
             Self::ExternalName => "external-name",
             Self::LinkProof => "link-proof",
+            Self::CsrfToken => "csrf-token",
         }
     }
 }

@@ -38,10 +38,12 @@ pub enum TokenKind {
     Reset,
     /// `inv`: joins an organization, once.
     Invitation,
+    /// `ses`: of a sign-in with a browser; comes in a cookie only.
+    Session,
 }
 
 impl TokenKind {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Personal,
         Self::ServiceAccount,
         Self::Cli,
@@ -50,6 +52,7 @@ impl TokenKind {
         Self::Setup,
         Self::Reset,
         Self::Invitation,
+        Self::Session,
     ];
 
     /// The letters in the token.
@@ -63,6 +66,7 @@ impl TokenKind {
             Self::Setup => "set",
             Self::Reset => "rst",
             Self::Invitation => "inv",
+            Self::Session => "ses",
         }
     }
 

@@ -36,7 +36,8 @@ const READ_TRIES: usize = 8;
 
 /// Finds out what a credential's owner may do now. Implemented by `orgs`, which knows members and grants.
 pub trait Principals: Send + Sync + 'static {
-    /// The principal of a credential that still stands; none when it, its owner or its organization is gone.
+    /// The principal of a credential that still stands, in an organization it opens; none when it, its owner or the
+    /// organization is gone.
     ///
     /// # Errors
     /// The database failed.
@@ -44,6 +45,7 @@ pub trait Principals: Send + Sync + 'static {
         &self,
         reader: &Reader<'_>,
         credential: Id<kinds::Credential>,
+        organization: Id<kinds::Organization>,
         now: Timestamp,
     ) -> Result<Option<Principal>, DbError>;
 }
@@ -149,6 +151,13 @@ impl Op {
     pub fn on_behalf(&self, identity: Identity) -> Self {
         let core = Arc::clone(&self.0.core);
         Self::new(core, Who::Known(identity), Origin::default(), self.0.request)
+    }
+
+    /// The same request, acting for nobody: who was recognized has not shown that they meant it.
+    #[must_use]
+    pub fn as_nobody(&self) -> Self {
+        let core = Arc::clone(&self.0.core);
+        Self::new(core, Who::Anonymous, self.0.origin.clone(), self.0.request)
     }
 
     /// The appliance.
@@ -346,7 +355,8 @@ impl Op {
         if now == identity.epoch {
             return Ok((now, Arc::clone(&identity.principal)));
         }
-        let loaded = self.0.core.principals.principal(reader, identity.credential, self.now())?;
+        let organization = identity.principal.organization;
+        let loaded = self.0.core.principals.principal(reader, identity.credential, organization, self.now())?;
         loaded.map(|p| (now, Arc::new(p))).ok_or(OpError::CredentialGone)
     }
 

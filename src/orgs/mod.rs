@@ -35,6 +35,7 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 pub mod token;
+pub mod user;
 
 pub use error::OrgError;
 

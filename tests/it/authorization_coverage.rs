@@ -52,7 +52,13 @@ const OWN: &[&str] = &[
     "link_list",
     "link_create",
     "session_delete",
+    "session_list",
+    "session_end_others",
+    "account_password",
 ];
+
+/// An id of a user that nobody has: people of the instance belong to no organization.
+const NOBODY: &str = "usr_00000000000000000000000000";
 
 /// The things of one organization, by the names of path parameters.
 struct Things {
@@ -98,6 +104,7 @@ impl Things {
             "deletion": deleted["deletion"]["id"], "event": event, "job": "no_such_job",
             "link": link["id"], "approval": waits["errors"][0]["detail"],
             "invitation": invited["id"],
+            "account": NOBODY, "session": me["credential"]["id"],
         });
         Self { owner, ids }
     }
@@ -188,8 +195,10 @@ fn body(id: &str, t: &Things) -> Value {
         | "audit_verify"
         | "approval_approve"
         | "approval_reject"
+        | "secret_reveal"
         | "root_key_rotate" => json!({}),
         "root_key_retire" => json!({ "fingerprint": "0000-0000-0000-0000" }),
+        "account_password" => json!({ "current_password": "not the right one", "new_password": PASSWORD }),
         "environment_move" => json!({ "parent": null }),
         "environment_revert" => json!({ "at": "0" }),
         "secret_put" => json!({ "value": "v" }),

@@ -32,6 +32,8 @@ mod scan;
 mod scan_corpus;
 mod schemathesis;
 mod shell_export;
+mod sign_in;
+mod sign_in_attacks;
 mod support;
 mod template;
 mod time_travel;

@@ -1,6 +1,7 @@
 //! API v1: one file per resource. A handler reads, calls one operation, answers; everything else is elsewhere.
 #![expect(unused_qualifications, reason = "utoipa's macros write paths out")]
 
+pub(crate) mod account;
 pub(crate) mod approval;
 pub(crate) mod audit;
 pub(crate) mod deletion;
@@ -32,6 +33,7 @@ pub(crate) mod setup;
 pub(crate) mod team;
 pub(crate) mod time;
 pub(crate) mod token;
+pub(crate) mod user;
 pub(crate) mod variables;
 pub(crate) mod whoami;
 

@@ -1,16 +1,21 @@
-//! Signing in and out.
+//! Signing in and out, and one's sign-ins.
 
+use actix_web::HttpRequest;
 use actix_web::web::Data;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::setup::{CredentialName, OrganizationName, SetupAnswer, UserName};
-use super::{Answer, created, ok};
-use crate::http::extract::{Anonymous, Json, Known};
-use crate::http::schema::CredentialId;
+use super::{Answer, List, created, ok};
+use crate::auth::CredentialKind;
+use crate::http::extract::{Anonymous, DryRun, Json, Known, Names, Query};
+use crate::http::schema::{CredentialId, OrganizationId};
+use crate::http::sign_in::{CLEAR_SITE_DATA, KEPT_DATA};
 use crate::http::state::State;
-use crate::orgs::session::{self, SignIn};
-use crate::types::{Email, SecretString};
+use crate::http::{cookie, proxy};
+use crate::orgs::OrgError;
+use crate::orgs::session::{self, Ended, Gives, SessionView, SignIn};
+use crate::types::{Email, Id, SecretString, Timestamp};
 
 /// What somebody says who signs in.
 #[derive(Deserialize, ToSchema)]
@@ -39,8 +44,9 @@ pub(crate) struct SessionEnded {
 #[utoipa::path(post, path = "/sessions", operation_id = "session_create", request_body = SessionCreate,
     responses((status = 201, description = "The token, shown this once.", body = SetupAnswer)))]
 pub(crate) async fn create(state: Data<State>, Anonymous(op): Anonymous, Json(body): Json<SessionCreate>) -> Answer {
-    let wish = SignIn { email: body.email, password: body.password, organization: body.organization, name: body.name };
-    let done = session::session_create(&op, &state.parts.passwords, wish).await?;
+    let gives = Gives::Token { name: body.name };
+    let wish = SignIn { email: body.email, password: body.password, organization: body.organization, gives };
+    let done = session::sign_in(&op, &state.parts.passwords, wish).await?;
     let organization =
         OrganizationName { id: done.organization.id, slug: done.organization.slug, name: done.organization.name };
     created(&SetupAnswer {
@@ -51,10 +57,104 @@ pub(crate) async fn create(state: Data<State>, Anonymous(op): Anonymous, Json(bo
     })
 }
 
-/// Signs out: this very token stops working.
+/// Signs out: this very token or session stops working.
 #[utoipa::path(delete, path = "/sessions/current", operation_id = "session_delete",
     responses((status = 200, description = "It stopped working.", body = SessionEnded)))]
-pub(crate) async fn delete(Known(op, credential): Known) -> Answer {
+pub(crate) async fn delete(state: Data<State>, req: HttpRequest, Known(op, credential): Known) -> Answer {
     session::session_end(&op).await?;
-    ok(&SessionEnded { credential: credential.id })
+    let mut answer = actix_web::HttpResponse::Ok();
+    if credential.kind == CredentialKind::Session {
+        let cookie = cookie::clear(proxy::is_secure(&state, &req));
+        answer.cookie(cookie).insert_header((CLEAR_SITE_DATA, KEPT_DATA));
+    }
+    Ok(answer.json(SessionEnded { credential: credential.id }))
+}
+
+/// A sign-in of yours.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct SessionAnswer {
+    /// Its credential.
+    id: CredentialId,
+    /// `session`: of a browser; `cli_token`: of the command line.
+    kind: &'static str,
+    /// What you call it.
+    name: String,
+    /// Whether this request was made with it.
+    current: bool,
+    /// The organization it was made in.
+    organization: OrganizationId,
+    /// When it was made.
+    created_at: Timestamp,
+    /// When it ends at the latest; null: never.
+    expires_at: Option<Timestamp>,
+    /// What the client called itself when it was made.
+    device: Option<String>,
+    /// From where it was made.
+    address: Option<String>,
+    /// When it was used last, to the minute.
+    last_used_at: Option<Timestamp>,
+    /// From where it was used last.
+    last_used_address: Option<String>,
+}
+
+impl From<SessionView> for SessionAnswer {
+    fn from(SessionView { sign_in, current }: SessionView) -> Self {
+        let (last_used_at, last_used_address) = sign_in.last_use.unzip();
+        let credential = sign_in.credential;
+        Self {
+            id: credential.id,
+            kind: credential.kind.words(),
+            name: credential.name,
+            current,
+            organization: credential.organization,
+            created_at: credential.created_at,
+            expires_at: credential.expires_at,
+            device: sign_in.facts.device,
+            address: sign_in.facts.address,
+            last_used_at,
+            last_used_address,
+        }
+    }
+}
+
+/// What ended, or would end.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct SessionsEnded {
+    /// Whether nothing was changed.
+    dry_run: bool,
+    /// How many sign-ins.
+    ended: usize,
+    /// Whether the one this request was made with is among them.
+    current: bool,
+}
+
+impl SessionsEnded {
+    fn of(Ended { ended, current }: Ended, dry_run: bool) -> Self {
+        Self { dry_run, ended, current }
+    }
+}
+
+/// Your sign-ins that stand, newest first: of browsers and of the command line.
+#[utoipa::path(get, path = "/sessions", operation_id = "session_list",
+    responses((status = 200, description = "The sign-ins, at most 500.", body = List<SessionAnswer>)))]
+pub(crate) async fn list(state: Data<State>, Known(op, _): Known) -> Answer {
+    let found = session::session_list(&op, state.parts.sessions.idle()).await?;
+    ok(&List::whole(found.into_iter().map(SessionAnswer::from).collect()))
+}
+
+/// Ends one of your sign-ins at once.
+#[utoipa::path(delete, path = "/sessions/{session}", operation_id = "session_end", params(DryRun),
+    responses((status = 200, description = "It stopped working.", body = SessionsEnded)))]
+pub(crate) async fn end_one(Known(op, _): Known, Names([id]): Names<1>, Query(query): Query<DryRun>) -> Answer {
+    let id = Id::parse(&id).map_err(|_| OrgError::not_found("session", id))?;
+    let ended = session::session_end_one(&op, id, query.dry_run).await?;
+    ok(&SessionsEnded::of(ended, query.dry_run))
+}
+
+/// Ends all of your sign-ins but this one.
+#[utoipa::path(delete, path = "/sessions", operation_id = "session_end_others", params(DryRun),
+    responses((status = 200, description = "How many ended.", body = SessionsEnded)))]
+pub(crate) async fn end_others(state: Data<State>, Known(op, _): Known, Query(query): Query<DryRun>) -> Answer {
+    let ended = session::session_end_others(&op, state.parts.sessions.idle(), query.dry_run).await?;
+    ok(&SessionsEnded::of(ended, query.dry_run))
 }

@@ -10,6 +10,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::Answer;
 use super::format::ExportFormat;
+use super::secret;
 use super::time::moment;
 use crate::http::error::ProblemBody;
 use crate::http::extract::{Known, Names, Query};
@@ -113,10 +114,11 @@ impl Serialize for Encodings<'_> {
 pub(crate) async fn get(
     req: HttpRequest,
     state: Data<State>,
-    Known(op, _): Known,
+    Known(op, credential): Known,
     Names([project, environment]): Names<2>,
     Query(query): Query<VariablesQuery>,
 ) -> Answer {
+    secret::refuse_cookie(&credential)?;
     let format = query.format.of_vault();
     let object = match &query.name {
         Some(name) => ObjectName::parse(name).map_err(VaultError::from)?,

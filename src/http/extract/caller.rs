@@ -6,6 +6,7 @@ use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest};
 
 use crate::auth::{AuthError, Credential};
+use crate::http::csrf;
 use crate::http::error::Problem;
 use crate::op::Op;
 use std::sync::Arc;
@@ -18,6 +19,11 @@ pub(crate) enum Caller {
     Anonymous(Op),
     /// A token that is not good.
     Refused(Problem),
+    /// A session whose request changes something and has not shown that its owner meant it: a page's form may still do
+    /// so (`csrf::proven`), and to everybody else it is nobody.
+    Unproven(Op, Arc<Credential>),
+    /// A cookie that is good no more: who needs somebody is told so, and everybody else goes on with nobody.
+    Lapsed(Op, Problem),
 }
 
 /// Somebody with a good token.
@@ -30,7 +36,8 @@ impl FromRequest for Known {
     fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
         ready(match req.extensions_mut().remove::<Caller>() {
             Some(Caller::Known(op, credential)) => Ok(Self(op, credential)),
-            Some(Caller::Refused(problem)) => Err(problem),
+            Some(Caller::Refused(problem) | Caller::Lapsed(_, problem)) => Err(problem),
+            Some(Caller::Unproven(..)) => Err(csrf::refused()),
             Some(Caller::Anonymous(_)) | None => Err(AuthError::Missing.into()),
         })
     }
@@ -45,7 +52,8 @@ impl FromRequest for Anonymous {
 
     fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
         ready(match req.extensions_mut().remove::<Caller>() {
-            Some(Caller::Known(op, _) | Caller::Anonymous(op)) => Ok(Self(op)),
+            Some(Caller::Known(op, _) | Caller::Anonymous(op) | Caller::Lapsed(op, _)) => Ok(Self(op)),
+            Some(Caller::Unproven(op, _)) => Ok(Self(op.as_nobody())),
             Some(Caller::Refused(problem)) => Err(problem),
             None => Err(Problem::internal("a handler ran outside of the middleware")),
         })

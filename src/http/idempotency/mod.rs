@@ -60,7 +60,8 @@ pub(crate) fn wish(req: &ServiceRequest, op: &Op, credential: &Credential) -> Re
         let detail = format!("Idempotency-Key must be 1 to {KEY_MAX} printable ASCII characters");
         return Err(Problem::invalid("idempotency_key_invalid", detail));
     }
-    let organization = credential.organization;
+    // A session may act in another organization than its own: a key is one of the organization that is acted in.
+    let organization = op.organization()?;
     Ok(Some(Wish { key: key.to_owned(), credential: credential.id, organization, now: op.now() }))
 }
 

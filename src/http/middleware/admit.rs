@@ -7,12 +7,13 @@ use actix_web::dev::ServiceRequest;
 use actix_web::http::{Method, StatusCode, header};
 use actix_web::{HttpMessage as _, rt};
 
-use super::Seen;
 use super::limits::{Refused, Standing};
+use super::{Seen, browser};
 use crate::auth::AuthError;
 use crate::http::error::Problem;
 use crate::http::extract::Caller;
 use crate::http::help::is_help;
+use crate::http::proxy;
 use crate::http::state::State;
 use crate::op::{Op, Origin, Who};
 use crate::orgs::access::{Session, Sessions};
@@ -31,6 +32,8 @@ const SIGNING_IN: &[&str] = &[
     "/api/v1/invitations/offer",
     "/api/v1/invitations/accept",
 ];
+const SIGN_IN: &str = "/sign-in";
+const PASSWORD: &str = "/api/v1/account/password";
 const SCAN: &str = "/api/v1/scan/";
 const LINKS: &str = "/api/v1/links/";
 
@@ -43,12 +46,12 @@ pub(super) fn admit(state: &State, req: &mut ServiceRequest, seen: &mut Seen) ->
     if !is_setup && !is_help(req.path()) && !state.is_set_up()? {
         return Err(setup_required());
     }
-    let address = req.peer_addr().map(|a| a.ip());
+    let address = proxy::address(state, req.request());
     let caller = identify(state, req, seen, address);
     let is_post = req.method() == Method::POST;
     if is_setup && is_post {
         count(seen, Some(state.limits.setup()))?;
-    } else if is_post && (req.path() == SESSIONS || SIGNING_IN.contains(&req.path())) {
+    } else if takes_password(req.method(), req.path()) {
         count(seen, state.limits.sign_in(address))?;
     } else if is_post && req.path().starts_with(LINKS) {
         count(seen, state.limits.link(address))?;
@@ -64,6 +67,12 @@ pub(super) fn admit(state: &State, req: &mut ServiceRequest, seen: &mut Seen) ->
     count(seen, counted)?;
     req.extensions_mut().insert(caller);
     Ok(())
+}
+
+/// Whether a password, a token of a link or an address is asked for there, so that guesses are counted.
+fn takes_password(method: &Method, path: &str) -> bool {
+    let posted = || matches!(path, SESSIONS | SIGN_IN) || SIGNING_IN.contains(&path);
+    (*method == Method::POST && posted()) || (*method == Method::PUT && path == PASSWORD)
 }
 
 /// What probes ask: never limited, never gated, no token.
@@ -95,7 +104,7 @@ fn identify(state: &State, req: &ServiceRequest, seen: &mut Seen, address: Optio
     let origin = Origin { address, user_agent: user_agent.map(|a| cut(a).to_owned()) };
     let op = |who, origin| Op::new(Arc::clone(core), who, origin, seen.id.inner);
     let Some(given) = req.headers().get(header::AUTHORIZATION) else {
-        return Caller::Anonymous(op(Who::Anonymous, origin));
+        return browser::caller(state, req.request(), seen, origin);
     };
     let Some(token) = given.to_str().ok().and_then(bearer) else {
         return refused(state, AuthError::Invalid);
@@ -116,10 +125,11 @@ fn identify(state: &State, req: &ServiceRequest, seen: &mut Seen, address: Optio
 }
 
 /// Notes a use, at most once a minute for each credential, without keeping the request waiting for the disk.
-fn note_use(state: &State, session: Session, address: IpAddr) {
+pub(super) fn note_use(state: &State, session: Session, address: IpAddr) {
     let core = Arc::clone(&state.parts.core);
+    let now = core.clock.now();
     rt::spawn(async move {
-        if let Err(error) = Sessions::note_use(&core.db, &session, address, core.clock.now()).await {
+        if let Err(error) = Sessions::note_use(&core.db, &session, address, now).await {
             tracing::warn!(%error, "the last use of a credential was not noted");
         }
     });

@@ -5,6 +5,7 @@
 
 pub(crate) mod admit;
 mod answer;
+mod browser;
 pub(crate) mod limits;
 mod request_id;
 

@@ -25,7 +25,7 @@ pub(crate) use people::{
 };
 pub use principals::{Session, Sessions, TreePrincipals};
 pub use review::{Reached, Reaching, ReviewWish, Way, reach, review};
-pub use whoami::{ActorFacts, CredentialFacts, Whoami, whoami};
+pub use whoami::{ActorFacts, CredentialFacts, SessionFacts, Whoami, whoami};
 
 /// The organization's own node.
 ///

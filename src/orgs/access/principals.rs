@@ -1,4 +1,7 @@
-//! From a bearer token to a principal: checked at every request, loaded once per authorization epoch.
+//! From a token to a principal: checked at every request, loaded once per authorization epoch.
+//!
+//! A session of a browser is looked up like any other token. What it has besides: it ends when it is not used, and one
+//! made with a password of one's own opens every organization one is in.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -8,10 +11,11 @@ use std::time::Duration;
 
 use super::{organization_stands, principal_facts};
 use crate::auth::authenticate::{self, Claimed, Proven};
-use crate::auth::{AuthError, Credential, store};
+use crate::auth::{AuthError, Credential, CredentialKind, store};
 use crate::db::{Db, DbError, Number, Reader};
 use crate::keys::Keyring;
 use crate::op::{Identity, Principals, epoch};
+use crate::orgs::organization;
 use crate::policy::Principal;
 use crate::types::{Id, SecretString, Timestamp, kinds};
 
@@ -20,6 +24,8 @@ const KEPT_MAX: usize = 16_384;
 
 /// A credential's use is noted at most this often: a note is a write, and most requests only read.
 const NOTED_EVERY: Duration = Duration::from_mins(1);
+/// How long a session may lie idle unless told otherwise.
+const IDLE: Duration = Duration::from_hours(8);
 
 /// The principal of a credential, from members, service accounts and grants.
 pub struct TreePrincipals;
@@ -29,13 +35,36 @@ impl Principals for TreePrincipals {
         &self,
         reader: &Reader<'_>,
         credential: Id<kinds::Credential>,
+        organization: Id<kinds::Organization>,
         now: Timestamp,
     ) -> Result<Option<Principal>, DbError> {
         let Some(found) = store::credential_get(reader, credential)? else { return Ok(None) };
         if !authenticate::stands(&found, now) || !organization_stands(reader, found.organization, now)? {
             return Ok(None);
         }
-        principal_facts(reader, found.organization, found.owner)
+        if organization == found.organization {
+            principal_facts(reader, organization, found.owner)
+        } else {
+            principal_elsewhere(reader, &found, organization, now)
+        }
+    }
+}
+
+/// The owner of a session in an organization other than the one it was made in; none when it does not open that.
+fn principal_elsewhere(
+    reader: &Reader<'_>,
+    credential: &Credential,
+    organization: Id<kinds::Organization>,
+    now: Timestamp,
+) -> Result<Option<Principal>, DbError> {
+    let is_session = credential.kind == CredentialKind::Session;
+    if !is_session || !store::sign_in_get(reader, credential.id)?.is_some_and(|facts| facts.everywhere) {
+        return Ok(None);
+    }
+    if organization_stands(reader, organization, now)? {
+        principal_facts(reader, organization, credential.owner)
+    } else {
+        Ok(None)
     }
 }
 
@@ -54,17 +83,35 @@ struct Kept {
     epoch: u64,
     /// When a use was last worth a note, in microseconds.
     noted: AtomicI64,
+    /// When a session was last used, in microseconds.
+    seen: AtomicI64,
     proven: Proven,
     principal: Arc<Principal>,
 }
 
-/// Checks bearer tokens, remembering what was loaded for them until rights change.
-#[derive(Default)]
+/// Checks tokens, remembering what was loaded for them until rights change.
 pub struct Sessions {
     kept: RwLock<HashMap<String, Arc<Kept>>>,
+    idle: Duration,
+}
+
+impl Default for Sessions {
+    fn default() -> Self {
+        Self::with_idle(IDLE)
+    }
 }
 
 impl Sessions {
+    /// Sessions of browsers end when they are not used for `idle`.
+    pub fn with_idle(idle: Duration) -> Self {
+        Self { kept: RwLock::default(), idle }
+    }
+
+    /// How long a session of a browser may lie idle.
+    pub fn idle(&self) -> Duration {
+        self.idle
+    }
+
     /// Who a token is, now and from this address.
     ///
     /// # Errors
@@ -78,21 +125,68 @@ impl Sessions {
         now: Timestamp,
     ) -> Result<Session, AuthError> {
         let parsed = authenticate::parse(token)?;
+        let kept = self.checked(db, keyring, &parsed, address, now)?;
+        Ok(kept.session(now))
+    }
+
+    /// Whose session the token of a cookie is, in the organization `wanted` by id or slug, or the one it was made in.
+    ///
+    /// # Errors
+    /// It is none that stands; it lay idle too long; it does not open that organization.
+    pub fn check_cookie(
+        &self,
+        db: &Db,
+        keyring: &Keyring,
+        token: &SecretString,
+        wanted: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Session, AuthError> {
+        let ended = |error| match error {
+            AuthError::Damaged | AuthError::Invalid | AuthError::Expired => AuthError::SessionEnded,
+            other => other,
+        };
+        let parsed = authenticate::parse_cookie(token).map_err(ended)?;
+        let kept = self.checked(db, keyring, &parsed, None, now).map_err(ended)?;
+        let seen = Timestamp::from_micros(kept.seen.load(Ordering::Relaxed));
+        if now.since(seen) > self.idle {
+            return Err(AuthError::SessionEnded);
+        }
+        kept.seen.fetch_max(now.as_micros(), Ordering::Relaxed);
+        let mut session = kept.session(now);
+        let Some(wanted) = wanted else { return Ok(session) };
+        let chosen = db.read(|reader| {
+            let epoch = epoch(reader)?;
+            let found = match Id::parse(wanted) {
+                Ok(id) => organization::store::organization_get(reader, id)?,
+                Err(_) => organization::store::organization_by_slug(reader, wanted)?,
+            };
+            let Some(found) = found else { return Ok::<_, AuthError>(None) };
+            if found.id == session.credential.organization {
+                return Ok(Some((session.identity.epoch, Arc::clone(&session.identity.principal))));
+            }
+            let principal = principal_elsewhere(reader, &session.credential, found.id, now)?;
+            Ok(principal.map(|principal| (epoch, Arc::new(principal))))
+        })?;
+        (session.identity.epoch, session.identity.principal) = chosen.ok_or(AuthError::Organization)?;
+        Ok(session)
+    }
+
+    fn checked(
+        &self,
+        db: &Db,
+        keyring: &Keyring,
+        parsed: &Claimed<'_>,
+        address: Option<IpAddr>,
+        now: Timestamp,
+    ) -> Result<Arc<Kept>, AuthError> {
         // What was published covers every revocation that was acknowledged; the operation looks again in its transaction.
         let kept = db.number(Number::Rights).and_then(|epoch| self.get(parsed.public_id(), epoch));
         let kept = match kept {
             Some(kept) => kept,
-            None => db.read(|reader| self.load(reader, keyring, &parsed, now))?,
+            None => db.read(|reader| self.load(reader, keyring, parsed, now))?,
         };
-        authenticate::check(&kept.proven, &parsed, address, now)?;
-        let credential = Arc::clone(&kept.proven.credential);
-        let identity = Identity {
-            principal: Arc::clone(&kept.principal),
-            epoch: kept.epoch,
-            credential: credential.id,
-            stepped_up_until: credential.stepped_up_until,
-        };
-        Ok(Session { credential, identity, note: kept.is_news(now) })
+        authenticate::check(&kept.proven, parsed, address, now)?;
+        Ok(kept)
     }
 
     /// Notes that a credential was used; call it when [`Session::note`] says so. It is no part of the ledger and
@@ -120,7 +214,8 @@ impl Sessions {
         }
         let principal = principal_facts(reader, credential.organization, credential.owner)?;
         let principal = Arc::new(principal.ok_or(AuthError::Invalid)?);
-        let kept = Arc::new(Kept { epoch, noted: AtomicI64::new(i64::MIN), proven, principal });
+        let seen = AtomicI64::new(last_seen(reader, credential)?.as_micros());
+        let kept = Arc::new(Kept { epoch, noted: AtomicI64::new(i64::MIN), seen, proven, principal });
         self.put(claimed.public_id().to_owned(), Arc::clone(&kept));
         Ok(kept)
     }
@@ -139,7 +234,27 @@ impl Sessions {
     }
 }
 
+/// When a session was last used before it was loaded; other tokens are not asked.
+fn last_seen(reader: &Reader<'_>, credential: &Credential) -> Result<Timestamp, DbError> {
+    if credential.kind != CredentialKind::Session {
+        return Ok(credential.created_at);
+    }
+    let used = store::credential_use(reader, credential.id)?.map(|(at, _)| at);
+    Ok(used.map_or(credential.created_at, |at| at.max(credential.created_at)))
+}
+
 impl Kept {
+    fn session(&self, now: Timestamp) -> Session {
+        let credential = Arc::clone(&self.proven.credential);
+        let identity = Identity {
+            principal: Arc::clone(&self.principal),
+            epoch: self.epoch,
+            credential: credential.id,
+            stepped_up_until: credential.stepped_up_until,
+        };
+        Session { credential, identity, note: self.is_news(now) }
+    }
+
     fn is_news(&self, now: Timestamp) -> bool {
         let (last, now) = (self.noted.load(Ordering::Relaxed), now.as_micros());
         let passed = now.saturating_sub(last).unsigned_abs();

@@ -1,6 +1,7 @@
 //! Who a credential is, and what it may do.
 
-use crate::auth::{self, Credential, User};
+use crate::auth::{self, Credential, CredentialKind, SignInFacts, User};
+use crate::db::Reader;
 use crate::op::{Op, OpError};
 use crate::orgs::OrgError;
 use crate::orgs::grant::{self, GrantView};
@@ -27,6 +28,15 @@ pub struct CredentialFacts {
     pub last_use: Option<(Timestamp, String)>,
 }
 
+/// The session of a browser.
+#[derive(Debug, Clone)]
+pub struct SessionFacts {
+    /// Where and how it was made.
+    pub facts: SignInFacts,
+    /// The organizations it opens, by name.
+    pub organizations: Vec<Organization>,
+}
+
 /// Everything `GET /whoami` says.
 #[derive(Debug, Clone)]
 pub struct Whoami {
@@ -36,6 +46,8 @@ pub struct Whoami {
     pub organization: Organization,
     /// By which credential.
     pub credential: CredentialFacts,
+    /// The session of the browser, when it is one.
+    pub session: Option<SessionFacts>,
     /// Whether they operate this instance.
     pub instance_operator: bool,
     /// What they hold at the organization itself.
@@ -65,6 +77,7 @@ pub async fn whoami(op: &Op) -> Result<Whoami, OrgError> {
             credential: auth::store::credential_get(reader, id)?.ok_or_else(gone)?,
             last_use: auth::store::credential_use(reader, id)?,
         };
+        let session = session_facts(reader, &credential.credential, principal.id)?;
         let held = effective(&principal, &Resource::organization(organization));
         let mut grants = Vec::new();
         for (given, _) in grant::store::grant_held(reader, organization, principal.id)? {
@@ -74,10 +87,29 @@ pub async fn whoami(op: &Op) -> Result<Whoami, OrgError> {
             actor,
             organization: organization::store::organization_get(reader, organization)?.ok_or_else(gone)?,
             credential,
+            session,
             instance_operator: principal.instance_operator,
             permissions: held.iter().collect(),
             grants,
         })
     })
     .await
+}
+
+fn session_facts(
+    reader: &Reader<'_>,
+    credential: &Credential,
+    owner: PrincipalId,
+) -> Result<Option<SessionFacts>, OrgError> {
+    let PrincipalId::User(user) = owner else { return Ok(None) };
+    if credential.kind != CredentialKind::Session {
+        return Ok(None);
+    }
+    let Some(facts) = auth::store::sign_in_get(reader, credential.id)? else { return Ok(None) };
+    let organizations = if facts.everywhere {
+        organization::store::organizations_of(reader, user)?
+    } else {
+        organization::store::organization_get(reader, credential.organization)?.into_iter().collect()
+    };
+    Ok(Some(SessionFacts { facts, organizations }))
 }

@@ -100,7 +100,10 @@ pub async fn invitation_accept(op: &Op, passwords: &Passwords, accept: Accept) -
             }
             Proof::Password(user, PasswordHash::from_stored(hash))
         }
-        (Some((_, None, false)) | None, Some(password)) => Proof::New(passwords.hash(password).await?),
+        (Some((_, None, false)) | None, Some(password)) => {
+            let about = [email.as_str(), name.as_deref().unwrap_or_default()];
+            Proof::New(passwords.hash(password, &about).await?)
+        }
         (Some((_, _, false)) | None, None) => return Err(needed()),
     };
     op.write(move |op, tx| {

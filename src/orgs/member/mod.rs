@@ -60,7 +60,8 @@ pub async fn member_add(op: &Op, passwords: &Passwords, new: MemberAdd) -> Resul
         Some(password) => {
             // Before the costly hash: who may not add anybody must not cost one.
             op.read(|reader| authorize(op, reader, project.as_deref(), environment.as_deref()).map(drop)).await?;
-            Some(passwords.hash(password).await?)
+            let about = [email.as_str(), name.as_deref().unwrap_or_default()];
+            Some(passwords.hash(password, &about).await?)
         }
     };
     op.write(move |op, tx| {

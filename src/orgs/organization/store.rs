@@ -107,6 +107,16 @@ pub(crate) fn organization_joined_first(
     Ok(statement.query_row([user], organization).optional()?)
 }
 
+/// The organizations a user is in that are not deleted, by slug; at most 500.
+pub(crate) fn organizations_of(reader: &Reader<'_>, user: Id<kinds::User>) -> Result<Vec<Organization>, DbError> {
+    let mut statement = reader.sql().prepare_cached(
+        "SELECT o.id, o.slug, o.name, o.created_at, o.updated_at, o.deletion_id FROM organizations o
+         JOIN members m ON m.organization_id = o.id
+         WHERE m.user_id = ?1 AND o.deletion_id IS NULL ORDER BY o.slug LIMIT 500",
+    )?;
+    Ok(statement.query_map([user], organization)?.collect::<Result<_, _>>()?)
+}
+
 /// Sets the password that opens this organization for a member who has none of their own.
 pub(crate) fn member_password_set(
     tx: &WriteTx<'_>,

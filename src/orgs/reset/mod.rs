@@ -158,8 +158,8 @@ pub async fn reset_complete(
     token: SecretString,
     password: SecretString,
 ) -> Result<Reset, OrgError> {
-    op.core().db.read(|reader| check(reader, op.keyring(), &token, op.now()))?;
-    let hash = passwords.hash(password).await?;
+    let user = op.core().db.read(|reader| check(reader, op.keyring(), &token, op.now()))?;
+    let hash = passwords.hash(password, &[user.email.as_str(), user.name.as_str()]).await?;
     let done = op.write(move |op, tx| {
         // Again: a token that was good a moment ago may be used meanwhile.
         let user = check(tx, op.keyring(), &token, op.now())?;

@@ -1,20 +1,31 @@
-//! Signing in with a password, and out again.
+//! Signing in with a password and out again; one's sign-ins and what ends them; one's password.
 //!
-//! A wrong address, a wrong organization and a wrong password cost one Argon2 computation and one event each, and
-//! are answered alike: neither words nor time tell who is known.
+//! Invariants, and what each one stops:
+//! - A wrong address, a wrong organization and a wrong password cost one Argon2 computation and one event each, and
+//!   are answered alike: neither words nor time tell who is known.
+//! - Every sign-in makes a new token, and the session a browser had before it ends: nobody is signed in on an id that
+//!   somebody else planted.
+//! - What a password that an administrator set has opened sees, ends and changes nothing outside of that
+//!   administrator's organization.
+
+mod list;
+mod password;
+
+pub use list::{Ended, SessionView, session_end_one, session_end_others, session_list};
+pub use password::{Changed, PasswordChange, password_change};
 
 use std::time::Duration;
 
 use super::organization::Organization;
-use super::{OrgError, organization, token};
+use super::{OrgError, organization};
 use crate::auth::credential::{self, Minted, Wishes};
 use crate::auth::password::{PasswordHash, Passwords};
-use crate::auth::{self, AuthError, CredentialKind, NewCredential, User};
+use crate::auth::{self, AuthError, CredentialKind, NewCredential, SignInFacts, User};
 use crate::db::{DbError, Reader, WriteTx};
 use crate::ledger::{ActionName, Actor, Event, Outcome, Personal, Target};
 use crate::op::{Op, epoch_raise};
 use crate::policy::PrincipalId;
-use crate::types::{Email, Id, SecretString};
+use crate::types::{Email, Id, SecretString, kinds};
 
 /// Somebody signed in.
 pub const CREATED: ActionName = ActionName::new("session.created");
@@ -23,9 +34,9 @@ pub const FAILED: ActionName = ActionName::new("session.failed");
 /// Somebody signed out.
 pub const ENDED: ActionName = ActionName::new("session.ended");
 /// What sessions record that no permission is behind.
-pub const ACTIONS: &[ActionName] = &[CREATED, FAILED, ENDED];
+pub const ACTIONS: &[ActionName] = &[CREATED, FAILED, ENDED, password::CHANGED, password::REFUSED];
 
-/// How long a sign-in lasts.
+/// How long a sign-in of the command line lasts.
 pub const LIFE: Duration = Duration::from_hours(30 * 24);
 /// How long a sign-in is fresh.
 pub const STEPPED_UP: Duration = Duration::from_mins(10);
@@ -38,8 +49,24 @@ pub struct SignIn {
     pub password: SecretString,
     /// The organization, by id or slug; the one they joined first when none.
     pub organization: Option<String>,
-    /// What to call the token.
-    pub name: Option<String>,
+    /// What they get.
+    pub gives: Gives,
+}
+
+/// What a sign-in gives.
+pub enum Gives {
+    /// A token for the command line.
+    Token {
+        /// What to call it.
+        name: Option<String>,
+    },
+    /// A session for the cookie of a browser.
+    Session {
+        /// How long it lasts, used or not.
+        life: Duration,
+        /// The session this browser had until now; it ends.
+        previous: Option<Id<kinds::Credential>>,
+    },
 }
 
 /// Who signed in, where, and the token.
@@ -48,7 +75,7 @@ pub struct SignedIn {
     pub user: User,
     /// Where.
     pub organization: Organization,
-    /// A CLI token, freshly signed in for ten minutes.
+    /// A token, freshly signed in for ten minutes.
     pub minted: Minted,
 }
 
@@ -57,6 +84,8 @@ struct Found {
     user: User,
     organization: Organization,
     hash: Option<String>,
+    /// Whether the password is their own, so that it opens every organization they are in.
+    own: bool,
 }
 
 /// One's own password opens every organization one is in; one that somebody else set, only theirs.
@@ -74,21 +103,33 @@ fn find(reader: &Reader<'_>, email: &Email, name: Option<&str>) -> Result<Option
     if organization::store::member_since(reader, found.id, user.id)?.is_none() {
         return Ok(None);
     }
-    let own = auth::store::password_hash(reader, user.id)?;
-    let hash = match own {
-        Some(hash) => Some(hash),
-        None => organization::store::member_password(reader, found.id, user.id)?,
-    };
-    Ok(Some(Found { user, organization: found, hash }))
+    let (hash, own) = password_stored(reader, found.id, user.id)?;
+    Ok(Some(Found { user, organization: found, hash, own }))
 }
 
-/// Signs in with a password: a CLI token for thirty days.
+/// The hash of the password that signs a member in, and whether it is their own.
+fn password_stored(
+    reader: &Reader<'_>,
+    organization: Id<kinds::Organization>,
+    user: Id<kinds::User>,
+) -> Result<(Option<String>, bool), DbError> {
+    match auth::store::password_hash(reader, user)? {
+        Some(hash) => Ok((Some(hash), true)),
+        None => Ok((organization::store::member_password(reader, organization, user)?, false)),
+    }
+}
+
+/// Signs in with a password: a token for the command line, or a session for a browser.
 ///
 /// # Errors
 /// [`AuthError::Password`] whatever was wrong; too many at once; the name is none.
-pub async fn session_create(op: &Op, passwords: &Passwords, wish: SignIn) -> Result<SignedIn, OrgError> {
-    let name = wish.name.as_deref().unwrap_or("holdfast login");
-    let wishes = Wishes::parse(name, Some(LIFE), None, &[], op.now())?;
+pub async fn sign_in(op: &Op, passwords: &Passwords, wish: SignIn) -> Result<SignedIn, OrgError> {
+    let (kind, name, life, previous) = match wish.gives {
+        Gives::Token { name } => (CredentialKind::Cli, name, LIFE, None),
+        Gives::Session { life, previous } => (CredentialKind::Session, Some("browser".to_owned()), life, previous),
+    };
+    let name = name.as_deref().unwrap_or("holdfast login");
+    let wishes = Wishes::parse(name, Some(life), None, &[], op.now())?;
     let (email, organization) = (wish.email, wish.organization);
     let found = op.core().db.read(|reader| find(reader, &email, organization.as_deref()))?;
     let hash = found.as_ref().and_then(|f| f.hash.clone()).map(PasswordHash::from_stored);
@@ -98,7 +139,10 @@ pub async fn session_create(op: &Op, passwords: &Passwords, wish: SignIn) -> Res
             // Again: what was proven must still be so in the transaction that mints.
             let now = find(tx, &email, Some(&found.organization.id.to_string()))?;
             if let Some(now) = now.filter(|n| n.user.id == found.user.id && n.hash == found.hash) {
-                return open(op, tx, now, wishes).map(Some);
+                if let Some(previous) = previous {
+                    end(op, tx, previous)?;
+                }
+                return open(op, tx, now, kind, wishes).map(Some);
             }
         }
         op.record(tx, failed(op, &email, found.as_ref()))?;
@@ -107,11 +151,17 @@ pub async fn session_create(op: &Op, passwords: &Passwords, wish: SignIn) -> Res
     signed_in.await?.ok_or_else(|| AuthError::Password.into())
 }
 
-fn open(op: &Op, tx: &mut WriteTx<'_>, found: Found, wishes: Wishes) -> Result<SignedIn, OrgError> {
-    let Found { user, organization, .. } = found;
+fn open(
+    op: &Op,
+    tx: &mut WriteTx<'_>,
+    found: Found,
+    kind: CredentialKind,
+    wishes: Wishes,
+) -> Result<SignedIn, OrgError> {
+    let Found { user, organization, own, .. } = found;
     let new = NewCredential {
         organization: organization.id,
-        kind: CredentialKind::Cli,
+        kind,
         owner: PrincipalId::User(user.id),
         name: wishes.name,
         expires_at: wishes.expires_at,
@@ -119,12 +169,28 @@ fn open(op: &Op, tx: &mut WriteTx<'_>, found: Found, wishes: Wishes) -> Result<S
         stepped_up_until: Some(op.now().plus(STEPPED_UP)),
     };
     let minted = credential::mint(tx, op.keyring(), new, op.now())?;
+    let origin = op.origin();
+    let address = origin.address.map(|a| a.to_canonical().to_string());
+    let facts = SignInFacts { device: origin.user_agent.clone(), address, everywhere: own };
+    auth::store::sign_in_insert(tx, minted.credential.id, user.id, &facts)?;
     epoch_raise(tx)?;
     let id = minted.credential.id;
     let event = Event::new(op.now(), CREATED, Outcome::Allowed, Actor::User(user.id)).request(op.request());
     let event = event.personal(personal(op, None)).credential(id).organization(organization.id);
     op.record(tx, event.target(Target::new("credential", id)))?;
     Ok(SignedIn { user, organization, minted })
+}
+
+/// Ends the session a browser had before it signed in anew, whoever's it was: its cookie proved it.
+fn end(op: &Op, tx: &mut WriteTx<'_>, previous: Id<kinds::Credential>) -> Result<(), OrgError> {
+    let Some(found) = auth::store::credential_get(tx, previous)? else { return Ok(()) };
+    let PrincipalId::User(user) = found.owner else { return Ok(()) };
+    if auth::store::credential_revoke(tx, previous, op.now())? {
+        let event = Event::new(op.now(), ENDED, Outcome::Allowed, Actor::User(user)).request(op.request());
+        let event = event.credential(previous).organization(found.organization);
+        op.record(tx, event.target(Target::new("credential", previous)))?;
+    }
+    Ok(())
 }
 
 fn personal(op: &Op, text: Option<String>) -> Personal {
@@ -147,8 +213,13 @@ fn failed(op: &Op, email: &Email, found: Option<&Found>) -> Event {
 /// Nobody is known.
 pub async fn session_end(op: &Op) -> Result<(), OrgError> {
     op.write(|op, tx| {
+        op.principal(tx)?;
         let id = op.identity()?.credential;
-        token::revoke_own(op, tx, id, ENDED, false).map(drop)
+        if auth::store::credential_revoke(tx, id, op.now())? {
+            epoch_raise(tx)?;
+            op.record(tx, op.event(ENDED, Outcome::Allowed).target(Target::new("credential", id)))?;
+        }
+        Ok(())
     })
     .await
 }

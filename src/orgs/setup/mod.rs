@@ -112,8 +112,8 @@ pub struct Redeemed {
 pub async fn redeem(op: &Op, passwords: &Passwords, wish: Redeem) -> Result<Redeemed, OrgError> {
     // Before the costly hash: a wrong token must not cost one.
     op.core().db.read(|reader| check(reader, op.keyring(), &wish.token, op.now()))?;
-    let hash = passwords.hash(wish.password).await?;
     let (token, slug, email) = (wish.token, wish.organization, wish.email);
+    let hash = passwords.hash(wish.password, &[email.as_str(), slug.as_str()]).await?;
     let name = wish.organization_name.map(|n| display_name(&n)).transpose()?;
     op.write(move |op, tx| {
         check(tx, op.keyring(), &token, op.now())?;

@@ -7,7 +7,7 @@ use crate::ledger::Outcome;
 use crate::op::{Op, Who};
 use crate::orgs::member::{MemberAdd, member_add, member_list, member_remove};
 use crate::orgs::project::{ProjectCreate, project_create};
-use crate::orgs::session::{SignIn, session_create};
+use crate::orgs::session::{Gives, SignIn, sign_in as sign_in_with};
 use crate::orgs::testing::{PASSWORD, World, code, newcomer, passwords, secret, slug};
 use crate::policy::BuiltinRole;
 use crate::policy::BuiltinRole::{Admin, Developer, Maintainer, Owner, Viewer};
@@ -18,9 +18,9 @@ async fn sign_in(world: &World, email: &str, password: &str, organization: &str)
         email: Email::parse(email).unwrap(),
         password: secret(password),
         organization: Some(organization.to_owned()),
-        name: None,
+        gives: Gives::Token { name: None },
     };
-    code(session_create(&world.op(Who::Anonymous), passwords(), wish).await)
+    code(sign_in_with(&world.op(Who::Anonymous), passwords(), wish).await)
 }
 
 fn with_password(new: MemberAdd, password: &str) -> MemberAdd {

@@ -10,11 +10,11 @@ use crate::op::{Op, Who};
 use crate::orgs::OrgError;
 use crate::orgs::access::Sessions;
 use crate::orgs::project::{ProjectCreate, project_create, project_list};
-use crate::orgs::session::{SignIn, SignedIn, session_create, session_end};
-use crate::orgs::testing::{PASSWORD, START, World, code, secret, slug};
+use crate::orgs::session::{Gives, SignIn, SignedIn, session_end, session_end_one, sign_in as sign_in_with};
+use crate::orgs::testing::{PASSWORD, START, World, code, passwords, secret, slug};
 use crate::orgs::token::{credential_expire_due, token_create, token_list, token_revoke};
 use crate::policy::BuiltinRole::{Admin, Viewer};
-use crate::types::{Clock as _, Email, Limit};
+use crate::types::{Clock as _, Email, Id, Limit, kinds};
 
 const HOUR: Duration = Duration::from_hours(1);
 const DAY: Duration = Duration::from_hours(24);
@@ -34,9 +34,9 @@ async fn sign_in(
         email: Email::parse(email).unwrap(),
         password: secret(password),
         organization: organization.map(str::to_owned),
-        name: None,
+        gives: Gives::Token { name: None },
     };
-    session_create(&world.op(Who::Anonymous), passwords, wish).await
+    sign_in_with(&world.op(Who::Anonymous), passwords, wish).await
 }
 
 async fn project(op: &Op, name: &str) -> Result<(), OrgError> {
@@ -212,4 +212,34 @@ async fn a_use_is_news_once_a_minute() {
     assert_eq!(own[0].1, Some((START, "192.0.2.7".to_owned())));
     world.clock.advance(Duration::from_mins(1));
     assert!(check().note);
+}
+
+fn browser(previous: Option<Id<kinds::Credential>>) -> Gives {
+    Gives::Session { life: Duration::from_hours(24), previous }
+}
+
+#[tokio::test]
+async fn a_session_that_ended_in_between_does_nothing_more() {
+    let world = World::new().await;
+    let (core, now) = (&world.core, world.clock.now());
+    let wish = SignIn {
+        email: Email::parse("ada@example.com").unwrap(),
+        password: secret(PASSWORD),
+        organization: None,
+        gives: browser(None),
+    };
+    let signed_in = sign_in_with(&world.op(Who::Anonymous), passwords(), wish).await.unwrap();
+    let (token, id) = (signed_in.minted.token, signed_in.minted.credential.id);
+    let check = |wanted: Option<&str>| world.sessions.check_cookie(&core.db, &core.keyring, &token, wanted, now);
+    let op = world.op(Who::Known(check(None).unwrap().identity));
+    let elsewhere = world.elsewhere().await;
+    let away = world.op(Who::Known(check(Some("globex")).unwrap().identity));
+    assert_eq!(away.organization().unwrap(), elsewhere.organization);
+    assert_eq!(code(project(&away, "before").await), "ok");
+    // The request was let in; what it is about to do finds the session gone in its own transaction.
+    session_end_one(&world.owner(), id, false).await.unwrap();
+    assert_eq!(code(project(&op, "after").await), "token_invalid");
+    assert_eq!(code(project(&away, "after").await), "token_invalid");
+    assert_eq!(code(check(None)), "session_ended");
+    assert_eq!(code(world.op_with(&token, None)), "token_invalid", "a cookie's token is no bearer token");
 }

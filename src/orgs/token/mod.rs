@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::OrgError;
 use crate::auth::credential::{self, Listed, Minted, Wishes};
 use crate::auth::{self, Credential, CredentialKind, NewCredential};
-use crate::db::{Reader, WriteTx};
+use crate::db::Reader;
 use crate::ledger::{ActionName, Details, Outcome, Target};
 use crate::op::{Op, OpError, epoch_raise};
 use crate::policy::PrincipalId;
@@ -55,7 +55,7 @@ pub async fn token_create(op: &Op, wishes: Wishes) -> Result<Minted, OrgError> {
             return Err(OrgError::PeopleOnly { what: "personal tokens" });
         }
         let with = auth::store::credential_get(tx, op.identity()?.credential)?.ok_or(OpError::CredentialGone)?;
-        let new = narrowed(op.now(), &with, own.id, wishes)?;
+        let new = NewCredential { organization: own.organization, ..narrowed(op.now(), &with, own.id, wishes)? };
         require_room(tx, own.organization, &own.id)?;
         let minted = credential::mint(tx, op.keyring(), new, op.now())?;
         epoch_raise(tx)?;
@@ -111,37 +111,33 @@ pub async fn token_list(op: &Op, limit: Limit, cursor: Option<Cursor>) -> Result
 /// # Errors
 /// Unknown, or somebody else's.
 pub async fn token_revoke(op: &Op, id: Id<kinds::Credential>, dry_run: bool) -> Result<Credential, OrgError> {
-    op.write(move |op, tx| revoke_own(op, tx, id, REVOKED, dry_run)).await
+    op.write(move |op, tx| {
+        let (_, own) = op.principal(tx)?;
+        let found = auth::store::credential_get(tx, id)?;
+        let found = found.filter(|c| c.organization == own.organization && c.owner == own.id);
+        let mut found = found.ok_or_else(|| OrgError::not_found("token", id.to_string()))?;
+        if !dry_run && auth::store::credential_revoke(tx, id, op.now())? {
+            found.revoked_at = Some(op.now());
+            epoch_raise(tx)?;
+            op.record(tx, op.event(REVOKED, Outcome::Allowed).target(Target::new("credential", id)))?;
+        }
+        Ok(found)
+    })
+    .await
 }
 
-/// Revokes a credential of whoever asks, recorded as `action`.
-pub(super) fn revoke_own(
-    op: &Op,
-    tx: &mut WriteTx<'_>,
-    id: Id<kinds::Credential>,
-    action: ActionName,
-    dry_run: bool,
-) -> Result<Credential, OrgError> {
-    let (_, own) = op.principal(tx)?;
-    let found = auth::store::credential_get(tx, id)?;
-    let found = found.filter(|c| c.organization == own.organization && c.owner == own.id);
-    let mut found = found.ok_or_else(|| OrgError::not_found("token", id.to_string()))?;
-    if !dry_run && auth::store::credential_revoke(tx, id, op.now())? {
-        found.revoked_at = Some(op.now());
-        epoch_raise(tx)?;
-        op.record(tx, op.event(action, Outcome::Allowed).target(Target::new("credential", id)))?;
-    }
-    Ok(found)
-}
+/// How long after a sign-in ended it is kept where it was made.
+const SIGN_INS_KEPT: Duration = Duration::from_hours(30 * 24);
 
-/// The job: voids credentials whose time is over, at most `at_once`; how many it were. Records only when there was
-/// something to do.
+/// The job: voids credentials whose time is over, at most `at_once`, and forgets where sign-ins that ended a month ago
+/// were made; how many it voided. Records only when there was something to do.
 ///
 /// # Errors
 /// The database failed.
 pub async fn credential_expire_due(op: &Op, at_once: u32) -> Result<usize, OrgError> {
     op.write(move |op, tx| {
         let expired = auth::store::credential_expire(tx, op.now(), at_once)?;
+        auth::store::sign_in_forget(tx, op.now().minus(SIGN_INS_KEPT), at_once)?;
         if expired > 0 {
             epoch_raise(tx)?;
             let event = op.event(EXPIRED, Outcome::Allowed);

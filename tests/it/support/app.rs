@@ -155,7 +155,7 @@ impl TestApp {
         let mailer = Arc::new(Mailer::new(settings.mail.as_ref()).expect("a mail configuration"));
         let parts = ServerParts {
             core: Arc::clone(&core),
-            sessions: Arc::new(Sessions::default()),
+            sessions: Arc::new(Sessions::with_idle(settings.sessions.idle)),
             passwords: Arc::new(Passwords::new().expect("randomness")),
             mailer: Arc::clone(&mailer),
             settings: Arc::new(settings),

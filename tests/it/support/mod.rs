@@ -3,6 +3,7 @@
 
 pub(crate) mod api;
 pub(crate) mod app;
+pub(crate) mod browser;
 pub(crate) mod cli;
 pub(crate) mod data;
 pub(crate) mod http;

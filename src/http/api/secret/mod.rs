@@ -12,6 +12,7 @@ pub(crate) mod usage;
 pub(crate) use form::{SecretAnswer, SecretWritten, Warning, folder};
 
 use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, ETAG};
 use actix_web::web::Data;
 use serde::{Deserialize, Serialize};
@@ -19,8 +20,9 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::time::moment;
 use super::{Answer, List, ok};
-use crate::http::error::ProblemBody;
-use crate::http::extract::{IfMatch, Json, Known, Names, Query, page_of};
+use crate::auth::{Credential, CredentialKind};
+use crate::http::error::{Problem, ProblemBody};
+use crate::http::extract::{IfMatch, Json, Known, Names, OptionalJson, Query, page_of};
 use crate::http::state::State;
 use crate::types::SecretString;
 use crate::vault::model::Visibility;
@@ -218,11 +220,14 @@ pub(crate) async fn list(
             content_type = "application/problem+json")))]
 pub(crate) async fn get(
     state: Data<State>,
-    Known(op, _): Known,
+    Known(op, credential): Known,
     Names([project, environment, name]): Names<3>,
     Query(query): Query<SecretGetQuery>,
 ) -> Answer {
     let SecretGetQuery { path, reveal, resolve, version, at, personal } = query;
+    if reveal || resolve {
+        refuse_cookie(&credential)?;
+    }
     if personal {
         return personal::get(&op, &personal::which([project, environment, name], path), reveal).await;
     }
@@ -236,6 +241,59 @@ pub(crate) async fn get(
         builder.insert_header((ETAG, format!("\"{}\"", read.view.version)));
     }
     Ok(builder.json(SecretAnswer::with_value(read)))
+}
+
+/// A session shows no value by GET: an address can be prefetched, cached, and loaded by a page of somebody else.
+pub(crate) fn refuse_cookie(credential: &Credential) -> Result<(), Problem> {
+    if credential.kind != CredentialKind::Session {
+        return Ok(());
+    }
+    let detail = "a session of a browser gets values by POST only";
+    let problem = Problem::new(StatusCode::FORBIDDEN, "reveal_by_post", detail);
+    Err(problem.hint("POST …/secrets/{name}/reveal; a token in the Authorization header may use GET"))
+}
+
+/// What is wanted of one secret that is shown.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct SecretReveal {
+    /// The folder; `/` when none.
+    #[schema(required = false, default = "/", pattern = "^/", max_length = 1024)]
+    path: String,
+    /// The value as a program gets it, references applied, beside the stored text.
+    #[schema(required = false)]
+    resolve: bool,
+    /// A version; the newest when none.
+    #[schema(minimum = 1)]
+    version: Option<u32>,
+    /// A moment, in place of now: a time like 2026-11-23T08:00:00Z, or an event (its number or id).
+    #[schema(max_length = 64)]
+    at: Option<String>,
+    /// Your own override of it, not what everybody has.
+    #[schema(required = false)]
+    personal: bool,
+}
+
+/// Shows the value of a secret, after the ledger has it. The way of sessions; tokens may use it as well.
+#[utoipa::path(post, path = "/projects/{project}/environments/{environment}/secrets/{name}/reveal",
+    operation_id = "secret_reveal", request_body = SecretReveal, responses(
+        (status = 200, description = "The secret.", body = SecretAnswer),
+        (status = 422, description = "A reference leads nowhere.", body = ProblemBody,
+            content_type = "application/problem+json")))]
+pub(crate) async fn reveal(
+    state: Data<State>,
+    Known(op, _): Known,
+    Names([project, environment, name]): Names<3>,
+    OptionalJson(body): OptionalJson<SecretReveal>,
+) -> Answer {
+    let SecretReveal { path, resolve, version, at, personal } = body;
+    if personal {
+        return personal::get(&op, &personal::which([project, environment, name], path), true).await;
+    }
+    let at = moment(at.as_deref())?;
+    let ask = ReadSecret { project, environment, path, name, reveal: true, resolve, version, at };
+    let read = secret::secret_get(&op, &state.uses, &ask).await?;
+    Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(SecretAnswer::with_value(read)))
 }
 
 /// Writes a value, a new version each time.

@@ -1,0 +1,50 @@
+//! `holdfast users`: people, for instance operators.
+
+use clap::Subcommand;
+
+use super::client::Request;
+use super::confirm::{SevereArgs, severe};
+use super::context::Context;
+use super::error::CliError;
+use super::output::Column;
+
+/// Keep a person out of this server, or let them in again.
+#[derive(Debug, Subcommand)]
+pub enum UsersCommand {
+    /// Keep a person out: every session, token and login of theirs ends at once, in every organization
+    Disable {
+        /// Their e-mail address or id
+        user: String,
+        /// How it is confirmed.
+        #[command(flatten)]
+        severe: SevereArgs,
+    },
+    /// Let a person sign in again
+    Enable {
+        /// Their e-mail address or id
+        user: String,
+    },
+}
+
+const COLUMNS: &[Column] =
+    &[("email", "/user/email"), ("name", "/user/name"), ("disabled", "/user/disabled"), ("ended", "/credentials")];
+
+/// Runs the command.
+///
+/// # Errors
+/// What the server refuses.
+pub fn run(context: &Context, command: UsersCommand) -> Result<(), CliError> {
+    match command {
+        UsersCommand::Disable { user, severe: args } => {
+            let request = || Request::post(&["instance", "users", &user, "disable"]);
+            match severe(context, &args, "keep out", &user, request)? {
+                Some(disabled) => context.output.item(&disabled, COLUMNS),
+                None => Ok(()),
+            }
+        }
+        UsersCommand::Enable { user } => {
+            let enabled = context.ask(&Request::post(&["instance", "users", &user, "enable"]))?;
+            context.output.item(&enabled, COLUMNS)
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! The cookie of a session.
+//!
+//! Under TLS its name begins with `__Host-`: a browser takes such a cookie only from this very host over TLS, so no
+//! neighbour of the domain and nobody on a plain connection can plant one. `HttpOnly`: no script reads it.
+//! `SameSite=Lax`, not `Strict`: whoever follows a link from a chat stays signed in; such a request is a GET, which
+//! changes nothing and shows no value, and everything else asks for more (`csrf`).
+
+use actix_web::HttpRequest;
+use actix_web::cookie::time::Duration as CookieDuration;
+use actix_web::cookie::{Cookie, SameSite};
+use actix_web::http::header;
+
+use crate::types::{Secret, SecretString};
+
+const PLAIN: &str = "holdfast";
+const SECURE: &str = "__Host-holdfast";
+/// No token of ours is near this.
+const TOKEN_MAX: usize = 512;
+
+/// What a request brings.
+pub(super) enum Given {
+    /// No cookie of ours.
+    None,
+    /// One.
+    One(SecretString),
+    /// Several, or one that cannot be a token: somebody planted one beside the right one, and nobody can tell which.
+    Unclear,
+}
+
+fn name(secure: bool) -> &'static str {
+    if secure { SECURE } else { PLAIN }
+}
+
+/// The cookie of a request. Under TLS the name without the prefix is not looked at.
+pub(super) fn read(req: &HttpRequest, secure: bool) -> Given {
+    let wanted = name(secure);
+    let lines = req.headers().get_all(header::COOKIE).filter_map(|value| value.to_str().ok());
+    let pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    let mut found = pairs.filter(|(key, _)| *key == wanted).map(|(_, value)| value);
+    match (found.next(), found.next()) {
+        (None, _) | (Some(""), None) => Given::None,
+        (Some(token), None) if token.len() <= TOKEN_MAX => Given::One(Secret::new(token.to_owned())),
+        _ => Given::Unclear,
+    }
+}
+
+/// The cookie that carries a session's token.
+pub(super) fn set(secure: bool, token: &SecretString, life: std::time::Duration) -> Cookie<'static> {
+    let seconds = i64::try_from(life.as_secs()).unwrap_or(i64::MAX);
+    build(secure, token.expose().clone(), CookieDuration::seconds(seconds))
+}
+
+/// The cookie that takes it away.
+pub(super) fn clear(secure: bool) -> Cookie<'static> {
+    build(secure, String::new(), CookieDuration::ZERO)
+}
+
+fn build(secure: bool, value: String, life: CookieDuration) -> Cookie<'static> {
+    let cookie = Cookie::build(name(secure), value).path("/").http_only(true).same_site(SameSite::Lax);
+    cookie.secure(secure).max_age(life).finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    fn given(lines: &[&str], secure: bool) -> Option<String> {
+        let mut request = TestRequest::default();
+        for line in lines {
+            request = request.append_header((header::COOKIE, *line));
+        }
+        match read(&request.to_http_request(), secure) {
+            Given::None => None,
+            Given::One(token) => Some(token.expose().clone()),
+            Given::Unclear => Some("unclear".into()),
+        }
+    }
+
+    #[test]
+    fn only_the_name_that_cannot_be_planted_counts_under_tls() {
+        assert_eq!(given(&["a=b; holdfast=x"], false).as_deref(), Some("x"));
+        assert_eq!(given(&["holdfast=x"], true), None);
+        assert_eq!(given(&["holdfast=x; __Host-holdfast=y"], true).as_deref(), Some("y"));
+        assert_eq!(given(&["__Host-holdfast=y"], false), None);
+        assert_eq!(given(&["__host-holdfast=y", "theholdfast=z", "holdfast=", "holdfast"], true), None);
+    }
+
+    #[test]
+    fn two_of_one_name_are_none() {
+        assert_eq!(given(&["holdfast=x; holdfast=y"], false).as_deref(), Some("unclear"));
+        assert_eq!(given(&["holdfast=x", "holdfast=x"], false).as_deref(), Some("unclear"));
+        assert_eq!(given(&[&format!("holdfast={}", "x".repeat(513))], false).as_deref(), Some("unclear"));
+    }
+
+    #[test]
+    fn the_attributes_are_those_promised() {
+        let token = Secret::new("token".to_owned());
+        let day = std::time::Duration::from_hours(24);
+        let secure = set(true, &token, day).to_string();
+        assert_eq!(secure, "__Host-holdfast=token; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=86400");
+        let plain = set(false, &token, day).to_string();
+        assert_eq!(plain, "holdfast=token; HttpOnly; SameSite=Lax; Path=/; Max-Age=86400");
+        assert!(clear(true).to_string().contains("Max-Age=0"));
+    }
+}

@@ -1,0 +1,148 @@
+//! Signing in and out with a browser: `POST /sign-in` and `POST /sign-out`, as a form or as JSON.
+//!
+//! They are no part of the API: a program signs in with `POST /api/v1/sessions` and gets a token; here a cookie is set
+//! that no script can read. A form is answered by a redirect to a path of ours, JSON by JSON. What signs in has no
+//! session whose token it could show, so where the request comes from must be told and be here: else another site could
+//! sign somebody in as somebody else.
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{HeaderName, LOCATION};
+use actix_web::web::{self, Data, Payload, ServiceConfig};
+use actix_web::{HttpMessage as _, HttpRequest, HttpResponse};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::api::Answer;
+use super::api::setup::{CredentialName, OrganizationName, UserName};
+use super::error::Problem;
+use super::extract::{Caller, collect};
+use super::routes::at;
+use super::state::State;
+use super::{cookie, csrf, proxy};
+use crate::auth::CredentialKind;
+use crate::op::Op;
+use crate::orgs::session::{self, Gives, SignIn};
+use crate::types::{Email, Id, SecretString, kinds};
+
+/// Takes away what a browser kept of pages and storage.
+pub(super) const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
+/// What is to be taken away at the end of a session.
+pub(super) const KEPT_DATA: &str = "\"cache\", \"storage\"";
+const FORM: &str = "application/x-www-form-urlencoded";
+const JSON: &str = "application/json";
+
+/// The routes.
+pub(super) fn sign_in_routes(app: &mut ServiceConfig) {
+    app.service(at("/sign-in").post(sign_in).done());
+    app.service(at("/sign-out").post(sign_out).done());
+}
+
+/// What somebody says who signs in.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SignInBody {
+    email: Email,
+    password: SecretString,
+    organization: Option<String>,
+    /// Where to go then, a path of this server.
+    next: Option<String>,
+}
+
+/// Who is signed in, and what their page shows with what it changes.
+#[derive(Serialize)]
+struct SignedInBody {
+    user: UserName,
+    organization: OrganizationName,
+    credential: CredentialName,
+    csrf_token: String,
+}
+
+/// How a body is written, and how it is answered.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Urlencoded,
+    Json,
+}
+
+async fn sign_in(state: Data<State>, req: HttpRequest, payload: Payload) -> Answer {
+    csrf::same_origin(&state, &req)?;
+    let (body, form) = body::<SignInBody>(&req, payload).await?;
+    if form == Form::Urlencoded && !csrf::has_origin(&req) {
+        let problem =
+            Problem::new(StatusCode::FORBIDDEN, "cross_site_request", "the form does not say where it is from");
+        return Err(problem.hint("use a browser of today, or send JSON"));
+    }
+    let (op, previous) = asking(&req)?;
+    let life = state.parts.settings.sessions.absolute;
+    let organization = body.organization.filter(|name| !name.is_empty());
+    let gives = Gives::Session { life, previous };
+    let wish = SignIn { email: body.email, password: body.password, organization, gives };
+    let done = session::sign_in(&op, &state.parts.passwords, wish).await?;
+    let secure = proxy::is_secure(&state, &req);
+    let cookie = cookie::set(secure, &done.minted.token, life);
+    if form == Form::Urlencoded {
+        return Ok(see_other(body.next.as_deref().map_or("/", csrf::local_path)).cookie(cookie).finish());
+    }
+    let organization =
+        OrganizationName { id: done.organization.id, slug: done.organization.slug, name: done.organization.name };
+    let csrf_token = csrf::token(&op, &done.minted.credential);
+    let user = UserName { id: done.user.id, email: done.user.email };
+    let credential = CredentialName::from(done.minted.credential);
+    Ok(HttpResponse::Ok().cookie(cookie).json(SignedInBody { user, organization, credential, csrf_token }))
+}
+
+/// What a page's form says that signs out.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SignOutBody {
+    csrf_token: String,
+}
+
+async fn sign_out(state: Data<State>, req: HttpRequest, payload: Payload) -> Answer {
+    let (body, _) = body::<SignOutBody>(&req, payload).await?;
+    let (op, _) = csrf::proven(&req, &body.csrf_token)?;
+    session::session_end(&op).await?;
+    let mut answer = see_other("/sign-in");
+    answer.insert_header((CLEAR_SITE_DATA, KEPT_DATA)).cookie(cookie::clear(proxy::is_secure(&state, &req)));
+    Ok(answer.finish())
+}
+
+/// Nobody yet, and the session there was in this browser.
+fn asking(req: &HttpRequest) -> Result<(Op, Option<Id<kinds::Credential>>), Problem> {
+    match req.extensions_mut().remove::<Caller>() {
+        Some(Caller::Known(op, credential) | Caller::Unproven(op, credential)) => {
+            let is_session = credential.kind == CredentialKind::Session;
+            Ok((op.as_nobody(), is_session.then_some(credential.id)))
+        }
+        Some(Caller::Anonymous(op) | Caller::Lapsed(op, _)) => Ok((op, None)),
+        Some(Caller::Refused(problem)) => Err(problem),
+        None => Err(Problem::internal("a handler ran outside of the middleware")),
+    }
+}
+
+fn see_other(path: &str) -> actix_web::HttpResponseBuilder {
+    let mut builder = HttpResponse::SeeOther();
+    builder.insert_header((LOCATION, path));
+    builder
+}
+
+async fn body<T: DeserializeOwned>(req: &HttpRequest, payload: Payload) -> Result<(T, Form), Problem> {
+    let form = match req.content_type().trim() {
+        kind if kind.eq_ignore_ascii_case(FORM) => Form::Urlencoded,
+        kind if kind.eq_ignore_ascii_case(JSON) => Form::Json,
+        _ => {
+            let detail = "the body must be a form or JSON";
+            return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail));
+        }
+    };
+    let bytes = collect(req, &mut payload.into_inner()).await?;
+    let unreadable = || Problem::invalid("body_invalid", "a field is missing, doubled, unknown or of the wrong form");
+    let read = match form {
+        Form::Json => serde_json::from_slice(&bytes).map_err(|_| unreadable())?,
+        Form::Urlencoded => {
+            let text = std::str::from_utf8(&bytes).map_err(|_| unreadable())?;
+            web::Query::<T>::from_query(text).map_err(|_| unreadable())?.into_inner()
+        }
+    };
+    Ok((read, form))
+}
