@@ -14,6 +14,7 @@
 //! It knows no table: features bring their SQL in `store.rs`, and the only names here are the migrations.
 
 mod error;
+mod fold;
 mod migrate;
 mod reader;
 mod values;
@@ -57,7 +58,7 @@ impl Db {
         }
         let mut conn = writer::open_connection(path)?;
         migrate::run(&mut conn)?;
-        let writer = writer::Writer::start(conn)?;
+        let writer = writer::Writer::start(conn, path)?;
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         Ok(Self { inner: Arc::new(Inner { path: path.to_owned(), number, writer }) })
     }

@@ -76,6 +76,31 @@ fn waiting_operations_share_commits() {
     assert!(after.commits - before.commits < 100, "{} commits for 200 operations", after.commits - before.commits);
 }
 
+/// What changes in the header of the write-ahead log when it is begun anew.
+fn log_salt(db: &Db) -> Vec<u8> {
+    let mut name = db.path().as_os_str().to_owned();
+    name.push("-wal");
+    std::fs::read(name).unwrap()[16..24].to_vec()
+}
+
+#[test]
+fn the_log_is_begun_anew_while_writes_go_on_and_loses_none() {
+    let (_dir, db) = fresh();
+    db.write_blocking(|tx| tx.sql().execute_batch("CREATE TABLE big (b BLOB)").map_err(DbError::from)).unwrap();
+    let (first, mut written) = (log_salt(&db), 0);
+    while log_salt(&db) == first {
+        db.write_blocking(|tx| {
+            tx.sql().execute("INSERT INTO big VALUES (zeroblob(100000))", []).map_err(DbError::from)
+        })
+        .unwrap();
+        written += 1;
+        assert!(written < 2_000, "200 MB in the log");
+    }
+    let stored: i64 =
+        db.read(|r| Ok::<_, DbError>(r.sql().query_row("SELECT count(*) FROM big", [], |row| row.get(0))?)).unwrap();
+    assert_eq!(stored, written);
+}
+
 #[derive(Default)]
 struct Count {
     now: u32,

@@ -11,6 +11,7 @@ use std::thread::JoinHandle;
 use rusqlite::{Connection, OpenFlags};
 use tokio::sync::{mpsc, oneshot};
 
+use super::fold::Folder;
 use super::reader::STATEMENTS_KEPT;
 use super::view::{Number, Published, View};
 use super::{DbError, Reader};
@@ -153,13 +154,14 @@ struct Counters {
 }
 
 impl Writer {
-    pub(super) fn start(conn: Connection) -> Result<Self, DbError> {
+    pub(super) fn start(mut conn: Connection, path: &Path) -> Result<Self, DbError> {
         let (queue, waiting) = mpsc::channel(QUEUE_MAX);
         let counters = Arc::new(Counters::default());
+        let folder = Folder::start(&mut conn, path)?;
         let theirs = Arc::clone(&counters);
         let thread = std::thread::Builder::new()
             .name("db-writer".into())
-            .spawn(move || Loop { conn, state: None, counters: theirs }.run(waiting))?;
+            .spawn(move || Loop { conn, folder, state: None, counters: theirs }.run(waiting))?;
         Ok(Self { queue, thread: std::sync::Mutex::new(Some(thread)), counters })
     }
 
@@ -247,6 +249,7 @@ where
 
 struct Loop {
     conn: Connection,
+    folder: Folder,
     state: Option<Box<dyn TxState>>,
     counters: Arc<Counters>,
 }
@@ -275,6 +278,7 @@ impl Loop {
                 self.commit(&mut batch);
             }
             if closing {
+                self.folder.stop();
                 self.fold_log();
                 return;
             }
@@ -300,6 +304,7 @@ impl Loop {
                 self.counters.commits.fetch_add(1, Ordering::Relaxed);
                 self.counters.operations.fetch_add(batch.len() as u64, Ordering::Relaxed);
                 batch.drain(..).for_each(|job| job.answer(None));
+                self.folder.after_commit(&self.conn);
             }
             Err(error) if error.is_io() => leave(&error),
             Err(error) => {
@@ -363,7 +368,7 @@ impl WriteTx<'_> {
 }
 
 /// Ends the process: what the disk holds is no longer known, and a retry could make it worse.
-fn leave(error: &DbError) -> ! {
+pub(super) fn leave(error: &DbError) -> ! {
     tracing::error!(%error, code = "storage_io", "the disk failed under a commit; exiting, nothing unwritten was acknowledged");
     #[expect(clippy::disallowed_methods, reason = "no destructor may run: none can know what is on disk")]
     std::process::exit(1)
