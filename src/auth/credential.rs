@@ -63,6 +63,8 @@ pub struct Wishes {
     pub expires_at: Option<Timestamp>,
     /// Where it may be used from.
     pub cidrs: Cidrs,
+    /// How long it shall count as freshly signed in.
+    pub stepped_up: Option<Duration>,
 }
 
 impl Wishes {
@@ -89,7 +91,7 @@ impl Wishes {
         if expires_at.is_some_and(|at| at <= now || at > now.plus(LIFE_MAX)) {
             return Err(ParseError::new("expiry", "must be ahead, and at most ten years away"));
         }
-        Ok(Self { name: name.to_owned(), expires_at, cidrs: Cidrs::parse(cidrs)? })
+        Ok(Self { name: name.to_owned(), expires_at, cidrs: Cidrs::parse(cidrs)?, stepped_up: None })
     }
 }
 

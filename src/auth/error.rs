@@ -34,6 +34,24 @@ pub enum AuthError {
     /// The password somebody proves themselves with, who is signed in already, is wrong.
     #[error("that is not your password")]
     CurrentPassword,
+    /// The password is right, and a second factor is asked for.
+    #[error("a code of your authenticator is needed, or a recovery code")]
+    FactorNeeded,
+    /// The code is wrong, old, or was used before. One message for all.
+    #[error("the code is not valid")]
+    Factor,
+    /// Too many sign-ins failed; whether this one would have been right is not looked at.
+    #[error("too many failed sign-ins: wait {seconds} seconds")]
+    Locked {
+        /// How long to wait.
+        seconds: u64,
+    },
+    /// The organization asks for a second factor, and this sign-in has none.
+    #[error("this organization asks for a second factor, and this sign-in was made without one")]
+    FactorMissing,
+    /// A token that a machine or an administrator may have made proves no person.
+    #[error("this needs a sign-in with a password of your own")]
+    OwnSignInOnly,
     /// A password that is among the first to be tried.
     #[error("this password is easily guessed: {0}")]
     Guessable(String),
@@ -57,10 +75,16 @@ pub enum AuthError {
 impl Failure for AuthError {
     fn class(&self) -> Class {
         match self {
-            Self::Missing | Self::Damaged | Self::Invalid | Self::Expired | Self::Password | Self::SessionEnded => {
-                Class::Unauthenticated
-            }
-            Self::Address | Self::CurrentPassword => Class::Forbidden,
+            Self::Missing
+            | Self::Damaged
+            | Self::Invalid
+            | Self::Expired
+            | Self::Password
+            | Self::SessionEnded
+            | Self::FactorNeeded
+            | Self::Factor => Class::Unauthenticated,
+            Self::Locked { .. } => Class::TooMany,
+            Self::Address | Self::CurrentPassword | Self::OwnSignInOnly | Self::FactorMissing => Class::Forbidden,
             Self::Organization => Class::NotFound,
             Self::WeakPassword | Self::Guessable(_) | Self::Parse(_) => Class::Invalid,
             Self::Busy => Class::Unavailable,
@@ -81,11 +105,23 @@ impl Failure for AuthError {
             Self::Organization => "organization_not_found",
             Self::CurrentPassword => "password_wrong",
             Self::Guessable(_) => "password_too_common",
+            Self::FactorNeeded => "second_factor_required",
+            Self::Factor => "second_factor_wrong",
+            Self::Locked { .. } => "sign_in_locked",
+            Self::FactorMissing => "second_factor_missing",
+            Self::OwnSignInOnly => "own_sign_in_required",
             Self::WeakPassword => "password_too_weak",
             Self::Busy => "sign_in_busy",
             Self::Parse(e) => e.code(),
             Self::Keys(e) => Failure::code(e),
             Self::Db(e) => e.code(),
+        }
+    }
+
+    fn retry_after(&self) -> Option<u64> {
+        match self {
+            Self::Locked { seconds } => Some(*seconds),
+            _ => None,
         }
     }
 
@@ -100,6 +136,13 @@ impl Failure for AuthError {
             Self::SessionEnded => "sign in again".into(),
             Self::Organization => "leave X-Organization-ID out, or name an organization you are in".into(),
             Self::CurrentPassword => "type the password you sign in with".into(),
+            Self::FactorNeeded => "send it as `code` with the password".into(),
+            Self::Factor => "wait for the next code; check the clock of the device; a recovery code works once".into(),
+            Self::Locked { .. } => "wait; from where you signed in before, others' failures do not count".into(),
+            Self::FactorMissing => "set one up with: holdfast account factor add; then sign in again".into(),
+            Self::OwnSignInOnly => {
+                "sign in with holdfast login or a browser, with a password you chose yourself".into()
+            }
             Self::Guessable(_) => "a few unrelated words are easy to keep and hard to guess".into(),
             Self::WeakPassword => "15 characters or more are advised; a few unrelated words are easy to keep".into(),
             Self::Busy => "try again in a second".into(),

@@ -14,9 +14,11 @@
 pub mod authenticate;
 pub mod credential;
 mod error;
+pub mod factor;
 mod model;
 pub mod password;
 pub mod rules;
+pub mod softlock;
 pub(crate) mod store;
 
 pub use error::AuthError;

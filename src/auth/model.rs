@@ -153,6 +153,8 @@ pub struct SignInFacts {
     pub address: Option<String>,
     /// Whether it opens every organization its owner is in: it was made with a password of their own.
     pub everywhere: bool,
+    /// The second factor it was proven by, if any.
+    pub factor: Option<String>,
 }
 
 /// A sign-in that stands, and when and from where it was last used.

@@ -256,9 +256,10 @@ pub(crate) fn sign_in_insert(
 ) -> Result<(), DbError> {
     tx.sql()
         .prepare_cached(
-            "INSERT INTO sign_ins (credential_id, user_id, device, address, everywhere) VALUES (?1, ?2, ?3, ?4, ?5)",
+            "INSERT INTO sign_ins (credential_id, user_id, device, address, everywhere, factor)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
         )?
-        .execute(params![credential, user, facts.device, facts.address, facts.everywhere])?;
+        .execute(params![credential, user, facts.device, facts.address, facts.everywhere, facts.factor])?;
     Ok(())
 }
 
@@ -267,9 +268,12 @@ pub(crate) fn sign_in_get(
     reader: &Reader<'_>,
     credential: Id<kinds::Credential>,
 ) -> Result<Option<SignInFacts>, DbError> {
-    let mut statement =
-        reader.sql().prepare_cached("SELECT device, address, everywhere FROM sign_ins WHERE credential_id = ?1")?;
-    let facts = |row: &Row<'_>| Ok(SignInFacts { device: row.get(0)?, address: row.get(1)?, everywhere: row.get(2)? });
+    let mut statement = reader
+        .sql()
+        .prepare_cached("SELECT device, address, everywhere, factor FROM sign_ins WHERE credential_id = ?1")?;
+    let facts = |row: &Row<'_>| {
+        Ok(SignInFacts { device: row.get(0)?, address: row.get(1)?, everywhere: row.get(2)?, factor: row.get(3)? })
+    };
     Ok(statement.query_row([credential], facts).optional()?)
 }
 
@@ -282,7 +286,7 @@ pub(crate) fn sign_in_list(
     rows: u32,
 ) -> Result<Vec<SignedInAs>, DbError> {
     let mut statement = reader.sql().prepare_cached(&format!(
-        "SELECT c.*, u.used_at, u.address, s.device, s.address, s.everywhere
+        "SELECT c.*, u.used_at, u.address, s.device, s.address, s.everywhere, s.factor
          FROM sign_ins s JOIN ({CREDENTIAL}) c ON c.id = s.credential_id
          LEFT JOIN credential_uses u ON u.credential_id = c.id
          WHERE s.user_id = ?1 AND (?2 IS NULL OR c.organization_id = ?2) AND c.revoked_at IS NULL
@@ -291,7 +295,8 @@ pub(crate) fn sign_in_list(
     ))?;
     let found = statement.query_map(params![user, organization, now, rows], |row| {
         let (used, from): (Option<Timestamp>, Option<String>) = (row.get(13)?, row.get(14)?);
-        let facts = SignInFacts { device: row.get(15)?, address: row.get(16)?, everywhere: row.get(17)? };
+        let facts =
+            SignInFacts { device: row.get(15)?, address: row.get(16)?, everywhere: row.get(17)?, factor: row.get(18)? };
         Ok(SignedInAs { credential: credential(row)?, facts, last_use: used.zip(from) })
     })?;
     Ok(found.collect::<Result<_, _>>()?)
@@ -340,4 +345,20 @@ pub(crate) fn credential_revoke_person(
         "UPDATE credentials SET revoked_at = ?2 WHERE owner_id = ?1 AND owner_kind = 'user' AND revoked_at IS NULL",
     )?;
     Ok(statement.execute(params![user, now])?)
+}
+
+/// Makes a credential count as freshly signed in until then.
+pub(crate) fn credential_step_up(tx: &WriteTx<'_>, id: Id<kinds::Credential>, until: Timestamp) -> Result<(), DbError> {
+    tx.sql()
+        .prepare_cached("UPDATE credentials SET stepped_up_until = ?2 WHERE id = ?1")?
+        .execute(params![id, until])?;
+    Ok(())
+}
+
+/// Notes by which second factor a sign-in was proven.
+pub(crate) fn sign_in_factor(tx: &WriteTx<'_>, id: Id<kinds::Credential>, factor: &str) -> Result<(), DbError> {
+    tx.sql()
+        .prepare_cached("UPDATE sign_ins SET factor = ?2 WHERE credential_id = ?1")?
+        .execute(params![id, factor])?;
+    Ok(())
 }

@@ -31,6 +31,9 @@ pub struct LoginArgs {
     /// A file with your password; - is stdin
     #[arg(long, value_name = "FILE", conflicts_with = "token_file")]
     password_file: Option<PathBuf>,
+    /// A file with a code of your authenticator, or a recovery code; - is stdin
+    #[arg(long, value_name = "FILE", conflicts_with = "token_file")]
+    code_file: Option<PathBuf>,
     /// The organization, if you are in several
     #[arg(long, value_name = "ORGANIZATION")]
     organization: Option<String>,
@@ -74,8 +77,25 @@ fn with_password(context: &Context, args: &LoginArgs) -> Result<SecretString, Cl
     let client = context.anonymous()?;
     let email = context.input.text(args.email.as_deref(), "E-mail:", "--email")?;
     let password = context.input.line(args.password_file.as_deref(), "Password:", "--password-file")?;
-    let fields = body(json!({"email": email, "password": password.expose(), "organization": args.organization}));
-    token_of(client.json(&Request::post(&["sessions"]).body(&fields))?)
+    let ask = |code: Option<&SecretString>| {
+        let fields = body(json!({
+            "email": email,
+            "password": password.expose(),
+            "code": code.map(SecretString::expose),
+            "organization": args.organization,
+        }));
+        client.json(&Request::post(&["sessions"]).body(&fields))
+    };
+    let given =
+        args.code_file.as_deref().map(|file| context.input.line(Some(file), "Code:", "--code-file")).transpose()?;
+    match ask(given.as_ref()) {
+        // Only who knows the password is told that a code is missing, so only they are asked for one.
+        Err(error) if given.is_none() && error.code() == Some("second_factor_required") => {
+            let code = context.input.line(None, "Code of your authenticator, or a recovery code:", "--code-file")?;
+            token_of(ask(Some(&code))?)
+        }
+        answer => token_of(answer?),
+    }
 }
 
 /// Takes the token out of an answer that has one.

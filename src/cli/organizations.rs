@@ -32,6 +32,14 @@ pub enum OrganizationsCommand {
         #[arg(long)]
         name: String,
     },
+    /// Show or change what an organization asks of those who sign in
+    Security {
+        /// The organization
+        slug: String,
+        /// Whether a sign-in without a second factor holds nothing
+        #[arg(long, value_name = "true|false")]
+        require_second_factor: Option<bool>,
+    },
     /// Delete an organization with everything in it; 30 days are left to restore it
     Delete {
         /// The organization
@@ -77,6 +85,14 @@ pub fn run(context: &Context, command: OrganizationsCommand) -> Result<(), CliEr
         OrganizationsCommand::Update { slug, name } => {
             let request = Request::patch(&["organizations", &slug]).body(&json!({ "name": name }));
             output.item(&context.ask(&request)?, COLUMNS)
+        }
+        OrganizationsCommand::Security { slug, require_second_factor } => {
+            let path = ["organizations", &slug, "security"];
+            let request = match require_second_factor {
+                None => Request::get(&path),
+                Some(required) => Request::put(&path).body(&json!({ "second_factor_required": required })),
+            };
+            output.item(&context.ask(&request)?, &[("second factor required", "/second_factor_required")])
         }
         OrganizationsCommand::Delete { slug, severe: args } => {
             let request = || Request::delete(&["organizations", &slug]);

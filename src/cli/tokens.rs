@@ -30,6 +30,9 @@ pub struct CreateArgs {
     /// What it is for
     #[arg(long)]
     name: String,
+    /// Let it count as freshly signed in for so long: 1h, at most 24h; asks for a fresh sign-in
+    #[arg(long, value_name = "DURATION")]
+    stepped_up_for: Option<String>,
     /// When and from where it is good.
     #[command(flatten)]
     limits: TokenLimits,
@@ -80,8 +83,13 @@ pub fn run(context: &Context, command: TokensCommand) -> Result<(), CliError> {
             let answer = context.ask_list(|| Request::get(&["tokens"]), limit.items())?;
             context.output.list(&answer, COLUMNS)
         }
-        TokensCommand::Create(CreateArgs { name, limits }) => {
-            let fields = body(json!({"name": name, "expires_in": limits.expires_in(), "cidrs": limits.cidrs()}));
+        TokensCommand::Create(CreateArgs { name, stepped_up_for, limits }) => {
+            let fields = body(json!({
+                "name": name,
+                "expires_in": limits.expires_in(),
+                "stepped_up_for": stepped_up_for,
+                "cidrs": limits.cidrs(),
+            }));
             show_token(context, &context.ask(&Request::post(&["tokens"]).body(&fields))?)
         }
         TokensCommand::Revoke { id } => {

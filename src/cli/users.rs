@@ -24,6 +24,14 @@ pub enum UsersCommand {
         /// Their e-mail address or id
         user: String,
     },
+    /// Take the second factors of somebody who lost them away; their sign-ins end
+    ResetFactor {
+        /// Their e-mail address or id
+        user: String,
+        /// How it is confirmed.
+        #[command(flatten)]
+        severe: SevereArgs,
+    },
 }
 
 const COLUMNS: &[Column] =
@@ -39,6 +47,13 @@ pub fn run(context: &Context, command: UsersCommand) -> Result<(), CliError> {
             let request = || Request::post(&["instance", "users", &user, "disable"]);
             match severe(context, &args, "keep out", &user, request)? {
                 Some(disabled) => context.output.item(&disabled, COLUMNS),
+                None => Ok(()),
+            }
+        }
+        UsersCommand::ResetFactor { user, severe: args } => {
+            let request = || Request::post(&["instance", "users", &user, "reset-factor"]);
+            match severe(context, &args, "take away the second factors of", &user, request)? {
+                Some(done) => context.output.item(&done, COLUMNS),
                 None => Ok(()),
             }
         }

@@ -230,7 +230,7 @@ impl<E: Failure> From<E> for Problem {
             hint: if is_internal { INTERNAL_HINT.into() } else { error.hint() },
             errors: error.problems(),
             cause: (is_internal || class == Class::Damaged).then(|| chain(&error)),
-            retry_after: matches!(class, Class::Unavailable | Class::TooMany).then_some(1),
+            retry_after: error.retry_after().or(matches!(class, Class::Unavailable | Class::TooMany).then_some(1)),
             allow: None,
         }))
     }

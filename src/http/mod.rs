@@ -176,6 +176,16 @@ fn own(v1: &mut ServiceConfig) {
     v1.service(at("/invitations/offer").post(invitation::offer).done());
     v1.service(at("/invitations/accept").post(invitation::accept).done());
     v1.service(at("/sessions/{session}").delete(session::end_one).done());
+    v1.service(at("/sessions/current/step-up").post(session::step_up).done());
+    v1.service(at("/account/factors").get(account::factors).done());
+    v1.service(
+        at("/account/factors/authenticator")
+            .post(account::authenticator_begin)
+            .delete(account::authenticator_remove)
+            .done(),
+    );
+    v1.service(at("/account/factors/authenticator/confirm").post(account::authenticator_confirm).done());
+    v1.service(at("/account/factors/recovery-codes").post(account::recovery_codes).done());
     v1.service(at("/account/password").put(account::password).done());
     v1.service(at("/tokens").get(token::list).post(token::create).done());
     v1.service(at("/tokens/{token}").delete(token::delete).done());
@@ -193,6 +203,12 @@ fn tree(v1: &mut ServiceConfig) {
             .get(organization::get)
             .patch(organization::update)
             .delete(organization::delete)
+            .done(),
+    );
+    v1.service(
+        at("/organizations/{organization}/security")
+            .get(organization::security_get)
+            .put(organization::security_set)
             .done(),
     );
     v1.service(at("/organizations/{organization}/restore").post(organization::restore).done());
@@ -276,6 +292,7 @@ fn ledger(v1: &mut ServiceConfig) {
 fn appliance(v1: &mut ServiceConfig) {
     v1.service(at("/instance").get(instance::get).done());
     v1.service(at("/instance/users/{account}/disable").post(user::disable).done());
+    v1.service(at("/instance/users/{account}/reset-factor").post(user::reset_factor).done());
     v1.service(at("/instance/users/{account}/enable").post(user::enable).done());
     v1.service(at("/instance/recovery-kit").post(instance::recovery_kit).done());
     v1.service(at("/instance/mail").get(mail::get).done());

@@ -43,6 +43,8 @@ pub(super) fn sign_in_routes(app: &mut ServiceConfig) {
 struct SignInBody {
     email: Email,
     password: SecretString,
+    /// A code of their authenticator, or a recovery code.
+    code: Option<SecretString>,
     organization: Option<String>,
     /// Where to go then, a path of this server.
     next: Option<String>,
@@ -76,7 +78,8 @@ async fn sign_in(state: Data<State>, req: HttpRequest, payload: Payload) -> Answ
     let life = state.parts.settings.sessions.absolute;
     let organization = body.organization.filter(|name| !name.is_empty());
     let gives = Gives::Session { life, previous };
-    let wish = SignIn { email: body.email, password: body.password, organization, gives };
+    let code = body.code.filter(|code| !code.expose().is_empty());
+    let wish = SignIn { email: body.email, password: body.password, code, organization, gives };
     let done = session::sign_in(&op, &state.parts.passwords, wish).await?;
     let secure = proxy::is_secure(&state, &req);
     let cookie = cookie::set(secure, &done.minted.token, life);

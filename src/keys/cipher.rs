@@ -77,6 +77,37 @@ fn meaning<'a>(aad: &'a SecretAad<'a>, version: &'a [u8; 4]) -> [&'a [u8]; 8] {
     ]
 }
 
+/// Seals and opens the second factors of one person, under the instance's key.
+pub struct FactorCipher(Sealer);
+
+impl FactorCipher {
+    pub(super) fn new(chain: &Arc<Chain>, user: Id<kinds::User>, suite: Suite) -> Result<Self, KeyError> {
+        Sealer::new(chain, Context { kind: "mfa", id: *user.as_bytes() }, suite).map(Self)
+    }
+
+    /// Seals the secret of `factor`.
+    ///
+    /// # Errors
+    /// No randomness.
+    pub fn seal(&self, factor: &'static str, plaintext: &[u8]) -> Result<Ciphertext, KeyError> {
+        self.0.seal(&[factor.as_bytes()], plaintext).map(Ciphertext)
+    }
+
+    /// Opens what was stored of `factor`.
+    ///
+    /// # Errors
+    /// It is somebody else's, another factor's, or was changed.
+    pub fn open(&self, factor: &'static str, stored: &[u8]) -> Result<SecretBytes, KeyError> {
+        self.0.open(&[factor.as_bytes()], stored)
+    }
+}
+
+impl fmt::Debug for FactorCipher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("FactorCipher(…)")
+    }
+}
+
 /// Sealed bytes, ready to store.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Ciphertext(Vec<u8>);

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::aead::Suite;
-use super::cipher::SecretCipher;
+use super::cipher::{FactorCipher, SecretCipher};
 use super::envelope::{Chain, KeyVersion, Wrapped, list};
 use super::mac::{Mac, MacKey, MacPurpose, equal};
 use super::root::{Fingerprint, RootKey};
@@ -82,7 +82,7 @@ impl Keyring {
         let standing = [Standing { key: Arc::new(root), version: root_version }];
         let (chain, mac) = make(tx, &standing, "instance", owner, None, now)?;
         let signer = LedgerSigner::create(tx, &chain, suite, now)?;
-        let instance = InstanceKeys { id: instance, mac, signer: Arc::new(signer) };
+        let instance = InstanceKeys { id: instance, mac, signer: Arc::new(signer), chain, suite };
         let [Standing { key, .. }] = standing;
         Ok(Self::of(Roots::held(key), suite, instance))
     }
@@ -107,7 +107,7 @@ impl Keyring {
         }
         let (chain, mac) = load(reader, &root_version, "instance", owner)?.ok_or(KeyError::NotCreated)?;
         let signer = LedgerSigner::load(reader, &chain, suite)?;
-        let instance = InstanceKeys { id: Id::from_bytes(owner), mac, signer: Arc::new(signer) };
+        let instance = InstanceKeys { id: Id::from_bytes(owner), mac, signer: Arc::new(signer), chain, suite };
         Ok(Self::of(Roots::held(Arc::new(root)), suite, instance))
     }
 
@@ -243,6 +243,8 @@ pub struct InstanceKeys {
     id: Id<kinds::Instance>,
     mac: MacKey,
     signer: Arc<LedgerSigner>,
+    chain: Arc<Chain>,
+    suite: Suite,
 }
 
 impl InstanceKeys {
@@ -259,6 +261,14 @@ impl InstanceKeys {
     /// A keyed hash of the instance.
     pub fn mac(&self, purpose: MacPurpose, parts: &[&[u8]]) -> Mac {
         self.mac.mac(purpose, parts)
+    }
+
+    /// The cipher of one person's second factors.
+    ///
+    /// # Errors
+    /// The derivation failed, which it does not with the sizes used here.
+    pub fn factor_cipher(&self, user: Id<kinds::User>) -> Result<FactorCipher, KeyError> {
+        FactorCipher::new(&self.chain, user, self.suite)
     }
 
     /// What signs the ledger's checkpoints.

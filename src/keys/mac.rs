@@ -33,6 +33,10 @@ pub enum MacPurpose {
     LinkProof,
     /// What a page sends back with what changes something: that the request is the session's own.
     CsrfToken,
+    /// Stored hash of a recovery code.
+    RecoveryCode,
+    /// Whom and where a failed sign-in was aimed at, counted without keeping either.
+    SignInTry,
 }
 
 impl MacPurpose {
@@ -50,6 +54,8 @@ impl MacPurpose {
             Self::ExternalName => "external-name",
             Self::LinkProof => "link-proof",
             Self::CsrfToken => "csrf-token",
+            Self::RecoveryCode => "recovery-code",
+            Self::SignInTry => "sign-in-try",
         }
     }
 }

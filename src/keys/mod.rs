@@ -54,9 +54,10 @@ mod rotate;
 pub mod signing;
 mod store;
 pub mod token;
+pub mod totp;
 
 pub use aead::Suite;
-pub use cipher::{Ciphertext, SecretAad, SecretCipher};
+pub use cipher::{Ciphertext, FactorCipher, SecretAad, SecretCipher};
 pub use error::KeyError;
 pub use history::{HeldUntil, HistoryEntry, HistoryOf, held_until, history};
 pub use keyring::{InstanceKeys, Keyring, OrganizationKeys, standing, wanted};

@@ -259,6 +259,13 @@ impl Failure for OrgError {
         }
     }
 
+    fn retry_after(&self) -> Option<u64> {
+        match self {
+            Self::Auth(e) => e.retry_after(),
+            _ => None,
+        }
+    }
+
     fn problems(&self) -> Vec<Problem> {
         match self {
             Self::CannotGrantMore { missing } => missing

@@ -64,6 +64,32 @@ pub async fn user_enable(op: &Op, name: String) -> Result<UserChanged, OrgError>
     .await
 }
 
+/// Takes the second factors of somebody who lost them away, and ends their sign-ins. Their password stays. With
+/// `dry_run` only says whose.
+///
+/// # Errors
+/// Not an instance operator, or not freshly signed in; unknown; there are none.
+pub async fn user_factor_reset(op: &Op, name: String, dry_run: bool) -> Result<UserChanged, OrgError> {
+    op.write(move |op, tx| {
+        let event = op.authorize_instance(tx, InstancePermission::UserRecover)?;
+        access::require_fresh(op, &event)?;
+        let user = named(tx, &name)?;
+        if auth::factor::factors(tx, user.id)?.authenticator_since.is_none() {
+            return Err(OrgError::not_found("second factor", name));
+        }
+        if dry_run {
+            return Ok(UserChanged { user, credentials: 0 });
+        }
+        auth::factor::remove(tx, user.id)?;
+        let credentials = auth::store::sign_in_end_all(tx, user.id, None, None, op.now())?;
+        epoch_raise(tx)?;
+        let details = Details::new().with("factor_removed", true).with("credentials", credentials);
+        op.record(tx, event.target(Target::new("user", user.id)).details(details))?;
+        Ok(UserChanged { user, credentials })
+    })
+    .await
+}
+
 /// The person with this id or address, of whichever organization.
 fn named(reader: &Reader<'_>, name: &str) -> Result<User, OrgError> {
     let missing = || OrgError::not_found("user", name);

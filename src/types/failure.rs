@@ -52,6 +52,10 @@ pub trait Failure: std::error::Error + Send + Sync + 'static {
     fn hint(&self) -> String {
         String::new()
     }
+    /// In how many seconds it may work, when that is known.
+    fn retry_after(&self) -> Option<u64> {
+        None
+    }
     /// The single things wrong, when there are several.
     fn problems(&self) -> Vec<Problem> {
         Vec::new()

@@ -55,6 +55,8 @@ const OWN: &[&str] = &[
     "session_list",
     "session_end_others",
     "account_password",
+    "account_factors",
+    "organization_security_get",
 ];
 
 /// An id of a user that nobody has: people of the instance belong to no organization.
@@ -198,6 +200,9 @@ fn body(id: &str, t: &Things) -> Value {
         | "secret_reveal"
         | "root_key_rotate" => json!({}),
         "root_key_retire" => json!({ "fingerprint": "0000-0000-0000-0000" }),
+        "session_step_up" => json!({ "password": "not the right one" }),
+        "authenticator_confirm" => json!({ "code": "000000" }),
+        "organization_security_set" => json!({ "second_factor_required": false }),
         "account_password" => json!({ "current_password": "not the right one", "new_password": PASSWORD }),
         "environment_move" => json!({ "parent": null }),
         "environment_revert" => json!({ "at": "0" }),

@@ -149,6 +149,10 @@ const ROWS: &[(u32, &str, &str)] = &[
         "sign_ins",
         "VALUES (X'90000000000000000000000000000001', X'30000000000000000000000000000001', 'a browser', '127.0.0.1', 1)",
     ),
+    (62, "authenticators", "VALUES (X'30000000000000000000000000000001', X'01', 7, 8, 0)"),
+    (62, "recovery_codes", "VALUES (X'30000000000000000000000000000001', zeroblob(32))"),
+    (64, "sign_in_tries", "VALUES (zeroblob(32), 3, 7, 7)"),
+    (64, "sign_in_places", "VALUES (zeroblob(32), 7)"),
     (30, "secret_expiries", "VALUES (X'A0000000000000000000000000000001', 9, 'system', 'nothing')"),
     (80, "password_resets", "VALUES (X'30000000000000000000000000000001', 'public', zeroblob(32), 7, 9)"),
     (

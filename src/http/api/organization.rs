@@ -7,7 +7,7 @@ use super::deletion::Deleted;
 use super::{Answer, List, created, ok};
 use crate::http::extract::{DryRun, Json, Known, Names, Query};
 use crate::http::schema::OrganizationId;
-use crate::orgs::organization::{self, Organization};
+use crate::orgs::organization::{self, Organization, Security};
 use crate::types::{Slug, Timestamp};
 
 /// A tenant.
@@ -111,4 +111,34 @@ pub(crate) async fn delete(Known(op, _): Known, Names([name]): Names<1>, Query(q
     responses((status = 200, description = "The organization.", body = OrganizationAnswer)))]
 pub(crate) async fn restore(Known(op, _): Known, Names([name]): Names<1>) -> Answer {
     ok(&OrganizationAnswer::from(organization::organization_restore(&op, name).await?))
+}
+
+/// What an organization asks of those who sign in.
+#[derive(Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SecurityBody {
+    /// Whether a sign-in without a second factor holds nothing.
+    second_factor_required: bool,
+}
+
+/// What the organization asks of those who sign in.
+#[utoipa::path(get, path = "/organizations/{organization}/security", operation_id = "organization_security_get",
+    responses((status = 200, description = "What it asks.", body = SecurityBody)))]
+pub(crate) async fn security_get(Known(op, _): Known, Names([name]): Names<1>) -> Answer {
+    let Security { second_factor_required } = organization::security_get(&op, name).await?;
+    ok(&SecurityBody { second_factor_required })
+}
+
+/// Changes what the organization asks of those who sign in.
+#[utoipa::path(put, path = "/organizations/{organization}/security", operation_id = "organization_security_set",
+    request_body = SecurityBody,
+    responses((status = 200, description = "What it asks now.", body = SecurityBody)))]
+pub(crate) async fn security_set(
+    Known(op, _): Known,
+    Names([name]): Names<1>,
+    Json(body): Json<SecurityBody>,
+) -> Answer {
+    let wish = Security { second_factor_required: body.second_factor_required };
+    let Security { second_factor_required } = organization::security_set(&op, name, wish).await?;
+    ok(&SecurityBody { second_factor_required })
 }

@@ -8,13 +8,14 @@ use utoipa::ToSchema;
 use super::setup::{CredentialName, OrganizationName, SetupAnswer, UserName};
 use super::{Answer, List, created, ok};
 use crate::auth::CredentialKind;
+use crate::http::error::Problem;
 use crate::http::extract::{Anonymous, DryRun, Json, Known, Names, Query};
 use crate::http::schema::{CredentialId, OrganizationId};
 use crate::http::sign_in::{CLEAR_SITE_DATA, KEPT_DATA};
 use crate::http::state::State;
 use crate::http::{cookie, proxy};
 use crate::orgs::OrgError;
-use crate::orgs::session::{self, Ended, Gives, SessionView, SignIn};
+use crate::orgs::session::{self, Ended, Gives, Proof, SessionView, SignIn};
 use crate::types::{Email, Id, SecretString, Timestamp};
 
 /// What somebody says who signs in.
@@ -26,6 +27,9 @@ pub(crate) struct SessionCreate {
     /// Their password.
     #[schema(value_type = String, write_only)]
     password: SecretString,
+    /// A code of your authenticator, or a recovery code.
+    #[schema(value_type = Option<String>, write_only)]
+    code: Option<SecretString>,
     /// The organization, by id or slug; the one they joined first when none.
     organization: Option<String>,
     /// What to call the token.
@@ -45,7 +49,8 @@ pub(crate) struct SessionEnded {
     responses((status = 201, description = "The token, shown this once.", body = SetupAnswer)))]
 pub(crate) async fn create(state: Data<State>, Anonymous(op): Anonymous, Json(body): Json<SessionCreate>) -> Answer {
     let gives = Gives::Token { name: body.name };
-    let wish = SignIn { email: body.email, password: body.password, organization: body.organization, gives };
+    let SessionCreate { email, password, code, organization, .. } = body;
+    let wish = SignIn { email, password, code, organization, gives };
     let done = session::sign_in(&op, &state.parts.passwords, wish).await?;
     let organization =
         OrganizationName { id: done.organization.id, slug: done.organization.slug, name: done.organization.name };
@@ -91,6 +96,8 @@ pub(crate) struct SessionAnswer {
     device: Option<String>,
     /// From where it was made.
     address: Option<String>,
+    /// The second factor it was proven by: `totp` or `recovery_code`.
+    factor: Option<String>,
     /// When it was used last, to the minute.
     last_used_at: Option<Timestamp>,
     /// From where it was used last.
@@ -111,6 +118,7 @@ impl From<SessionView> for SessionAnswer {
             expires_at: credential.expires_at,
             device: sign_in.facts.device,
             address: sign_in.facts.address,
+            factor: sign_in.facts.factor,
             last_used_at,
             last_used_address,
         }
@@ -157,4 +165,36 @@ pub(crate) async fn end_one(Known(op, _): Known, Names([id]): Names<1>, Query(qu
 pub(crate) async fn end_others(state: Data<State>, Known(op, _): Known, Query(query): Query<DryRun>) -> Answer {
     let ended = session::session_end_others(&op, state.parts.sessions.idle(), query.dry_run).await?;
     ok(&SessionsEnded::of(ended, query.dry_run))
+}
+
+/// What shows again who you are: one of the two.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct StepUpRequest {
+    /// Your password.
+    #[schema(value_type = Option<String>, write_only)]
+    password: Option<SecretString>,
+    /// A code of your authenticator, or a recovery code.
+    #[schema(value_type = Option<String>, write_only)]
+    code: Option<SecretString>,
+}
+
+/// A sign-in that is fresh again.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct SteppedUp {
+    /// Until when it counts as freshly signed in.
+    stepped_up_until: Timestamp,
+}
+
+/// Shows again who you are: this very session or login counts as freshly signed in for ten minutes.
+#[utoipa::path(post, path = "/sessions/current/step-up", operation_id = "session_step_up", request_body = StepUpRequest,
+    responses((status = 200, description = "It is fresh.", body = SteppedUp)))]
+pub(crate) async fn step_up(state: Data<State>, Known(op, _): Known, Json(body): Json<StepUpRequest>) -> Answer {
+    let proof = match (body.password, body.code) {
+        (Some(password), None) => Proof::Password(password),
+        (None, Some(code)) => Proof::Code(code),
+        _ => return Err(Problem::invalid("body_invalid", "give a password or a code, one of the two")),
+    };
+    let stepped_up_until = session::step_up(&op, &state.parts.passwords, proof).await?;
+    ok(&SteppedUp { stepped_up_until })
 }

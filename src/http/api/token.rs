@@ -100,6 +100,8 @@ pub(crate) struct TokenCreate {
     expires_in: Option<Life>,
     /// When it ends.
     expires_at: Option<Timestamp>,
+    /// How long it counts as freshly signed in, at most 24 hours; asks for a fresh sign-in.
+    stepped_up_for: Option<Life>,
     /// Networks it may be used from; from anywhere when none.
     #[serde(default)]
     #[schema(required = false, max_items = 64)]
@@ -164,7 +166,8 @@ pub(crate) async fn list(Known(op, _): Known, Query(query): Query<ListQuery>) ->
 #[utoipa::path(post, path = "/tokens", operation_id = "token_create", request_body = TokenCreate,
     responses((status = 201, description = "The token, shown this once.", body = MintedAnswer)))]
 pub(crate) async fn create(Known(op, _): Known, Json(body): Json<TokenCreate>) -> Answer {
-    let wishes = wishes(&op, &body.name, body.expires_in.as_ref(), body.expires_at, &body.cidrs)?;
+    let mut wishes = wishes(&op, &body.name, body.expires_in.as_ref(), body.expires_at, &body.cidrs)?;
+    wishes.stepped_up = body.stepped_up_for.as_ref().map(Life::read).transpose()?;
     created(&MintedAnswer::from(token::token_create(&op, wishes).await?))
 }
 

@@ -34,3 +34,12 @@ pub(crate) async fn enable(Known(op, _): Known, Names([name]): Names<1>) -> Answ
     let done = user::user_enable(&op, name).await?;
     ok(&UserChangedAnswer { dry_run: false, user: done.user.into(), credentials: done.credentials })
 }
+
+/// Takes the second factors of somebody who lost them away, and ends their sign-ins.
+#[utoipa::path(post, path = "/instance/users/{account}/reset-factor", operation_id = "user_factor_reset",
+    params(DryRun),
+    responses((status = 200, description = "Who, and what ended.", body = UserChangedAnswer)))]
+pub(crate) async fn reset_factor(Known(op, _): Known, Names([name]): Names<1>, Query(query): Query<DryRun>) -> Answer {
+    let done = user::user_factor_reset(&op, name, query.dry_run).await?;
+    ok(&UserChangedAnswer { dry_run: query.dry_run, user: done.user.into(), credentials: done.credentials })
+}

@@ -26,6 +26,8 @@ pub(crate) struct Whoami {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required = false, nullable = false)]
     session: Option<SessionInfo>,
+    /// Whether the organization asks for a second factor that this sign-in was made without: then it holds nothing.
+    second_factor_missing: bool,
     /// Whether they operate this instance.
     instance_operator: bool,
     /// Permissions held on the whole organization.
@@ -87,6 +89,7 @@ pub(crate) async fn whoami(Known(op, credential): Known) -> Answer {
         organization: name(me.organization),
         credential: CredentialAnswer::of((me.credential.credential, me.credential.last_use)),
         session,
+        second_factor_missing: me.second_factor_missing,
         instance_operator: me.instance_operator,
         permissions: me.permissions.into_iter().map(crate::policy::Permission::as_str).collect(),
         grants: me.grants.into_iter().map(GrantAnswer::from).collect(),

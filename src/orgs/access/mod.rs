@@ -23,6 +23,7 @@ pub use people::{Place, PrincipalName};
 pub(crate) use people::{
     place_of, principal_label, principal_named, require_cover, require_fresh, resource_standing, service_account_named,
 };
+pub(crate) use principals::lacks_factor;
 pub use principals::{Session, Sessions, TreePrincipals};
 pub use review::{Reached, Reaching, ReviewWish, Way, reach, review};
 pub use whoami::{ActorFacts, CredentialFacts, SessionFacts, Whoami, whoami};

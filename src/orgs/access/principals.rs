@@ -43,7 +43,7 @@ impl Principals for TreePrincipals {
             return Ok(None);
         }
         if organization == found.organization {
-            principal_facts(reader, organization, found.owner)
+            principal_by(reader, &found, organization)
         } else {
             principal_elsewhere(reader, &found, organization, now)
         }
@@ -62,10 +62,40 @@ fn principal_elsewhere(
         return Ok(None);
     }
     if organization_stands(reader, organization, now)? {
-        principal_facts(reader, organization, credential.owner)
+        principal_by(reader, credential, organization)
     } else {
         Ok(None)
     }
+}
+
+/// The owner of a credential and what they hold by it. Where a second factor is asked for, a sign-in without one holds
+/// nothing: it is let in to set one up.
+fn principal_by(
+    reader: &Reader<'_>,
+    credential: &Credential,
+    organization: Id<kinds::Organization>,
+) -> Result<Option<Principal>, DbError> {
+    let mut principal = principal_facts(reader, organization, credential.owner)?;
+    if let Some(principal) = principal.as_mut()
+        && lacks_factor(reader, credential, organization)?
+    {
+        principal.grants.clear();
+    }
+    Ok(principal)
+}
+
+/// Whether the organization asks for a second factor that a sign-in was made without. Tokens are asked when they are
+/// made.
+pub(crate) fn lacks_factor(
+    reader: &Reader<'_>,
+    credential: &Credential,
+    organization: Id<kinds::Organization>,
+) -> Result<bool, DbError> {
+    let is_sign_in = matches!(credential.kind, CredentialKind::Session | CredentialKind::Cli);
+    if !is_sign_in || !organization::store::second_factor_required(reader, organization)? {
+        return Ok(false);
+    }
+    Ok(store::sign_in_get(reader, credential.id)?.is_none_or(|facts| facts.factor.is_none()))
 }
 
 /// A token that was checked, and what it opens.
@@ -212,7 +242,7 @@ impl Sessions {
         if !organization_stands(reader, credential.organization, now)? {
             return Err(AuthError::Invalid);
         }
-        let principal = principal_facts(reader, credential.organization, credential.owner)?;
+        let principal = principal_by(reader, credential, credential.organization)?;
         let principal = Arc::new(principal.ok_or(AuthError::Invalid)?);
         let seen = AtomicI64::new(last_seen(reader, credential)?.as_micros());
         let kept = Arc::new(Kept { epoch, noted: AtomicI64::new(i64::MIN), seen, proven, principal });

@@ -4,6 +4,7 @@ use crate::auth::{self, Credential, CredentialKind, SignInFacts, User};
 use crate::db::Reader;
 use crate::op::{Op, OpError};
 use crate::orgs::OrgError;
+use crate::orgs::access::lacks_factor;
 use crate::orgs::grant::{self, GrantView};
 use crate::orgs::organization::{self, Organization};
 use crate::orgs::service_account::{self, ServiceAccount};
@@ -48,6 +49,8 @@ pub struct Whoami {
     pub credential: CredentialFacts,
     /// The session of the browser, when it is one.
     pub session: Option<SessionFacts>,
+    /// Whether the organization asks for a second factor that this sign-in was made without: then it holds nothing.
+    pub second_factor_missing: bool,
     /// Whether they operate this instance.
     pub instance_operator: bool,
     /// What they hold at the organization itself.
@@ -78,6 +81,7 @@ pub async fn whoami(op: &Op) -> Result<Whoami, OrgError> {
             last_use: auth::store::credential_use(reader, id)?,
         };
         let session = session_facts(reader, &credential.credential, principal.id)?;
+        let second_factor_missing = lacks_factor(reader, &credential.credential, organization)?;
         let held = effective(&principal, &Resource::organization(organization));
         let mut grants = Vec::new();
         for (given, _) in grant::store::grant_held(reader, organization, principal.id)? {
@@ -88,6 +92,7 @@ pub async fn whoami(op: &Op) -> Result<Whoami, OrgError> {
             organization: organization::store::organization_get(reader, organization)?.ok_or_else(gone)?,
             credential,
             session,
+            second_factor_missing,
             instance_operator: principal.instance_operator,
             permissions: held.iter().collect(),
             grants,

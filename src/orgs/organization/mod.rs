@@ -1,5 +1,6 @@
 //! Organizations: making one, renaming it, deleting it.
 
+mod security;
 pub(crate) mod store;
 
 use super::{OrgError, access, deletion, grant};
@@ -12,6 +13,7 @@ use crate::policy::{Action, BuiltinRole, InstancePermission, Node, PrincipalId};
 use crate::types::{Id, ParseError, Slug, Timestamp, kinds};
 
 pub use deletion::{Deletion, DeletionKind, Shredding};
+pub use security::{Security, security_get, security_set};
 
 /// Longest display name, in characters.
 pub const NAME_MAX: usize = 100;

@@ -107,6 +107,25 @@ pub(crate) fn organization_joined_first(
     Ok(statement.query_row([user], organization).optional()?)
 }
 
+/// Whether an organization asks for a second factor.
+pub(crate) fn second_factor_required(reader: &Reader<'_>, id: Id<kinds::Organization>) -> Result<bool, DbError> {
+    let mut statement =
+        reader.sql().prepare_cached("SELECT second_factor_required FROM organizations WHERE id = ?1")?;
+    Ok(statement.query_row([id], |row| row.get(0)).optional()?.unwrap_or_default())
+}
+
+/// Makes an organization ask for a second factor, or no more.
+pub(crate) fn second_factor_require(
+    tx: &WriteTx<'_>,
+    id: Id<kinds::Organization>,
+    required: bool,
+) -> Result<(), DbError> {
+    tx.sql()
+        .prepare_cached("UPDATE organizations SET second_factor_required = ?2 WHERE id = ?1")?
+        .execute(params![id, required])?;
+    Ok(())
+}
+
 /// The organizations a user is in that are not deleted, by slug; at most 500.
 pub(crate) fn organizations_of(reader: &Reader<'_>, user: Id<kinds::User>) -> Result<Vec<Organization>, DbError> {
     let mut statement = reader.sql().prepare_cached(

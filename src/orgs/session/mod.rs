@@ -5,21 +5,28 @@
 //!   are answered alike: neither words nor time tell who is known.
 //! - Every sign-in makes a new token, and the session a browser had before it ends: nobody is signed in on an id that
 //!   somebody else planted.
+//! - Guessing gets slower (`auth::softlock`), and a second factor is asked for only after the password was right.
 //! - What a password that an administrator set has opened sees, ends and changes nothing outside of that
 //!   administrator's organization.
 
+mod factors;
 mod list;
 mod password;
+mod step_up;
 
+pub use factors::{authenticator_begin, authenticator_confirm, factor_list, factor_remove, recovery_codes_renew};
 pub use list::{Ended, SessionView, session_end_one, session_end_others, session_list};
 pub use password::{Changed, PasswordChange, password_change};
+pub use step_up::{Proof, step_up};
 
 use std::time::Duration;
 
 use super::organization::Organization;
 use super::{OrgError, organization};
 use crate::auth::credential::{self, Minted, Wishes};
+use crate::auth::factor::{self, Factor};
 use crate::auth::password::{PasswordHash, Passwords};
+use crate::auth::softlock::Tries;
 use crate::auth::{self, AuthError, CredentialKind, NewCredential, SignInFacts, User};
 use crate::db::{DbError, Reader, WriteTx};
 use crate::ledger::{ActionName, Actor, Event, Outcome, Personal, Target};
@@ -34,12 +41,22 @@ pub const FAILED: ActionName = ActionName::new("session.failed");
 /// Somebody signed out.
 pub const ENDED: ActionName = ActionName::new("session.ended");
 /// What sessions record that no permission is behind.
-pub const ACTIONS: &[ActionName] = &[CREATED, FAILED, ENDED, password::CHANGED, password::REFUSED];
+pub const ACTIONS: &[ActionName] = &[
+    CREATED,
+    FAILED,
+    ENDED,
+    password::CHANGED,
+    password::REFUSED,
+    factors::ADDED,
+    factors::REMOVED,
+    factors::CODES_MADE,
+    step_up::STEPPED_UP,
+];
 
 /// How long a sign-in of the command line lasts.
 pub const LIFE: Duration = Duration::from_hours(30 * 24);
 /// How long a sign-in is fresh.
-pub const STEPPED_UP: Duration = Duration::from_mins(10);
+pub const FRESH: Duration = Duration::from_mins(10);
 
 /// What somebody says who signs in.
 pub struct SignIn {
@@ -47,6 +64,8 @@ pub struct SignIn {
     pub email: Email,
     /// Their password.
     pub password: SecretString,
+    /// A code of their authenticator, or a recovery code.
+    pub code: Option<SecretString>,
     /// The organization, by id or slug; the one they joined first when none.
     pub organization: Option<String>,
     /// What they get.
@@ -119,10 +138,20 @@ fn password_stored(
     }
 }
 
-/// Signs in with a password: a token for the command line, or a session for a browser.
+/// How a sign-in ended, in the transaction that ended it.
+enum Ending {
+    In(Box<SignedIn>),
+    Refused,
+    CodeNeeded,
+    CodeWrong,
+}
+
+/// Signs in with a password, and a code where the person has a second factor: a token for the command line, or a
+/// session for a browser.
 ///
 /// # Errors
-/// [`AuthError::Password`] whatever was wrong; too many at once; the name is none.
+/// [`AuthError::Password`] whatever was wrong; [`AuthError::FactorNeeded`] and [`AuthError::Factor`] only after the
+/// password was right; [`AuthError::Locked`] after too many; too many at once; the name is none.
 pub async fn sign_in(op: &Op, passwords: &Passwords, wish: SignIn) -> Result<SignedIn, OrgError> {
     let (kind, name, life, previous) = match wish.gives {
         Gives::Token { name } => (CredentialKind::Cli, name, LIFE, None),
@@ -130,25 +159,74 @@ pub async fn sign_in(op: &Op, passwords: &Passwords, wish: SignIn) -> Result<Sig
     };
     let name = name.as_deref().unwrap_or("holdfast login");
     let wishes = Wishes::parse(name, Some(life), None, &[], op.now())?;
-    let (email, organization) = (wish.email, wish.organization);
+    let (email, organization, code) = (wish.email, wish.organization, wish.code);
+    let tries = begin_try(op, &email).await?;
     let found = op.core().db.read(|reader| find(reader, &email, organization.as_deref()))?;
     let hash = found.as_ref().and_then(|f| f.hash.clone()).map(PasswordHash::from_stored);
     let right = passwords.verify(hash, wish.password).await?;
-    let signed_in = op.write(move |op, tx| {
+    let ending = op.write(move |op, tx| {
         if let Some(found) = found.as_ref().filter(|_| right) {
             // Again: what was proven must still be so in the transaction that mints.
             let now = find(tx, &email, Some(&found.organization.id.to_string()))?;
             if let Some(now) = now.filter(|n| n.user.id == found.user.id && n.hash == found.hash) {
+                let factor = match second_factor(op, tx, &now, code.as_ref()) {
+                    Err(OrgError::Auth(AuthError::FactorNeeded)) => {
+                        tries.neither(tx, op.now())?;
+                        return Ok(Ending::CodeNeeded);
+                    }
+                    Err(OrgError::Auth(AuthError::Factor)) => {
+                        op.record(tx, failed(op, &email, Some(&now)).code("second_factor_wrong"))?;
+                        return Ok(Ending::CodeWrong);
+                    }
+                    proven => proven?,
+                };
+                tries.succeed(tx, op.now())?;
                 if let Some(previous) = previous {
                     end(op, tx, previous)?;
                 }
-                return open(op, tx, now, kind, wishes).map(Some);
+                return open(op, tx, now, kind, wishes, factor).map(|done| Ending::In(Box::new(done)));
             }
         }
         op.record(tx, failed(op, &email, found.as_ref()))?;
-        Ok::<_, OrgError>(None)
+        Ok::<_, OrgError>(Ending::Refused)
     });
-    signed_in.await?.ok_or_else(|| AuthError::Password.into())
+    match ending.await? {
+        Ending::In(done) => Ok(*done),
+        Ending::Refused => Err(AuthError::Password.into()),
+        Ending::CodeNeeded => Err(AuthError::FactorNeeded.into()),
+        Ending::CodeWrong => Err(AuthError::Factor.into()),
+    }
+}
+
+/// Counts a try to sign in as `email` before anything of it is looked at.
+async fn begin_try(op: &Op, email: &Email) -> Result<Tries, OrgError> {
+    let tries = Tries::of(op.keyring().instance(), email, op.origin().address);
+    let (begun, email) = (tries.clone(), email.clone());
+    let counted = op.write(move |op, tx| {
+        begun.begin(tx, op.now()).map_err(|error| {
+            if matches!(error, AuthError::Locked { .. }) {
+                op.refuse(&failed(op, &email, None), "sign_in_locked");
+            }
+            OrgError::from(error)
+        })
+    });
+    counted.await?;
+    Ok(tries)
+}
+
+/// By which second factor this is proven; none for who has none.
+fn second_factor(
+    op: &Op,
+    tx: &WriteTx<'_>,
+    found: &Found,
+    code: Option<&SecretString>,
+) -> Result<Option<Factor>, OrgError> {
+    let user = found.user.id;
+    if factor::factors(tx, user)?.authenticator_since.is_none() {
+        return Ok(None);
+    }
+    let code = code.ok_or(AuthError::FactorNeeded)?;
+    Ok(Some(factor::prove(tx, op.keyring().instance(), user, code, op.now())?))
 }
 
 fn open(
@@ -157,6 +235,7 @@ fn open(
     found: Found,
     kind: CredentialKind,
     wishes: Wishes,
+    factor: Option<Factor>,
 ) -> Result<SignedIn, OrgError> {
     let Found { user, organization, own, .. } = found;
     let new = NewCredential {
@@ -166,12 +245,13 @@ fn open(
         name: wishes.name,
         expires_at: wishes.expires_at,
         cidrs: wishes.cidrs,
-        stepped_up_until: Some(op.now().plus(STEPPED_UP)),
+        stepped_up_until: Some(op.now().plus(FRESH)),
     };
     let minted = credential::mint(tx, op.keyring(), new, op.now())?;
     let origin = op.origin();
     let address = origin.address.map(|a| a.to_canonical().to_string());
-    let facts = SignInFacts { device: origin.user_agent.clone(), address, everywhere: own };
+    let factor = factor.map(|f| f.as_str().to_owned());
+    let facts = SignInFacts { device: origin.user_agent.clone(), address, everywhere: own, factor };
     auth::store::sign_in_insert(tx, minted.credential.id, user.id, &facts)?;
     epoch_raise(tx)?;
     let id = minted.credential.id;

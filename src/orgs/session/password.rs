@@ -4,7 +4,7 @@
 //! signs in with it could give the person a password that opens every organization they are in.
 
 use super::list::Reach;
-use super::password_stored;
+use super::{begin_try, password_stored};
 use crate::auth::password::{PasswordHash, Passwords};
 use crate::auth::{self, AuthError};
 use crate::ledger::{ActionName, Details, Outcome, Target};
@@ -48,6 +48,7 @@ pub async fn password_change(op: &Op, passwords: &Passwords, wish: PasswordChang
             Ok((user, password_stored(reader, own.organization, id)?.0))
         })
         .await?;
+    let tries = begin_try(op, &user.email).await?;
     let right = passwords.verify(stored.clone().map(PasswordHash::from_stored), wish.current).await?;
     if !right {
         let event = op.event(REFUSED, Outcome::Denied).code("password_wrong").target(Target::new("user", user.id));
@@ -61,6 +62,7 @@ pub async fn password_change(op: &Op, passwords: &Passwords, wish: PasswordChang
         if now != stored {
             return Err(AuthError::CurrentPassword.into());
         }
+        tries.succeed(tx, op.now())?;
         if everywhere {
             auth::store::password_set(tx, user.id, hash.as_stored())?;
         } else {

@@ -181,7 +181,7 @@ pub fn token_stands(
     }
 }
 
-/// Gives an owner a new token, from a shell on the machine with the server stopped.
+/// Gives an owner a new token, from a shell on the machine with the server stopped; second factors of theirs go.
 ///
 /// # Errors
 /// Nobody with this address owns an organization.
@@ -192,13 +192,19 @@ pub async fn rescue(op: &Op, email: Email) -> Result<(User, Organization, Minted
         let id = store::organization_owned_by(tx, user.id)?.ok_or_else(missing)?;
         let organization = organization::store::organization_get(tx, id)?.ok_or_else(missing)?;
         auth::store::user_enable(tx, user.id)?;
+        let factor_removed = auth::factor::remove(tx, user.id)?;
         let new = NewCredential { name: "made by rescue".into(), ..first_token(op, &organization, &user) };
         let new = NewCredential { expires_at: Some(op.now().plus(STEPPED_UP)), ..new };
         let minted = credential::mint(tx, op.keyring(), new, op.now())?;
         crate::op::epoch_raise(tx)?;
         let event = op.event(RESCUED, Outcome::Allowed).organization(organization.id);
         let event = event.target(Target::new("user", user.id));
-        op.record(tx, event.details(Details::new().with("credential", minted.credential.id)))?;
+        op.record(
+            tx,
+            event.details(
+                Details::new().with("credential", minted.credential.id).with("factor_removed", factor_removed),
+            ),
+        )?;
         Ok((user, organization, minted))
     })
     .await

@@ -17,6 +17,7 @@ async fn sign_in(world: &World, email: &str, password: &str, organization: &str)
     let wish = SignIn {
         email: Email::parse(email).unwrap(),
         password: secret(password),
+        code: None,
         organization: Some(organization.to_owned()),
         gives: Gives::Token { name: None },
     };

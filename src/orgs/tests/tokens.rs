@@ -20,7 +20,8 @@ const HOUR: Duration = Duration::from_hours(1);
 const DAY: Duration = Duration::from_hours(24);
 
 fn wishes(life: Option<Duration>, cidrs: &[&str]) -> Wishes {
-    Wishes { name: "ci".into(), expires_at: life.map(|l| START.plus(l)), cidrs: Cidrs::parse(cidrs).unwrap() }
+    let cidrs = Cidrs::parse(cidrs).unwrap();
+    Wishes { name: "ci".into(), expires_at: life.map(|l| START.plus(l)), cidrs, stepped_up: None }
 }
 
 async fn sign_in(
@@ -33,6 +34,7 @@ async fn sign_in(
     let wish = SignIn {
         email: Email::parse(email).unwrap(),
         password: secret(password),
+        code: None,
         organization: organization.map(str::to_owned),
         gives: Gives::Token { name: None },
     };
@@ -225,6 +227,7 @@ async fn a_session_that_ended_in_between_does_nothing_more() {
     let wish = SignIn {
         email: Email::parse("ada@example.com").unwrap(),
         password: secret(PASSWORD),
+        code: None,
         organization: None,
         gives: browser(None),
     };

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::OrgError;
+use super::{OrgError, access};
 use crate::auth::credential::{self, Listed, Minted, Wishes};
-use crate::auth::{self, Credential, CredentialKind, NewCredential};
+use crate::auth::{self, AuthError, Credential, CredentialKind, NewCredential};
 use crate::db::Reader;
 use crate::ledger::{ActionName, Details, Outcome, Target};
 use crate::op::{Op, OpError, epoch_raise};
@@ -55,6 +55,10 @@ pub async fn token_create(op: &Op, wishes: Wishes) -> Result<Minted, OrgError> {
             return Err(OrgError::PeopleOnly { what: "personal tokens" });
         }
         let with = auth::store::credential_get(tx, op.identity()?.credential)?.ok_or(OpError::CredentialGone)?;
+        if access::lacks_factor(tx, &with, own.organization)? {
+            op.refuse(&event, "second_factor_missing");
+            return Err(AuthError::FactorMissing.into());
+        }
         let new = NewCredential { organization: own.organization, ..narrowed(op.now(), &with, own.id, wishes)? };
         require_room(tx, own.organization, &own.id)?;
         let minted = credential::mint(tx, op.keyring(), new, op.now())?;
@@ -82,6 +86,14 @@ fn narrowed(now: Timestamp, with: &Credential, owner: PrincipalId, wishes: Wishe
         return Err(ParseError::new("cidrs", "must be inside the networks of the token it is made with").into());
     }
     let fresh = with.stepped_up_until.filter(|until| *until > now);
+    let stepped_up_until = match (fresh, wishes.stepped_up) {
+        (None, None) => None,
+        (None, Some(_)) => return Err(OpError::StepUp.into()),
+        // A sign-in that is fresh says how long; a token only hands on what it has.
+        (Some(_), Some(wished)) if with.kind != CredentialKind::Personal => Some(now.plus(wished.min(STEPPED_UP_MAX))),
+        (Some(until), Some(wished)) => Some(until.min(now.plus(wished.min(STEPPED_UP_MAX)))),
+        (Some(until), None) => Some(until.min(now.plus(STEPPED_UP_MAX))),
+    };
     Ok(NewCredential {
         organization: with.organization,
         kind: CredentialKind::Personal,
@@ -89,7 +101,7 @@ fn narrowed(now: Timestamp, with: &Credential, owner: PrincipalId, wishes: Wishe
         name: wishes.name,
         expires_at,
         cidrs,
-        stepped_up_until: fresh.map(|until| until.min(now.plus(STEPPED_UP_MAX))),
+        stepped_up_until,
     })
 }
 

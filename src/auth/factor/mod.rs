@@ -1,0 +1,189 @@
+//! Second factors of a person: an authenticator, and ten recovery codes for who lost it.
+//!
+//! An authenticator's secret is sealed for its person; a code of it is taken once, and none older than the newest that
+//! was. Recovery codes are kept as keyed hashes and gone with their use.
+
+mod store;
+
+use data_encoding::BASE32_NOPAD;
+
+use super::AuthError;
+use crate::db::{Reader, WriteTx};
+use crate::keys::{InstanceKeys, MacPurpose, random, totp};
+use crate::types::{Id, Secret, SecretString, Timestamp, kinds};
+
+/// Recovery codes at once.
+pub const RECOVERY_CODES: usize = 10;
+/// What an authenticator's secret is sealed as.
+const TOTP: &str = "totp";
+/// Longest code that is looked at.
+const CODE_MAX: usize = 64;
+/// Crockford's: no letter that reads like a digit.
+const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+
+/// By what a code was one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Factor {
+    /// An authenticator.
+    Totp,
+    /// A recovery code, which is used up.
+    Recovery,
+}
+
+impl Factor {
+    /// The word in tables and answers.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Totp => "totp",
+            Self::Recovery => "recovery_code",
+        }
+    }
+}
+
+/// Which second factors a person has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Factors {
+    /// Since when the authenticator is theirs.
+    pub authenticator_since: Option<Timestamp>,
+    /// Recovery codes that were not used.
+    pub recovery_codes: usize,
+}
+
+/// A new authenticator: shown once.
+pub struct NewAuthenticator {
+    /// The secret in base32, to be typed.
+    pub secret: SecretString,
+    /// The same as an `otpauth:` URI, to be shown as a QR code.
+    pub uri: SecretString,
+}
+
+/// Which second factors a person has.
+///
+/// # Errors
+/// The database failed.
+pub fn factors(reader: &Reader<'_>, user: Id<kinds::User>) -> Result<Factors, AuthError> {
+    let found = store::authenticator_get(reader, user)?;
+    let authenticator_since = found.and_then(|a| a.confirmed_at);
+    Ok(Factors { authenticator_since, recovery_codes: store::recovery_count(reader, user)? })
+}
+
+/// Begins a new authenticator, in place of one that was begun and never confirmed.
+///
+/// # Errors
+/// No randomness; the database failed.
+pub fn begin(
+    tx: &WriteTx<'_>,
+    keys: &InstanceKeys,
+    user: Id<kinds::User>,
+    label: &str,
+    now: Timestamp,
+) -> Result<NewAuthenticator, AuthError> {
+    let secret = totp::secret()?;
+    let sealed = keys.factor_cipher(user)?.seal(TOTP, secret.expose())?;
+    store::authenticator_begin(tx, user, sealed.as_bytes(), now)?;
+    let text = BASE32_NOPAD.encode(secret.expose());
+    let uri = format!("otpauth://totp/Holdfast:{}?secret={text}&issuer=Holdfast", escaped(label));
+    Ok(NewAuthenticator { secret: Secret::new(text), uri: Secret::new(uri) })
+}
+
+fn escaped(label: &str) -> String {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~@".contains(&b);
+    let one = |b: u8| if plain(b) { char::from(b).to_string() } else { format!("%{b:02X}") };
+    label.bytes().map(one).collect()
+}
+
+/// Makes the authenticator that was begun theirs, if the code is of it.
+///
+/// # Errors
+/// [`AuthError::Factor`].
+pub fn confirm(
+    tx: &WriteTx<'_>,
+    keys: &InstanceKeys,
+    user: Id<kinds::User>,
+    code: &SecretString,
+    now: Timestamp,
+) -> Result<(), AuthError> {
+    let found = store::authenticator_get(tx, user)?.filter(|a| a.confirmed_at.is_none()).ok_or(AuthError::Factor)?;
+    let secret = keys.factor_cipher(user)?.open(TOTP, &found.sealed)?;
+    let step = totp::find(&secret, &digits(code.expose()), now, found.used_step).ok_or(AuthError::Factor)?;
+    store::authenticator_confirm(tx, user, step, now)?;
+    Ok(())
+}
+
+/// Whether the code is one of this person's now; it is none afterwards. With no authenticator nothing is.
+///
+/// # Errors
+/// [`AuthError::Factor`].
+pub fn prove(
+    tx: &WriteTx<'_>,
+    keys: &InstanceKeys,
+    user: Id<kinds::User>,
+    code: &SecretString,
+    now: Timestamp,
+) -> Result<Factor, AuthError> {
+    let found = store::authenticator_get(tx, user)?.filter(|a| a.confirmed_at.is_some()).ok_or(AuthError::Factor)?;
+    if code.expose().len() > CODE_MAX {
+        return Err(AuthError::Factor);
+    }
+    let secret = keys.factor_cipher(user)?.open(TOTP, &found.sealed)?;
+    if let Some(step) = totp::find(&secret, &digits(code.expose()), now, found.used_step) {
+        store::authenticator_used(tx, user, step)?;
+        return Ok(Factor::Totp);
+    }
+    let hash = recovery_hash(keys, user, code.expose());
+    if store::recovery_use(tx, user, &hash)? { Ok(Factor::Recovery) } else { Err(AuthError::Factor) }
+}
+
+/// Makes ten new recovery codes; those before are void.
+///
+/// # Errors
+/// No randomness; the database failed.
+pub fn recovery_codes(
+    tx: &WriteTx<'_>,
+    keys: &InstanceKeys,
+    user: Id<kinds::User>,
+) -> Result<Vec<SecretString>, AuthError> {
+    store::recovery_delete(tx, user)?;
+    let mut codes = Vec::with_capacity(RECOVERY_CODES);
+    for _ in 0..RECOVERY_CODES {
+        let drawn = random::<16>()?.map(|byte| char::from(ALPHABET[usize::from(byte & 31)]));
+        let text = drawn.chunks(4).map(|four| four.iter().collect::<String>()).collect::<Vec<_>>().join("-");
+        store::recovery_insert(tx, user, &recovery_hash(keys, user, &text))?;
+        codes.push(Secret::new(text));
+    }
+    Ok(codes)
+}
+
+/// Takes all second factors away; false when there was none.
+///
+/// # Errors
+/// The database failed.
+pub fn remove(tx: &WriteTx<'_>, user: Id<kinds::User>) -> Result<bool, AuthError> {
+    store::recovery_delete(tx, user)?;
+    Ok(store::authenticator_delete(tx, user)?)
+}
+
+/// A code as it is typed: spaces between its halves do not count.
+fn digits(text: &str) -> String {
+    text.chars().filter(|c| !c.is_whitespace()).collect()
+}
+
+/// A code has 80 bits: a keyed hash is enough, and a slow one would be work for who guesses. Spaces, hyphens and
+/// capitals do not count.
+fn recovery_hash(keys: &InstanceKeys, user: Id<kinds::User>, text: &str) -> [u8; 32] {
+    let typed = text.chars().filter(|c| !c.is_whitespace() && *c != '-');
+    let plain: String = typed.map(|c| c.to_ascii_lowercase()).collect();
+    *keys.mac(MacPurpose::RecoveryCode, &[user.as_bytes(), plain.as_bytes()]).as_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_label_stays_one_part_of_the_uri() {
+        assert_eq!(escaped("ada@example.com"), "ada@example.com");
+        assert_eq!(escaped("a?secret=x&b/ö"), "a%3Fsecret%3Dx%26b%2F%C3%B6");
+        assert_eq!(digits(" 123 456 "), "123456");
+    }
+}
