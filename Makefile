@@ -15,22 +15,23 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 DATA := .holdfast
 LISTEN := 127.0.0.1:8420
 CARGO_DENY := $(HOLDFAST_TEST_TOOLS)/cargo-deny/bin/cargo-deny
+ASSETS := assets/ui/build.sh
 SNAPSHOTS_USED := $(abspath $(TARGET))/snapshots-used
 
 .NOTPARALLEL:
-.PHONY: help run build test fmt lint bench clean \
+.PHONY: help run build test fmt lint bench clean assets \
 	check-fmt check-clippy check-doc check-deny check-code test-tools preflight-build preflight-test
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: preflight-build ## build what is missing and serve http://localhost:8420, data in .holdfast/
+run: preflight-build assets ## build what is missing and serve http://localhost:8420, data in .holdfast/
 	cargo build --profile quick --bin holdfast
 	@printf '\nholdfast is %s\nTo call it by name in another terminal:\n  export PATH="%s:$$PATH"\n\n' \
 		"$(abspath $(TARGET))/quick/holdfast" "$(abspath $(TARGET))/quick"
 	@exec "$(TARGET)/quick/holdfast" serve --data-dir $(DATA) --listen $(LISTEN)
 
-build: preflight-build ## the release binary: target/release/holdfast
+build: preflight-build assets ## the release binary: target/release/holdfast
 	cargo build --release --bin holdfast
 	@ls -l "$(TARGET)/release/holdfast"
 
@@ -41,19 +42,23 @@ lint: check-fmt check-clippy ## format and lints only
 fmt: ## format the code
 	cargo fmt
 
-bench: preflight-test ## measure beside OpenBao in the same run; prints one table, writes JSON
+bench: preflight-test assets ## measure beside OpenBao in the same run; prints one table, writes JSON
 	bash tests/bench/run.sh
+
+assets: ## styles, scripts and icons of the pages: assets/dist, built from assets/ui when that changed
+	@sh $(ASSETS)
 
 clean: ## remove what was built; data and installed tools stay
 	cargo clean
+	rm -rf assets/dist
 
 check-fmt:
 	cargo fmt --check
 
-check-clippy:
+check-clippy: assets
 	cargo clippy --locked --all-targets -- -D warnings
 
-check-doc:
+check-doc: assets
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --document-private-items
 
 check-deny: $(CARGO_DENY)
@@ -67,7 +72,7 @@ test-tools: preflight-test ## install what tests need (tests/*/install.sh)
 	@for install in tests/*/install.sh; do [ ! -e "$$install" ] || { echo "$$install"; bash "$$install"; }; done
 
 # Snapshots must match in full and none may be left over: insta notes each one it compares.
-check-code:
+check-code: assets
 	@mkdir -p "$(TARGET)"; rm -f "$(SNAPSHOTS_USED)"
 	INSTA_UPDATE=no INSTA_REQUIRE_FULL_MATCH=1 INSTA_SNAPSHOT_REFERENCES_FILE="$(SNAPSHOTS_USED)" \
 		cargo test --locked

@@ -49,7 +49,7 @@ check_packages() {
         packages+=(python3-venv)
     fi
     have strace || packages+=(strace) # the fsync fault test
-    [ -x /usr/bin/chromium ] || packages+=(chromium) # the test of the page of one-time links
+    [ -x /usr/bin/chromium ] || packages+=(chromium) # the tests of the pages
     have zsh || packages+=(zsh)       # the shell hook, in real shells
     have fish || packages+=(fish)
     have ssh-keygen || packages+=(openssh-client) # reads the keys we generate
@@ -68,9 +68,9 @@ install_packages() {
 }
 
 check_rust
+check_node
 if [ "$purpose" = test ]; then
     have cargo && check_rust_tools
-    check_node
 fi
 check_packages
 install_packages

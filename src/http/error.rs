@@ -66,6 +66,14 @@ pub(crate) struct ProblemItem {
     detail: String,
 }
 
+impl ProblemBody {
+    /// Status, code, detail, hint, request id, and the single things wrong as field and detail: for a page.
+    pub(crate) fn into_parts(self) -> (u16, String, String, String, String, Vec<(String, String)>) {
+        let errors = self.errors.into_iter().map(|item| (item.field, item.detail)).collect();
+        (self.status, self.code, self.detail, self.hint, self.request_id, errors)
+    }
+}
+
 impl Problem {
     /// A failure of the door itself.
     pub(crate) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {

@@ -13,8 +13,9 @@
 //!
 //! - A cookie is believed only with what shows that its owner meant the request (`csrf`), and shows no value by GET.
 //!
-//! The manual and the page of one-time links are files it serves. It deliberately knows no other pages and no other
-//! protocols; `Host` is looked at for cookies only, because a bearer token cannot be sent by a page of somebody else.
+//! The manual and the page of one-time links are files it serves; `pages` are templates around the same operations. It
+//! deliberately knows no other protocols; `Host` is looked at for cookies only, because a bearer token cannot be sent by
+//! a page of somebody else.
 
 mod api;
 mod cookie;
@@ -26,6 +27,7 @@ mod idempotency;
 mod link_page;
 mod middleware;
 mod openapi;
+mod pages;
 mod proxy;
 mod routes;
 mod schema;
@@ -68,6 +70,7 @@ fn routes(app: &mut ServiceConfig) {
     app.configure(help::help_routes);
     app.configure(link_page::link_routes);
     app.configure(sign_in::sign_in_routes);
+    app.configure(pages::page_routes);
     app.default_service(not_found());
 }
 

@@ -18,7 +18,7 @@ use super::error::Problem;
 use super::extract::{Caller, collect};
 use super::routes::at;
 use super::state::State;
-use super::{cookie, csrf, proxy};
+use super::{cookie, csrf, pages, proxy};
 use crate::auth::CredentialKind;
 use crate::op::Op;
 use crate::orgs::session::{self, Gives, SignIn};
@@ -33,7 +33,7 @@ const JSON: &str = "application/json";
 
 /// The routes.
 pub(super) fn sign_in_routes(app: &mut ServiceConfig) {
-    app.service(at("/sign-in").post(sign_in).done());
+    app.service(at("/sign-in").get(pages::sign_in::page).post(sign_in).done());
     app.service(at("/sign-out").post(sign_out).done());
 }
 

@@ -14,12 +14,12 @@ const WORDS: &str = "a few unrelated words";
 const NAME: &str = "a long name of a file with spaces and umlauts äöü.pem";
 
 /// Where `tests/browser/install.sh` puts what drives the browser.
-fn tools() -> PathBuf {
+pub(crate) fn tools() -> PathBuf {
     let home = || PathBuf::from(variable("HOME").expect("HOME")).join(".cache/holdfast/tools");
     variable("HOLDFAST_TEST_TOOLS").map_or_else(home, PathBuf::from).join("browser")
 }
 
-fn node(script: &str, arguments: &[&str], input: &Value) -> String {
+pub(crate) fn node(script: &str, arguments: &[&str], input: &Value) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser").join(script);
     let mut command = Command::new("node");
     command.arg(path).args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());

@@ -25,6 +25,7 @@ mod main_job;
 mod migrations;
 mod openapi;
 mod operating;
+mod pages;
 mod policies;
 mod policy_matrix;
 mod run_modes;

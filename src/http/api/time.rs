@@ -10,7 +10,7 @@ use crate::types::ParseError;
 use crate::vault::time::{self, Diff, Difference, Has, Instant, Revert, Side, Undelete};
 
 /// The moment a request names, if it names one.
-pub(super) fn moment(text: Option<&str>) -> Result<Option<Instant>, ParseError> {
+pub(crate) fn moment(text: Option<&str>) -> Result<Option<Instant>, ParseError> {
     text.map(Instant::parse).transpose()
 }
 

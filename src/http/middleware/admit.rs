@@ -32,6 +32,8 @@ const SIGNING_IN: &[&str] = &[
     "/api/v1/invitations/offer",
     "/api/v1/invitations/accept",
 ];
+/// Files every page names: the same for everybody, and kept by browsers.
+const ASSETS: &str = "/assets/";
 const SIGN_IN: &str = "/sign-in";
 const PASSWORD: &str = "/api/v1/account/password";
 const SCAN: &str = "/api/v1/scan/";
@@ -39,7 +41,7 @@ const LINKS: &str = "/api/v1/links/";
 
 /// Lets a request in, or says why not. Puts the [`Caller`] beside it.
 pub(super) fn admit(state: &State, req: &mut ServiceRequest, seen: &mut Seen) -> Result<(), Problem> {
-    if is_health(req.path()) {
+    if is_health(req.path()) || req.path().starts_with(ASSETS) {
         return Ok(());
     }
     let is_setup = req.path() == SETUP;

@@ -11,6 +11,7 @@ use super::request_id::X_REQUEST_ID;
 use super::{RouteLabel, Seen};
 use crate::http::api::health::Plain;
 use crate::http::error::{PROBLEM_JSON, Problem};
+use crate::http::pages::failure;
 use crate::http::state::State;
 
 const LIMIT: HeaderName = HeaderName::from_static("ratelimit-limit");
@@ -25,10 +26,13 @@ pub(super) fn finish(state: &State, seen: &Seen, response: ServiceResponse<BoxBo
         let told = response.response_mut().extensions_mut().remove::<Problem>();
         let problem = told.unwrap_or_else(|| Problem::of_status(response.status()));
         tell(seen, &problem);
-        let bytes = body(seen, &problem);
+        let request = response.request().clone();
         response = response.map_body(|head, _| {
+            if failure::wants_page(&request) {
+                return BoxBody::new(failure::page(&request, &problem, seen.id.text(), head));
+            }
             head.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
-            BoxBody::new(bytes)
+            BoxBody::new(body(seen, &problem))
         });
     }
     headers(state, seen, response.headers_mut());

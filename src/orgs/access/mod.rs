@@ -12,6 +12,7 @@ use crate::types::{Id, Timestamp, kinds};
 
 mod explain;
 mod matrix;
+mod outline;
 mod people;
 mod principals;
 mod review;
@@ -19,6 +20,7 @@ mod whoami;
 
 pub use explain::{Evaluation, Question, evaluate};
 pub use matrix::{AccessMatrix, matrix};
+pub use outline::{Grove, Outline, forest, may, outline, tree};
 pub use people::{Place, PrincipalName};
 pub(crate) use people::{
     place_of, principal_label, principal_named, require_cover, require_fresh, resource_standing, service_account_named,

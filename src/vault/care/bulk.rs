@@ -10,7 +10,7 @@ use crate::orgs::environment::Placed;
 use crate::policy::Action;
 use crate::types::{ParseError, Problem, SecretBytes, Timestamp};
 use crate::vault::VaultError;
-use crate::vault::model::{FolderPath, Visibility};
+use crate::vault::model::{FolderPath, SecretName, Visibility};
 use crate::vault::rehearsal;
 use crate::vault::secret::{BATCH_MAX, BatchOutcome, BatchRequest, Item, Wish, apply, holds, wanted};
 use crate::vault::source::StoreSource;
@@ -26,6 +26,8 @@ pub struct BulkFilter {
     pub path: String,
     /// Whether those beneath it are meant, too.
     pub recursive: bool,
+    /// The one with this name.
+    pub name: Option<SecretName>,
     /// Those with these words in their name, comment or tags, in any case.
     pub words: Option<String>,
     /// Those with all of these tags.
@@ -157,6 +159,7 @@ fn find(op: &Op, reader: &Reader<'_>, placed: &Placed, filter: &BulkFilter) -> R
     let mut bytes = 0;
     for version in secret_list(reader, placed.environment.id, &path, filter.recursive)? {
         let is_meant = words.as_deref().is_none_or(|words| holds(&version, words))
+            && filter.name.as_ref().is_none_or(|name| *name == version.name)
             && filter.tags.iter().all(|tag| version.tags.contains(tag))
             && filter.visibility.is_none_or(|visibility| visibility == version.visibility)
             && is_unread(reader, &version, unread)?

@@ -5,6 +5,8 @@ mod dependents;
 mod history;
 mod plan;
 mod read;
+mod store;
+mod table;
 mod write;
 
 pub(in crate::vault) use browse::{After, holds, wanted};
@@ -14,12 +16,17 @@ pub use history::{SecretVersionView, secret_history, secret_rollback, secret_und
 pub use plan::{Item, PlannedAction, Wish};
 pub(in crate::vault) use plan::{check_value, parse_name};
 pub use read::{ReadSecret, SecretRead, secret_get};
+pub use table::{
+    NameCounts, SecretTable, Spotted, TABLE_MAX, TableAsk, TableRow, TreeNode, author_names, secret_spot, secret_table,
+    secret_tree,
+};
 pub use write::{BatchOutcome, BatchRequest, ItemOutcome, secret_batch};
 pub(in crate::vault) use write::{apply, apply_approved};
 
 use super::model::{FolderPath, Origin, SecretName, Visibility};
+use super::reference::Scope;
 use super::store::VersionState;
-use crate::types::{Id, Timestamp, kinds};
+use crate::types::{Id, Slug, Timestamp, kinds};
 
 /// Longest value, in bytes.
 pub const VALUE_MAX: usize = 64 * 1024;
@@ -39,6 +46,12 @@ pub struct EnvironmentName {
     pub id: Id<kinds::Environment>,
     /// `shop/staging`.
     pub path: String,
+}
+
+/// The scope of a reference to a named environment.
+fn scope_of(named: &EnvironmentName) -> Option<Scope> {
+    let (project, environment) = named.path.split_once('/')?;
+    Some(Scope::Project(Slug::parse(project).ok()?, Slug::parse(environment).ok()?))
 }
 
 /// Where an environment has a name from, with the other environment's name.

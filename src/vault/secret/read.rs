@@ -174,7 +174,8 @@ fn release(op: &Op, reader: &Reader<'_>, uses: &Uses, ask: &ReadSecret) -> Resul
     require_showable(op, reader, &source, &stood, refers)?;
     require_approved(op, reader, &stood)?;
     let resolved = if ask.resolve && has_value { resolved(op, reader, &source, &stood)? } else { None };
-    let mut view = view_plain(op, reader, &stood.placed, &stood.listed, &stood.version)?;
+    let origin = named_origin(op, reader, &stood.placed, stood.listed.origin)?;
+    let mut view = view_plain(origin, &stood.listed, &stood.version);
     view.last_accessed = uses.last(view.id).map_or_else(|| store::use_get(reader, view.id), |known| Ok(Some(known)))?;
     if refers {
         view.references = references(op, reader, &stood.placed, &stood.version)?;
@@ -274,26 +275,20 @@ pub(super) fn view(
     listed: &ListedSecret,
     version: &SecretVersion,
 ) -> Result<SecretView, VaultError> {
-    let mut told = view_plain(op, reader, placed, listed, version)?;
+    let mut told = view_plain(named_origin(op, reader, placed, listed.origin)?, listed, version);
     told.references = references(op, reader, placed, version)?;
     told.last_accessed = store::use_get(reader, version.id)?;
     Ok(told)
 }
 
 /// The same without what its value refers to and who had it last.
-fn view_plain(
-    op: &Op,
-    reader: &Reader<'_>,
-    placed: &Placed,
-    listed: &ListedSecret,
-    version: &SecretVersion,
-) -> Result<SecretView, VaultError> {
-    Ok(SecretView {
+pub(super) fn view_plain(origin: NamedOrigin, listed: &ListedSecret, version: &SecretVersion) -> SecretView {
+    SecretView {
         id: version.id,
         path: version.path.clone(),
         name: version.name.clone(),
         version: version.version,
-        origin: named_origin(op, reader, placed, listed.origin)?,
+        origin,
         state: version.state,
         visibility: version.visibility.max(listed.facts.visibility),
         interpolate: version.interpolate,
@@ -304,7 +299,7 @@ fn view_plain(
         updated_at: version.written_at,
         updated_by: version.written_by.clone(),
         last_accessed: None,
-    })
+    }
 }
 
 /// The names a secret's newest version refers to; those of environments that may not be seen are left out.

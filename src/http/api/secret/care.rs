@@ -304,6 +304,7 @@ pub(crate) async fn edit(
     let dry_run = query.dry_run;
     let f = body.filter;
     let filter = BulkFilter {
+        name: None,
         path: f.path,
         recursive: f.recursive,
         words: f.search,

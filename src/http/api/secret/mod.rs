@@ -9,7 +9,7 @@ mod personal;
 pub(crate) mod transfer;
 pub(crate) mod usage;
 
-pub(crate) use form::{SecretAnswer, SecretWritten, Warning, folder};
+pub(crate) use form::{SecretAnswer, SecretWritten, Warning, encode, folder};
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;

@@ -1,0 +1,22 @@
+// What pages gain from a script. Each of them works without; nothing here writes markup, only text.
+import "./htmx";
+import "htmx.org/dist/ext/hx-csp.js";
+import { keys } from "./keys";
+import { palette } from "./palette";
+import { panel } from "./panel";
+import { secrets } from "./secrets";
+import { times } from "./times";
+
+document.documentElement.classList.add("scripted");
+panel();
+secrets();
+palette();
+keys();
+times();
+
+// What pops up closes when one goes on.
+document.addEventListener("click", (event) => {
+  for (const open of document.querySelectorAll<HTMLDetailsElement>("details.pop[open]")) {
+    if (!open.contains(event.target as Node)) open.open = false;
+  }
+});

@@ -1,0 +1,89 @@
+//! The web pages: askama templates around the operations every door calls, with htmx where a region suffices.
+//!
+//! Invariants, and what each one stops:
+//! - A page holds no rule and no SQL: what is shown, hidden or refused was decided by the operation.
+//! - No script and no style but ours runs (nonce, Trusted Types), and no text becomes markup: templates escape, scripts
+//!   write text.
+//! - No value is in a page except in the answer to a reveal, which nobody stores; no form shows what was typed as a
+//!   value again.
+//! - Nothing changes by GET, and a form is taken only from our own pages.
+//! - Every page can be read, and its main form sent, without JavaScript.
+
+mod access;
+mod assets;
+mod audit;
+mod compare;
+mod environment;
+pub(crate) mod failure;
+mod form;
+mod frame;
+mod home;
+mod import;
+mod machines;
+mod members;
+mod new;
+mod past;
+mod project;
+mod search;
+mod secret;
+mod settings;
+mod show_as;
+pub(super) mod sign_in;
+mod theme;
+mod ui;
+mod visitor;
+
+use actix_web::web::ServiceConfig;
+
+use super::routes::at;
+
+/// The pages' routes. They are no part of the API, so its document does not list them.
+pub(super) fn page_routes(app: &mut ServiceConfig) {
+    app.service(at("/").get(home::page).done());
+    app.service(at("/assets/ui/{file}").get(assets::file).done());
+    app.service(at("/theme").post(theme::set).done());
+    app.service(at("/search").get(search::page).done());
+    app.service(at("/new-project").get(new::project).post(new::project_create).done());
+    app.service(at("/projects/{project}").get(project::page).done());
+    app.service(at("/projects/{project}/new-environment").get(new::environment).post(new::environment_create).done());
+    app.service(at("/members").get(members::page).post(members::add).done());
+    app.service(at("/members/{user}/remove").get(members::remove).post(members::removed).done());
+    app.service(at("/machines").get(machines::page).post(machines::create).done());
+    app.service(at("/machines/{machine}").get(machines::one).done());
+    app.service(at("/machines/{machine}/keys").post(machines::key_create).done());
+    app.service(at("/machines/{machine}/keys/{key}/revoke").post(machines::key_delete).done());
+    app.service(at("/audit").get(audit::list).done());
+    app.service(at("/audit/{event}").get(audit::event).done());
+    app.service(at("/projects/{project}/compare").get(compare::page).done());
+    environment_routes(app);
+}
+
+/// Where people work most.
+fn environment_routes(app: &mut ServiceConfig) {
+    app.service(at("/projects/{project}/environments/{environment}").get(environment::page).done());
+    app.service(
+        at("/projects/{project}/environments/{environment}/import").get(import::page).post(import::submit).done(),
+    );
+    app.service(at("/projects/{project}/environments/{environment}/export").post(import::export).done());
+    app.service(at("/projects/{project}/environments/{environment}/history").get(past::page).post(past::revert).done());
+    app.service(at("/projects/{project}/environments/{environment}/access").get(access::page).done());
+    app.service(
+        at("/projects/{project}/environments/{environment}/settings").get(settings::page).post(settings::update).done(),
+    );
+    app.service(at("/projects/{project}/environments/{environment}/lock").post(settings::lock).done());
+    app.service(at("/projects/{project}/environments/{environment}/delete").post(settings::delete).done());
+    app.service(
+        at("/projects/{project}/environments/{environment}/new-secret").get(secret::fresh).post(secret::create).done(),
+    );
+    app.service(
+        at("/projects/{project}/environments/{environment}/secrets/{name}").get(secret::page).post(secret::save).done(),
+    );
+    app.service(at("/projects/{project}/environments/{environment}/secrets/{name}/reveal").post(secret::reveal).done());
+    app.service(at("/projects/{project}/environments/{environment}/secrets/{name}/delete").post(secret::delete).done());
+    app.service(
+        at("/projects/{project}/environments/{environment}/secrets/{name}/rollback").post(secret::rollback).done(),
+    );
+    app.service(
+        at("/projects/{project}/environments/{environment}/secrets/{name}/undelete").post(secret::undelete).done(),
+    );
+}

@@ -1,0 +1,66 @@
+//! A project: its tree with lines, and what each node adds.
+
+use askama::Template;
+use serde::Deserialize;
+
+use super::frame::{Frame, Section};
+use super::ui;
+use super::visitor::{Theme, Visitor};
+use crate::http::api::Answer;
+use crate::http::extract::{Names, Query};
+use crate::orgs::access;
+use crate::orgs::project::Project;
+use crate::policy::Action;
+use crate::vault::secret::{self, TreeNode};
+
+/// What was done before.
+#[derive(Deserialize)]
+pub(super) struct ProjectQuery {
+    done: Option<String>,
+}
+
+/// A node of the tree as it is drawn.
+struct Node {
+    tree: TreeNode,
+    /// For each level above: whether its line goes on below this node.
+    lines: Vec<bool>,
+    /// Whether a sibling follows.
+    has_next: bool,
+}
+
+/// The page.
+#[derive(Template)]
+#[template(path = "project.html")]
+struct ProjectPage {
+    frame: Frame,
+    project: Project,
+    nodes: Vec<Node>,
+    may_create: bool,
+}
+
+/// Shows it.
+pub(super) async fn page(visitor: Visitor, Names([name]): Names<1>, Query(query): Query<ProjectQuery>) -> Answer {
+    let (project, tree) = secret::secret_tree(&visitor.op, &name).await?;
+    let slug = project.slug.to_string();
+    let frame = visitor.frame(&slug, Section::Projects, Some(&slug)).await?;
+    let frame = frame.crumb("Home", "/").crumb(&slug, format!("/projects/{slug}"));
+    let frame = frame.help("access").notice(query.done.as_deref());
+    let may = access::may(&visitor.op, Some(&slug), None, &[Action::EnvironmentCreate]).await?;
+    let nodes = drawn(tree);
+    visitor.show(&ProjectPage { frame, project, nodes, may_create: !may.is_empty() })
+}
+
+/// The lines a tree is drawn with.
+fn drawn(tree: Vec<TreeNode>) -> Vec<Node> {
+    let depths: Vec<usize> = tree.iter().map(|node| node.depth).collect();
+    let goes_on = |from: usize, level: usize| {
+        let rest = depths.get(from + 1..).unwrap_or_default();
+        rest.iter().take_while(|depth| **depth >= level).any(|depth| *depth == level)
+    };
+    let nodes = tree.into_iter().enumerate().map(|(index, tree)| {
+        let lines = (1..tree.depth).map(|level| goes_on(index, level)).collect();
+        let has_next = goes_on(index, tree.depth);
+        Node { lines, has_next, tree }
+    });
+    nodes.collect()
+}

@@ -1,0 +1,79 @@
+//! A form in other words: the command, the request, and the line of a file that do the same. Values are placeholders.
+
+/// The same act on the command line, over HTTP, and as a file.
+#[derive(Debug, Clone)]
+pub(super) struct ShowAs {
+    pub(super) cli: String,
+    pub(super) curl: String,
+    pub(super) yaml: String,
+}
+
+impl ShowAs {
+    /// Writing a secret.
+    pub(super) fn secret(base_url: &str, place: (&str, &str), name: &str, folder: &str) -> Self {
+        let (project, environment) = place;
+        let shown = if name.is_empty() { "NAME" } else { name };
+        let name = quoted(shown);
+        let (flag, query) = match folder {
+            "" | "/" => (String::new(), String::new()),
+            folder => (format!(" --path {folder}"), format!("?path={folder}")),
+        };
+        let address = format!(
+            "{base_url}/api/v1/projects/{project}/environments/{environment}/secrets/{}{query}",
+            super::ui::part(shown)
+        );
+        Self {
+            cli: format!(
+                "holdfast secrets set {name} --project {project} --environment {environment}{flag} --value-file FILE"
+            ),
+            curl: format!(
+                "curl --request PUT '{address}' \\\n  --header 'Authorization: Bearer <TOKEN>' \\\n  \
+                 --json '{{\"value\": \"<VALUE>\"}}'"
+            ),
+            yaml: format!("{}: <VALUE>", quoted(shown)),
+        }
+    }
+
+    /// Making a project.
+    pub(super) fn project(base_url: &str) -> Self {
+        Self {
+            cli: "holdfast projects create SLUG".into(),
+            curl: format!(
+                "curl --request POST '{base_url}/api/v1/projects' \\\n  --header 'Authorization: Bearer <TOKEN>' \\\n  \
+                 --json '{{\"slug\": \"<SLUG>\"}}'"
+            ),
+            yaml: "slug: <SLUG>\nname: <NAME>\ndescription: <DESCRIPTION>".into(),
+        }
+    }
+
+    /// Making an environment.
+    pub(super) fn environment(base_url: &str, project: &str) -> Self {
+        Self {
+            cli: format!("holdfast environments create SLUG --project {project} --parent PARENT --tier staging"),
+            curl: format!(
+                "curl --request POST '{base_url}/api/v1/projects/{project}/environments' \\\n  \
+                 --header 'Authorization: Bearer <TOKEN>' \\\n  \
+                 --json '{{\"slug\": \"<SLUG>\", \"parent\": \"<PARENT>\", \"tier\": \"staging\"}}'"
+            ),
+            yaml: "slug: <SLUG>\nparent: <PARENT>\ntier: staging".into(),
+        }
+    }
+}
+
+/// A name as a shell takes it whole.
+fn quoted(name: &str) -> String {
+    let is_plain = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-./".contains(&b));
+    if is_plain { name.to_owned() } else { format!("'{}'", name.replace('\'', "'\\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hostile_name_stays_one_word_of_the_shell() {
+        let shown = ShowAs::secret("http://localhost:1", ("shop", "dev"), "A'; rm -rf ~; '", "/api");
+        assert!(shown.cli.contains("set 'A'\\''; rm -rf ~; '\\''' --project"), "{}", shown.cli);
+        assert!(shown.curl.contains("/secrets/A%27%3B%20rm%20-rf%20~%3B%20%27?path=/api'"), "{}", shown.curl);
+    }
+}

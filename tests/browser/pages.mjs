@@ -1,0 +1,246 @@
+// Looks at the pages, and acts on them, in a real Chromium; prints what it saw, one check per item, as JSON. Run by
+// tests/it/pages.rs: node pages.mjs NPM_FOLDER, with `{ part, base, pages, owner, viewer, screenshots }` on stdin.
+import { createRequire } from "node:module";
+import { readFileSync } from "node:fs";
+
+const require = createRequire(`${process.argv[2]}/package.json`);
+const { chromium } = require("playwright-core");
+const axe = readFileSync(require.resolve("axe-core"), "utf8");
+const { part, base, pages, owner, viewer, screenshots } = JSON.parse(readFileSync(0, "utf8"));
+const checks = [];
+const check = (name, ok, detail = "") => checks.push({ name, ok: Boolean(ok), detail: String(detail).slice(0, 600) });
+const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox"] });
+const SHAPES = [1440, 768, 320];
+/** What was asked of the server, told when something fails. */
+const asked = [];
+
+/** A window of somebody whose every complaint, and every request elsewhere, is kept. */
+async function open(token, options = {}) {
+  const context = await browser.newContext({
+    extraHTTPHeaders: { authorization: `Bearer ${token}` },
+    reducedMotion: "reduce",
+    viewport: { width: 1440, height: 900 },
+    permissions: ["clipboard-read", "clipboard-write"],
+    ...options,
+  });
+  await context.addInitScript(() => {
+    addEventListener("securitypolicyviolation", (e) => console.error(`CSP: ${e.violatedDirective} ${e.blockedURI}`));
+  });
+  const page = await context.newPage();
+  page.setDefaultTimeout(15_000);
+  const complaints = [];
+  const elsewhere = [];
+  const expected = (text) => text.startsWith("Failed to load resource: the server responded with a status of 4");
+  page.on("console", (m) => m.type() === "error" && !expected(m.text()) && complaints.push(m.text()));
+  page.on("pageerror", (error) => complaints.push(String(error)));
+  page.on("request", (r) => asked.push(`${r.method()} ${r.url().slice(base.length)}`));
+  page.on("request", (r) => r.url().startsWith(base) || r.url().startsWith("data:") || elsewhere.push(r.url()));
+  return { page, complaints, elsewhere, close: () => context.close() };
+}
+
+async function judge(page, name) {
+  await page.evaluate(axe);
+  const found = await page.evaluate(() =>
+    globalThis.axe.run({ runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"] }),
+  );
+  const words = found.violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.target).join(" ")}`);
+  check(`${name}: axe`, words.length === 0, words.join("; "));
+}
+
+async function look() {
+  for (const [who, token] of [["owner", owner], ["viewer", viewer]]) {
+    for (const colorScheme of ["light", "dark"]) {
+      const { page, complaints, elsewhere, close } = await open(token, { colorScheme });
+      for (const { name, url } of pages) {
+        const state = `${name}, ${who}, ${colorScheme}`;
+        await page.setViewportSize({ width: 1440, height: 900 });
+        const answer = await page.goto(base + url, { waitUntil: "load" });
+        check(`${state}: answers`, answer.status() === 200 || (who === "viewer" && [403, 404].includes(answer.status())), answer.status());
+        await judge(page, state);
+        for (const width of SHAPES) {
+          await page.setViewportSize({ width, height: 900 });
+          if (width === 320) {
+            const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+            check(`${state}: no sideways scroll at 320`, over <= 0, over);
+          }
+          if (who === "owner") await page.screenshot({ path: `${screenshots}/${name}-${colorScheme}-${width}.png` });
+        }
+        check(`${state}: no complaint`, complaints.length === 0, complaints.splice(0).join("; "));
+        check(`${state}: no request elsewhere`, elsewhere.length === 0, elsewhere.splice(0).join("; "));
+      }
+      await close();
+    }
+  }
+  const { page, close } = await open(owner, { javaScriptEnabled: false });
+  for (const { name, url } of pages) {
+    await page.goto(base + url);
+    const heading = await page.locator("main h1").first().textContent();
+    const words = (await page.locator("main").innerText()).length;
+    check(`${name}: readable without JavaScript`, heading && words > 20, `${heading} ${words}`);
+  }
+  await close();
+}
+
+async function hostile() {
+  for (const javaScriptEnabled of [true, false]) {
+    const { page, complaints, elsewhere, close } = await open(owner, { javaScriptEnabled });
+    for (const url of pages) {
+      await page.goto(base + url, { waitUntil: "load" });
+      const html = await page.content();
+      const made = await page.locator("img[src=x], main script, body [onerror]").count();
+      check(`${url}: nothing was made of it`, made === 0 && (await page.title()) !== "broken", html.length);
+    }
+    check("no complaint", complaints.length === 0, complaints.join("; "));
+    check("no request elsewhere", elsewhere.length === 0, elsewhere.join("; "));
+    if (javaScriptEnabled) {
+      await page.goto(`${base}/projects/evil/environments/dev`);
+      await page.locator("#secrets a[data-row]").first().click();
+      await page.locator("#panel h1").waitFor();
+      await page.locator("[data-reveal]").first().click();
+      await page.locator("#secrets .dots.shown").waitFor();
+      const shown = await page.locator("#secrets .dots.shown").textContent();
+      check("a hostile value is shown as text", shown.includes("<script>") && shown.includes("onerror"), shown);
+      check("and makes nothing", (await page.locator("img[src=x]").count()) === 0);
+      check("and no complaint", complaints.length === 0, complaints.join("; "));
+    }
+    await close();
+  }
+}
+
+async function act() {
+  const { page, complaints, elsewhere, close } = await open(owner);
+  const staging = `${base}/projects/shop/environments/staging`;
+  await page.goto(staging);
+  const row = (name) => page.locator("#secrets tr", { has: page.locator(`a[data-row]:text-is("${name}")`) });
+
+  const redis = row("REDIS_URL");
+  await redis.locator("[data-reveal]").click();
+  await redis.locator(".dots.shown").waitFor();
+  const shown = await redis.locator(".dots").textContent();
+  check("a value is shown", shown === "redis://cache.staging.example:6379/0", shown);
+  await redis.locator("[data-reveal]").click();
+  check("and hidden", (await redis.locator(".dots").textContent()) === "••••••••");
+  await redis.locator("[data-copy]").click();
+  await page.locator(".toast").waitFor();
+  const copied = await page.evaluate(() => navigator.clipboard.readText());
+  check("a value is copied", copied === "redis://cache.staging.example:6379/0", copied);
+  check("a restricted value has no button", (await row("SIGNING_KEY").locator("[data-reveal]").count()) === 0);
+  check("no value is in the page", !(await page.content()).includes("value-of-"));
+
+  await page.keyboard.press("f");
+  await page.keyboard.type("stripe");
+  await page.waitForFunction(() => document.querySelectorAll("#secrets tbody tr:not([hidden])").length === 2);
+  check("the filter is in the address", page.url().endsWith("?q=stripe"), page.url());
+  await page.reload();
+  check("and survives a reload", (await page.locator("#secrets tbody tr").count()) === 2);
+  await page.goto(staging);
+
+  await page.locator('a[data-row]:text-is("DATABASE_URL")').click();
+  await page.locator("#panel h1").waitFor();
+  check("the panel has its address", page.url().endsWith("/secrets/DATABASE_URL"), page.url());
+  await judge(page, "the panel");
+  await page.screenshot({ path: `${screenshots}/panel-light-1440.png` });
+  check("the history is there", (await page.locator("#panel .versions li").count()) === 2);
+  await page.locator("#panel [name=value]").fill("postgres://elsewhere");
+  await page.locator("#panel [name=comment]").fill("moved");
+  await page.locator("#panel button:text-is('Save')").click();
+  await page.locator("#panel .notice.ok").waitFor();
+  check("a save makes a version", (await page.locator("#panel .versions li").count()) === 3);
+  await page.waitForFunction(() => document.querySelector("#secrets")?.textContent.includes("moved"));
+  check("and the table knows", true);
+  await page.locator("#panel [aria-label='Go back to version 2']").click();
+  await page.waitForFunction(() => document.querySelectorAll("#panel .versions li").length === 4);
+  check("an old version is the newest again", true);
+  await page.keyboard.press("Escape");
+  await page.waitForFunction(() => !document.querySelector("#panel h1"));
+  check("Escape closes the panel", page.url() === staging, page.url());
+
+  await page.keyboard.press("n");
+  await page.locator("#panel #f-name").fill("NEW_KEY");
+  await page.locator("#panel #f-value").fill("fresh");
+  await page.locator("#panel button:text-is('Add secret')").click();
+  await page.locator("#panel .notice.ok").waitFor();
+  await row("NEW_KEY").waitFor();
+  check("a new secret is in the table", true);
+
+  await page.goto(`${staging}/secrets/NEW_KEY`);
+  await page.locator("summary:text-is('Delete')").click();
+  await page.locator("button:text-is('Delete NEW_KEY')").click();
+  await page.locator("button:text-is('Undo')").click();
+  await page.locator(".notice.ok").waitFor();
+  check("what was deleted comes back", page.url().includes("/secrets/NEW_KEY"), page.url());
+
+  await page.goto(`${base}/`);
+  await page.keyboard.press("Control+k");
+  await page.locator("#palette-list a").first().waitFor();
+  await judge(page, "the palette");
+  await page.keyboard.type("signing");
+  await page.locator("#palette-list a", { hasText: "SIGNING_KEY" }).first().waitFor();
+  await page.screenshot({ path: `${screenshots}/palette-light-1440.png` });
+  await page.keyboard.press("Enter");
+  await page.waitForURL(/SIGNING_KEY/);
+  check("the palette leads to a secret", true);
+  await page.keyboard.press("?");
+  check("the keys are told", await page.locator("#keys").isVisible());
+  await judge(page, "the keys");
+  await page.keyboard.press("Escape");
+
+  await page.locator(".account summary").click();
+  await page.locator("button[value=dark]").click();
+  check("dark is remembered", (await page.locator("html").getAttribute("data-theme")) === "dark");
+  check("one is where one was", page.url().includes("SIGNING_KEY"), page.url());
+
+  check("no complaint", complaints.length === 0, complaints.join("; "));
+  check("no request elsewhere", elsewhere.length === 0, elsewhere.join("; "));
+  await close();
+  await withoutScripts(staging);
+  await narrow(staging);
+}
+
+/** The main forms, sent by the browser itself. */
+async function withoutScripts(staging) {
+  const { page, close } = await open(owner, { javaScriptEnabled: false });
+  await page.goto(`${base}/new-project`);
+  await page.fill("[name=slug]", "plain");
+  await page.locator("button:text-is('Make project')").click();
+  check("a project is made", page.url().includes("/projects/plain"), page.url());
+  await page.locator("a:text-is('Make the first environment')").click();
+  await page.fill("[name=slug]", "staging");
+  await page.locator("button:text-is('Make environment')").click();
+  await page.locator("a:text-is('Add the first secret')").click();
+  await page.fill("[name=name]", "KEY");
+  await page.fill("[name=value]", "by hand");
+  await page.locator("button:text-is('Add secret')").click();
+  check("a secret is made", page.url().includes("/secrets/KEY"), page.url());
+  await page.locator("button:has-text('Reveal')").click();
+  check("and shown", (await page.locator("#revealed").inputValue()) === "by hand");
+  await page.goto(staging);
+  await page.fill("[name=q]", "redis");
+  await page.keyboard.press("Enter");
+  check("and filtered", (await page.locator("#secrets tbody tr").count()) === 1);
+  await close();
+}
+
+/** A telephone: the rail is a sheet. */
+async function narrow(staging) {
+  const { page, close } = await open(owner, { viewport: { width: 320, height: 640 } });
+  await page.goto(staging);
+  check("the rail is away", !(await page.locator("#rail").isVisible()));
+  await page.locator(".menu-open").click();
+  check("and comes", await page.locator("#rail").isVisible());
+  await judge(page, "the sheet");
+  await page.screenshot({ path: `${screenshots}/rail-light-320.png` });
+  await close();
+}
+
+try {
+  await { look, act, hostile }[part]();
+} catch (error) {
+  const last = browser.contexts().flatMap((context) => context.pages()).at(-1);
+  await last?.screenshot({ path: `${screenshots}/failed-${part}.png` });
+  console.error(`asked last:\n${asked.slice(-12).join("\n")}`);
+  throw error;
+} finally {
+  await browser.close();
+}
+console.log(JSON.stringify(checks));

@@ -1,0 +1,76 @@
+//! The pages in a real Chromium against the real server and its real policy: each page of the router as owner and as
+//! viewer, in light and dark, from 320 to 1,440 px, with and without JavaScript; what people do on them; and that no
+//! text of theirs becomes markup.
+
+mod plain;
+mod world;
+
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+
+use crate::link_page::{node, tools};
+use crate::support::app::TestApp;
+use crate::support::variable;
+use world::World;
+
+/// The paths of the router that answer GET, as `src/http/pages/mod.rs` lists them.
+pub(crate) fn routes() -> Vec<String> {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/http/pages/mod.rs");
+    let text: String = std::fs::read_to_string(file).expect("readable").split_whitespace().collect();
+    let table = text.split("app.service(at(\"").skip(1);
+    let all = table.filter_map(|row| row.split_once("\")")).filter(|(_, acts)| acts.starts_with(".get("));
+    let pages = all.map(|(path, _)| path.to_owned()).filter(|path| !path.starts_with("/assets/"));
+    pages.collect()
+}
+
+/// Where a person leafs through what the pages look like.
+fn screenshots() -> PathBuf {
+    let target = variable("HOLDFAST_SCREENSHOTS").map(PathBuf::from);
+    let beside = || Path::new(env!("CARGO_TARGET_TMPDIR")).join("pages");
+    let folder = target.unwrap_or_else(beside);
+    std::fs::create_dir_all(&folder).expect("the folder is ours");
+    folder
+}
+
+fn run(part: &str, app: &TestApp, world: &World, pages: &Value) -> Vec<Value> {
+    let tools = tools();
+    assert!(tools.join("stamp").is_file(), "nothing to drive a browser with: run `make test-tools`");
+    let ask = json!({
+        "base": app.base, "pages": pages, "screenshots": screenshots(), "part": part,
+        "owner": world.owner.token, "viewer": world.viewer.token,
+    });
+    let npm = tools.join("npm");
+    let said = node("pages.mjs", &[npm.to_str().expect("text")], &ask);
+    serde_json::from_str(&said).unwrap_or_else(|error| panic!("{error}: {said}"))
+}
+
+fn assert_all(checks: &[Value], least: usize) {
+    let failed: Vec<String> = checks.iter().filter(|c| c["ok"] != true).map(Value::to_string).collect();
+    assert!(failed.is_empty(), "{} of {}:\n{}", failed.len(), checks.len(), failed.join("\n"));
+    assert!(checks.len() >= least, "only {} checks were made", checks.len());
+}
+
+#[test]
+fn every_page_is_whole_for_everybody_in_light_and_dark_wide_and_narrow() {
+    let app = TestApp::start();
+    let world = World::build(&app);
+    let routes = routes();
+    assert!(routes.len() > 8, "{routes:?}");
+    let pages: Vec<Value> = routes.iter().flat_map(|route| world.samples(route)).collect();
+    assert_all(&run("look", &app, &world, &json!(pages)), pages.len() * 12);
+}
+
+#[test]
+fn people_find_show_change_and_bring_back_values() {
+    let app = TestApp::start();
+    let world = World::build(&app);
+    assert_all(&run("act", &app, &world, &json!([])), 25);
+}
+
+#[test]
+fn no_text_of_anybody_becomes_markup() {
+    let app = TestApp::start();
+    let world = World::build(&app);
+    let pages = world.hostile(&app);
+    assert_all(&run("hostile", &app, &world, &pages), 20);
+}

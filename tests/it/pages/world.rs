@@ -1,0 +1,201 @@
+//! A shop with a tree, people and secrets, as a small team has them; and one whose every text is an attack.
+
+use serde_json::{Value, json};
+
+use crate::support::app::{Client, PASSWORD, TestApp, at};
+
+/// What must never run.
+pub(super) const ATTACK: &str =
+    "\"'><img src=x onerror=\"document.title='broken'\"><script>document.title='broken'</script>{{7*7}}";
+
+/// The appliance's people and places.
+pub(super) struct World {
+    /// Holds everything.
+    pub(super) owner: Client,
+    /// May look.
+    pub(super) viewer: Client,
+    /// A place of the ledger at which half of it was there.
+    middle: String,
+}
+
+impl World {
+    pub(super) fn build(app: &TestApp) -> Self {
+        let owner = app.owner();
+        let body = json!({ "slug": "shop", "name": "Shop", "description": "Storefront, checkout and what they need." });
+        owner.post("/projects", body).expect(201);
+        owner.create_project("billing");
+        owner.create_environment("billing", "development", None);
+        environments(&owner);
+        secrets(&owner);
+        let middle = owner.get("/audit/events?limit=1&action=secret.write").expect(200)["items"][0]["seq"].to_string();
+        owner.set_secret("shop/staging", "LATER", "value-of-LATER");
+        owner.set_secret("shop/staging", "REDIS_URL", "redis://cache.staging.example:6379/0");
+        app.service_account("ci", "developer", "shop/staging");
+        let viewer = member(app, &owner, "grace@example.com", "viewer");
+        Self { owner, viewer, middle }
+    }
+
+    /// The addresses a route is looked at under.
+    pub(super) fn samples(&self, route: &str) -> Vec<Value> {
+        let page = |name: &str, url: &str| json!({ "route": route, "name": name, "url": url });
+        let staging = "/projects/shop/environments/staging";
+        match route {
+            "/" => vec![page("home", "/")],
+            "/search" => vec![page("search", "/search?q=url"), page("search-none", "/search?q=nothing-is-called-this")],
+            "/new-project" => vec![page("new-project", route)],
+            "/projects/{project}" => vec![page("project", "/projects/shop")],
+            "/projects/{project}/new-environment" => vec![page("new-environment", "/projects/shop/new-environment")],
+            "/projects/{project}/environments/{environment}" => vec![
+                page("environment", staging),
+                page("environment-child", "/projects/shop/environments/feat-checkout"),
+                page("environment-production", "/projects/shop/environments/production"),
+                page("environment-locked", "/projects/shop/environments/qa"),
+                page("environment-filter", &format!("{staging}?q=stripe&show=own")),
+                page("environment-deleted", &format!("{staging}?deleted=OLD&done=deleted")),
+                page("environment-empty", "/projects/billing/environments/development"),
+            ],
+            "/projects/{project}/environments/{environment}/new-secret" => {
+                vec![page("new-secret", &format!("{staging}/new-secret"))]
+            }
+            "/projects/{project}/environments/{environment}/secrets/{name}" => vec![
+                page("secret", &format!("{staging}/secrets/DATABASE_URL")),
+                page("secret-folder", &format!("{staging}/secrets/TOKEN?path=/api/v2")),
+                page("secret-inherited", "/projects/shop/environments/feat-checkout/secrets/SENTRY_DSN"),
+                page("secret-restricted", "/projects/shop/environments/production/secrets/SIGNING_KEY"),
+            ],
+            "/projects/{project}/compare" => vec![
+                page("compare", "/projects/shop/compare?left=staging&right=production"),
+                page("compare-choose", "/projects/shop/compare"),
+            ],
+            "/projects/{project}/environments/{environment}/import" => {
+                vec![page("import", &format!("{staging}/import"))]
+            }
+            "/projects/{project}/environments/{environment}/history" => vec![
+                page("history", &format!("{staging}/history")),
+                page("history-at", &format!("{staging}/history?at={}", self.middle)),
+                page("environment-at", &format!("{staging}?at={}", self.middle)),
+            ],
+            "/projects/{project}/environments/{environment}/access" => {
+                vec![page("access", &format!("{staging}/access"))]
+            }
+            "/projects/{project}/environments/{environment}/settings" => vec![
+                page("settings", &format!("{staging}/settings")),
+                page("settings-locked", "/projects/shop/environments/qa/settings"),
+            ],
+            "/members" => vec![page("members", route)],
+            "/members/{user}/remove" => {
+                let page_of = self.owner.get("/members").expect(200);
+                let mut grace = page_of["items"].as_array().expect("a list").iter();
+                let grace = grace.find(|m| m["user"]["email"] == "grace@example.com").expect("a member");
+                vec![page(
+                    "member-remove",
+                    &format!("/members/{}/remove", grace["user"]["id"].as_str().expect("an id")),
+                )]
+            }
+            "/machines" => vec![page("machines", route)],
+            "/machines/{machine}" => vec![page("machine", "/machines/ci")],
+            "/audit" => vec![page("audit", route), page("audit-denied", "/audit?outcome=denied&action=secret.reveal")],
+            "/audit/{event}" => {
+                let newest = self.owner.get("/audit/events?limit=1").expect(200)["items"][0]["id"].clone();
+                vec![page("audit-event", &format!("/audit/{}", newest.as_str().expect("an id")))]
+            }
+            other => panic!("no sample of the page {other}"),
+        }
+    }
+
+    /// The pages that show what an attacker called things.
+    pub(super) fn hostile(&self, _app: &TestApp) -> Value {
+        let short: String = ATTACK.chars().take(100).collect();
+        let body = json!({ "slug": "evil", "name": short, "description": ATTACK });
+        self.owner.post("/projects", body).expect(201);
+        let body = json!({ "slug": "dev", "name": short, "description": ATTACK, "any_names": true });
+        self.owner.post("/projects/evil/environments", body).expect(201);
+        let name: String = ATTACK.replace('=', "");
+        let path = format!("{}/secrets/{}", at("evil/dev"), percent(&name));
+        let body = json!({ "value": ATTACK, "comment": ATTACK, "interpolate": false, "visibility": "unmasked" });
+        self.owner.put(&path, body).expect(201);
+        let base = "/projects/evil/environments/dev";
+        let attack = percent(ATTACK);
+        let urls = [
+            "/".to_owned(),
+            "/projects/evil".to_owned(),
+            base.to_owned(),
+            format!("{base}?q={attack}&show={attack}"),
+            format!("{base}?deleted={attack}&path={attack}&done={attack}"),
+            format!("{base}/secrets/{}", percent(&name)),
+            format!("{base}/secrets/{attack}"),
+            format!("{base}/new-secret?path={attack}"),
+            format!("/search?q={attack}"),
+            format!("/projects/{attack}"),
+            format!("/nothing/{attack}"),
+        ];
+        json!(urls)
+    }
+}
+
+/// Every byte that is no letter and no digit, escaped.
+fn percent(text: &str) -> String {
+    let one = |b: u8| if b.is_ascii_alphanumeric() { char::from(b).to_string() } else { format!("%{b:02X}") };
+    text.bytes().map(one).collect()
+}
+
+/// Somebody with a role on the organization.
+fn member(app: &TestApp, owner: &Client, email: &str, role: &str) -> Client {
+    let body = json!({ "email": email, "password": PASSWORD, "role": role });
+    owner.post("/members", body).expect(201);
+    let session = app.nobody().post("/sessions", json!({ "email": email, "password": PASSWORD })).expect(201);
+    app.client(session["token"].as_str().expect("a token"))
+}
+
+fn environments(owner: &Client) {
+    let make = |slug: &str, parent: Option<&str>, tier: &str| {
+        let body = json!({ "slug": slug, "parent": parent, "tier": tier });
+        owner.post("/projects/shop/environments", body).expect(201);
+    };
+    make("staging", None, "staging");
+    make("feat-checkout", Some("staging"), "preview");
+    make("pr-212", Some("staging"), "preview");
+    make("a-rather-long-name-of-a-branch-x", Some("feat-checkout"), "preview");
+    make("qa", Some("staging"), "qa");
+    make("uat", None, "uat");
+    make("production", None, "production");
+}
+
+fn secrets(owner: &Client) {
+    let put = |place: &str, name: &str, mut body: Value| {
+        if body.get("value").is_none() {
+            body["value"] = json!(format!("value-of-{name}"));
+        }
+        let response = owner.put(&format!("{}/secrets/{name}", at(place)), body);
+        assert!(matches!(response.status, 200 | 201), "{}", response.text());
+    };
+    let staging = "shop/staging";
+    let url = "postgres://shop:${DATABASE_PASSWORD}@db.staging.example/shop";
+    put(staging, "DATABASE_PASSWORD", json!({}));
+    put(
+        staging,
+        "DATABASE_URL",
+        json!({ "value": url, "comment": "Primary; the replica has its own", "tags": ["db"] }),
+    );
+    put(staging, "DATABASE_URL", json!({ "value": format!("{url}?sslmode=require"), "comment": "TLS from now on" }));
+    put(staging, "STRIPE_SECRET_KEY", json!({ "tags": ["payments", "pci"] }));
+    put(staging, "STRIPE_WEBHOOK_SECRET", json!({ "tags": ["payments"] }));
+    put(staging, "SENTRY_DSN", json!({ "visibility": "unmasked" }));
+    put(staging, "FEATURE_FLAGS_URL", json!({ "comment": "The flag service of everybody" }));
+    put(staging, "SMTP_PASSWORD", json!({}));
+    put(staging, "REDIS_URL", json!({ "value": "redis://cache.staging.example:6379/0" }));
+    put(staging, "SIGNING_KEY", json!({ "visibility": "restricted" }));
+    put(staging, "A_NAME_OF_SIXTY_CHARACTERS_IS_STILL_A_NAME_THAT_FITS_ITS_ROW", json!({}));
+    put(staging, "GREETING", json!({ "value": "مرحبا بالعالم" }));
+    put(staging, "OLD", json!({}));
+    put(staging, "TOKEN?path=/api/v2", json!({ "comment": "For the second version of the API" }));
+    owner.delete(&format!("{}/secrets/OLD", at(staging))).expect(200);
+    put("shop/feat-checkout", "STRIPE_SECRET_KEY", json!({ "comment": "The test account of the branch" }));
+    put("shop/feat-checkout", "CHECKOUT_V2", json!({ "value": "true" }));
+    owner.put(&format!("{}/secrets/SMTP_PASSWORD", at("shop/feat-checkout")), json!({ "state": "unset" })).expect(201);
+    put("shop/production", "DATABASE_URL", json!({}));
+    put("shop/production", "SIGNING_KEY", json!({ "visibility": "restricted" }));
+    owner.get(&format!("{}/secrets/REDIS_URL?reveal=true", at(staging))).expect(200);
+    let lock = json!({ "reason": "Freeze until the audit is done" });
+    owner.post(&format!("{}/lock", at("shop/qa")), lock).expect(200);
+}
