@@ -6,7 +6,7 @@ import { readFileSync } from "node:fs";
 const require = createRequire(`${process.argv[2]}/package.json`);
 const { chromium } = require("playwright-core");
 const axe = readFileSync(require.resolve("axe-core"), "utf8");
-const { part, base, pages, owner, viewer, screenshots } = JSON.parse(readFileSync(0, "utf8"));
+const { part, base, pages, owner, viewer, screenshots, email, password } = JSON.parse(readFileSync(0, "utf8"));
 const checks = [];
 const check = (name, ok, detail = "") => checks.push({ name, ok: Boolean(ok), detail: String(detail).slice(0, 600) });
 const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox"] });
@@ -17,7 +17,7 @@ const asked = [];
 /** A window of somebody whose every complaint, and every request elsewhere, is kept. */
 async function open(token, options = {}) {
   const context = await browser.newContext({
-    extraHTTPHeaders: { authorization: `Bearer ${token}` },
+    extraHTTPHeaders: token ? { authorization: `Bearer ${token}` } : {},
     reducedMotion: "reduce",
     viewport: { width: 1440, height: 900 },
     permissions: ["clipboard-read", "clipboard-write"],
@@ -193,8 +193,70 @@ async function act() {
   check("no complaint", complaints.length === 0, complaints.join("; "));
   check("no request elsewhere", elsewhere.length === 0, elsewhere.join("; "));
   await close();
+  await signedIn();
+  await importing(staging);
   await withoutScripts(staging);
   await narrow(staging);
+}
+
+/** A browser as people have it: a cookie, and forms that show their token. */
+async function signedIn() {
+  const { page, complaints, close } = await open(null);
+  const target = "/projects/shop/environments/staging/secrets/REDIS_URL";
+  await page.goto(base + target);
+  check("whoever is unknown is led to sign in", page.url().startsWith(`${base}/sign-in?next=`), page.url());
+  await page.fill("[name=email]", email);
+  await page.fill("[name=password]", "not the right one");
+  await page.keyboard.press("Enter");
+  await page.locator(".notice.danger").waitFor();
+  check("a wrong password is told", page.url().startsWith(`${base}/sign-in?next=`), page.url());
+  await judge(page, "a refused sign-in");
+  await page.screenshot({ path: `${screenshots}/sign-in-refused-light-1440.png` });
+  await page.fill("[name=email]", email);
+  await page.fill("[name=password]", password);
+  await page.keyboard.press("Enter");
+  await page.waitForURL(base + target);
+  check("and one is where one wanted to be", true);
+  await page.locator("[data-reveal-form] button").first().click();
+  await page.waitForFunction(() => document.querySelector("[data-value]").textContent.startsWith("redis://"));
+  check("a session shows a value", true);
+  const forged = await page.evaluate(async (path) => {
+    const body = new URLSearchParams({ csrf_token: "0".repeat(64) });
+    return (await fetch(path, { method: "POST", body })).status;
+  }, `${target}/reveal`);
+  check("and none without its token", forged === 403, forged);
+  await page.locator("#f-comment").fill("by cookie");
+  await page.locator("button:text-is('Save')").click();
+  await page.locator(".notice.ok").waitFor();
+  check("a session writes", page.url().includes("done="), page.url());
+  await page.locator(".account summary").click();
+  await page.locator("button:has-text('Sign out')").click();
+  await page.waitForURL(`${base}/sign-in`);
+  await page.goto(base + target);
+  check("and ends", page.url().startsWith(`${base}/sign-in?next=`), page.url());
+  check("signed in: no complaint", complaints.length === 0, complaints.join("; "));
+  await close();
+}
+
+/** A pasted file: what it would change, then the change. */
+async function importing(staging) {
+  const { page, complaints, close } = await open(owner);
+  await page.goto(staging);
+  await page.evaluate(() => {
+    const clipboardData = new DataTransfer();
+    clipboardData.setData("text/plain", "PASTED_ONE=1\nREDIS_URL=redis://new\nSENTRY_DSN=value-of-SENTRY_DSN\n");
+    document.querySelector("#secrets").dispatchEvent(new ClipboardEvent("paste", { clipboardData, bubbles: true }));
+  });
+  await page.locator("#plan .diff li").first().waitFor();
+  const acts = await page.locator("#plan .diff li").evaluateAll((all) => all.map((li) => li.dataset.act).sort().join());
+  check("what is pasted is planned", acts === "add,change,same", acts);
+  await judge(page, "the plan");
+  await page.screenshot({ path: `${screenshots}/paste-light-1440.png` });
+  await page.locator("button:text-is('Apply')").click();
+  await page.locator("main .notice.ok").waitFor();
+  check("and applied", (await page.locator('a[data-row]:text-is("PASTED_ONE")').count()) === 1);
+  check("importing: no complaint", complaints.length === 0, complaints.join("; "));
+  await close();
 }
 
 /** The main forms, sent by the browser itself. */

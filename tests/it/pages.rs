@@ -9,18 +9,21 @@ use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
 use crate::link_page::{node, tools};
-use crate::support::app::TestApp;
+use crate::support::app::{PASSWORD, TestApp};
 use crate::support::variable;
 use world::World;
 
-/// The paths of the router that answer GET, as `src/http/pages/mod.rs` lists them.
+/// The paths of the router that answer GET, as the tables of pages list them.
 pub(crate) fn routes() -> Vec<String> {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/http/pages/mod.rs");
-    let text: String = std::fs::read_to_string(file).expect("readable").split_whitespace().collect();
-    let table = text.split("app.service(at(\"").skip(1);
-    let all = table.filter_map(|row| row.split_once("\")")).filter(|(_, acts)| acts.starts_with(".get("));
-    let pages = all.map(|(path, _)| path.to_owned()).filter(|path| !path.starts_with("/assets/"));
-    pages.collect()
+    let mut pages = Vec::new();
+    for file in ["src/http/pages/mod.rs", "src/http/sign_in.rs"] {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+        let text: String = std::fs::read_to_string(file).expect("readable").split_whitespace().collect();
+        let table = text.split("app.service(at(\"").skip(1);
+        let all = table.filter_map(|row| row.split_once("\")")).filter(|(_, acts)| acts.starts_with(".get("));
+        pages.extend(all.map(|(path, _)| path.to_owned()).filter(|path| !path.starts_with("/assets/")));
+    }
+    pages
 }
 
 /// Where a person leafs through what the pages look like.
@@ -38,6 +41,7 @@ fn run(part: &str, app: &TestApp, world: &World, pages: &Value) -> Vec<Value> {
     let ask = json!({
         "base": app.base, "pages": pages, "screenshots": screenshots(), "part": part,
         "owner": world.owner.token, "viewer": world.viewer.token,
+        "email": "ada@example.com", "password": PASSWORD,
     });
     let npm = tools.join("npm");
     let said = node("pages.mjs", &[npm.to_str().expect("text")], &ask);

@@ -4,11 +4,13 @@ import "htmx.org/dist/ext/hx-csp.js";
 import { keys } from "./keys";
 import { palette } from "./palette";
 import { panel } from "./panel";
+import { paste } from "./paste";
 import { secrets } from "./secrets";
 import { times } from "./times";
 
 document.documentElement.classList.add("scripted");
 panel();
+paste();
 secrets();
 palette();
 keys();

@@ -42,6 +42,7 @@ impl World {
         match route {
             "/" => vec![page("home", "/")],
             "/search" => vec![page("search", "/search?q=url"), page("search-none", "/search?q=nothing-is-called-this")],
+            "/sign-in" => vec![page("sign-in", "/sign-in?next=/projects/shop")],
             "/new-project" => vec![page("new-project", route)],
             "/projects/{project}" => vec![page("project", "/projects/shop")],
             "/projects/{project}/new-environment" => vec![page("new-environment", "/projects/shop/new-environment")],
