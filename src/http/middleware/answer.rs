@@ -74,7 +74,9 @@ fn headers(state: &State, seen: &Seen, headers: &mut HeaderMap) {
             HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"),
         );
     }
-    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    if !headers.contains_key(header::REFERRER_POLICY) {
+        headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    }
     if !headers.contains_key(header::CACHE_CONTROL) {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }

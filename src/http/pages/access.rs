@@ -66,12 +66,6 @@ struct AccessPage {
     is_cut: bool,
 }
 
-impl AccessPage {
-    fn told(&self) -> &'static [(Action, &'static str)] {
-        TOLD
-    }
-}
-
 /// Shows it.
 pub(super) async fn page(visitor: Visitor, Names([project, environment]): Names<2>) -> Answer {
     let (frame, head) = Head::of(&visitor, &project, &environment, Tab::Access, "Access").await?;

@@ -101,7 +101,7 @@ impl Head {
             let depth = frame.siblings().iter().find(|b| b.is_here).map_or(0, |b| b.depth);
             above.filter(|b| b.depth + 1 == depth).map(|b| b.slug.to_string()).next()
         });
-        Ok((frame, Self { base, parent, may, tab, placed }))
+        Ok((frame, Self { placed, base, parent, may, tab }))
     }
 
     pub(super) fn may_write(&self) -> bool {
@@ -295,7 +295,7 @@ fn filters(base: &str, query: &TableQuery, counts: NameCounts) -> Vec<Filter> {
         for (name, value) in [("show", word), ("q", query.q.trim()), ("at", query.at.as_str())] {
             if !value.is_empty() {
                 href.push(sign);
-                href.push_str(&format!("{name}={}", ui::part(value)));
+                href.extend([name, "=", &ui::part(value)]);
                 sign = '&';
             }
         }

@@ -154,7 +154,7 @@ pub(super) async fn submit(Names([project, environment]): Names<2>, Form(visitor
             }
             show(&visitor, place, StatusCode::OK, typed, None, plan).await
         }
-        Ok(_) => visitor.go(&format!(
+        Ok(_) => Visitor::go(&format!(
             "/projects/{}/environments/{}?done=imported",
             ui::part(&project),
             ui::part(&environment)

@@ -63,11 +63,11 @@ struct MachinesPage {
 }
 
 impl MachinesPage {
-    fn holds(&self, machine: &ServiceAccountView) -> Vec<String> {
+    fn holds(machine: &ServiceAccountView) -> Vec<String> {
         holds(machine)
     }
 
-    fn place(&self, machine: &ServiceAccountView) -> String {
+    fn place(machine: &ServiceAccountView) -> String {
         place(&machine.place)
     }
 }
@@ -106,7 +106,7 @@ pub(super) async fn create(Form(visitor, form): Form<MachineForm>) -> Answer {
         Err(problem) => Err(problem),
     };
     match done {
-        Ok(made) => visitor.go(&format!("/machines/{}?done=created", made.account.id)),
+        Ok(made) => Visitor::go(&format!("/machines/{}?done=created", made.account.id)),
         Err(problem) if matches!(problem.status().as_u16(), 400 | 404 | 409 | 422) => {
             show(&visitor, problem.status(), None, form, Some(Told::of(&problem))).await
         }
@@ -141,10 +141,6 @@ struct MachinePage {
 }
 
 impl MachinePage {
-    fn lives(&self) -> &'static [(&'static str, u64)] {
-        LIVES
-    }
-
     fn place(&self) -> String {
         place(&self.machine.place)
     }
@@ -213,5 +209,5 @@ pub(super) async fn key_create(Names([name]): Names<1>, Form(visitor, form): For
 pub(super) async fn key_delete(Names([name, key]): Names<2>, Form(visitor, _): Form<Vec<(String, String)>>) -> Answer {
     let id = Id::parse(&key).map_err(|_| OrgError::not_found("key", key))?;
     key_revoke(&visitor.op, name.clone(), id, false).await?;
-    visitor.go(&format!("/machines/{}?done=removed", ui::part(&name)))
+    Visitor::go(&format!("/machines/{}?done=removed", ui::part(&name)))
 }

@@ -72,12 +72,12 @@ struct MembersPage {
 
 impl MembersPage {
     /// What somebody holds, in words.
-    fn holds(&self, member: &Member) -> Vec<String> {
+    fn holds(member: &Member) -> Vec<String> {
         member.grants.iter().map(|g| format!("{} on {}", g.grant.role, place(&g.place))).collect()
     }
 
     /// What a team holds, in words.
-    fn team_holds(&self, team: &TeamView) -> Vec<String> {
+    fn team_holds(team: &TeamView) -> Vec<String> {
         team.grants.iter().map(|g| format!("{} on {}", g.grant.role, place(&g.place))).collect()
     }
 }
@@ -118,7 +118,7 @@ pub(super) async fn add(Form(visitor, form): Form<MemberForm>) -> Answer {
         Err(problem) => Err(problem),
     };
     match done {
-        Ok(_) => visitor.go("/members?done=created"),
+        Ok(_) => Visitor::go("/members?done=created"),
         Err(problem) if matches!(problem.status().as_u16(), 400 | 404 | 409 | 422) => {
             let query = MembersQuery { cursor: None, done: None };
             show(&visitor, problem.status(), query, typed, Some(Told::of(&problem))).await
@@ -182,5 +182,5 @@ pub(super) async fn removed(Names([user]): Names<1>, Form(visitor, form): Form<R
         return show_remove(&visitor, user, Some(Told::of(&problem))).await;
     }
     member::member_remove(&visitor.op, user, false).await?;
-    visitor.go("/members?done=removed")
+    Visitor::go("/members?done=removed")
 }

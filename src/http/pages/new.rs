@@ -61,7 +61,7 @@ pub(super) async fn project_create(Form(visitor, form): Form<ProjectForm>) -> An
         Err(error) => Err(Problem::from(error).field("slug", "slug_invalid")),
     };
     match made {
-        Ok(made) => visitor.go(&format!("/projects/{}?done=created", made.slug)),
+        Ok(made) => Visitor::go(&format!("/projects/{}?done=created", made.slug)),
         Err(problem) if is_shown(&problem) => {
             show_project(&visitor, problem.status(), form, Some(Told::of(&problem))).await
         }
@@ -150,7 +150,7 @@ pub(super) async fn environment_create(
     match made {
         Ok(made) => {
             let e = made.environment;
-            visitor.go(&format!("/projects/{}/environments/{}?done=created", e.project_slug, e.slug))
+            Visitor::go(&format!("/projects/{}/environments/{}?done=created", e.project_slug, e.slug))
         }
         Err(problem) if is_shown(&problem) => {
             let (status, told) = (problem.status(), Told::of(&problem));

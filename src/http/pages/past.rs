@@ -128,7 +128,7 @@ pub(super) async fn revert(Names([project, environment]): Names<2>, Form(visitor
         Err(error) => Err(error.into()),
     };
     match done {
-        Ok(_) => visitor.go(&format!(
+        Ok(_) => Visitor::go(&format!(
             "/projects/{}/environments/{}?done=reverted",
             ui::part(&project),
             ui::part(&environment)

@@ -60,7 +60,7 @@ fn drawn(tree: Vec<TreeNode>) -> Vec<Node> {
     let nodes = tree.into_iter().enumerate().map(|(index, tree)| {
         let lines = (1..tree.depth).map(|level| goes_on(index, level)).collect();
         let has_next = goes_on(index, tree.depth);
-        Node { lines, has_next, tree }
+        Node { tree, lines, has_next }
     });
     nodes.collect()
 }

@@ -119,7 +119,7 @@ pub(super) async fn page(
 
 /// What a form that was not taken is shown with again, or what a reveal gave.
 enum With {
-    Refused(Typed, Told),
+    Refused(Box<(Typed, Told)>),
     Value(String),
 }
 
@@ -175,7 +175,7 @@ async fn look(visitor: &Visitor, which: Which, head: &Head, with: Option<With>) 
     let versions = versions.into_iter().zip(names).map(|(view, by)| Version { view, by }).collect();
     let (mut typed, mut told, mut value) = (typed_of(&secret), None, None);
     match with {
-        Some(With::Refused(kept, why)) => (typed, told) = (kept, Some(why)),
+        Some(With::Refused(kept)) => (typed, told) = (kept.0, Some(kept.1)),
         Some(With::Value(text)) => value = Some(text),
         None => {}
     }
@@ -185,7 +185,7 @@ async fn look(visitor: &Visitor, which: Which, head: &Head, with: Option<With>) 
     let e = &head.placed.environment;
     let place = (e.project_slug.as_str(), e.slug.as_str());
     let show_as = ShowAs::secret(visitor.state.public_url.as_str(), place, secret.name.as_str(), &folder);
-    Ok(Shown { base, query, badge, by, versions, typed, told, show_as, value, secret })
+    Ok(Shown { base, query, secret, badge, by, versions, typed, told, show_as, value })
 }
 
 /// A deleted secret is shown by the version before its deletion: it can be brought back.

@@ -84,7 +84,7 @@ fn base(project: &str, environment: &str) -> String {
 /// Where a change leads: on, or back to the form with what is wrong.
 async fn answer<T>(visitor: &Visitor, [project, environment]: [&str; 2], done: Result<T, Problem>, on: &str) -> Answer {
     match done {
-        Ok(_) => visitor.go(on),
+        Ok(_) => Visitor::go(on),
         Err(problem) if matches!(problem.status().as_u16(), 400 | 409 | 412 | 422) => {
             show(visitor, project, environment, None, Some(Told::of(&problem))).await
         }

@@ -6,7 +6,8 @@ use actix_web::cookie::{Cookie, SameSite};
 use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION, X_FRAME_OPTIONS,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION,
+    REFERRER_POLICY, X_FRAME_OPTIONS,
 };
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpRequest, HttpResponse};
@@ -147,7 +148,7 @@ impl Visitor {
     }
 
     /// Elsewhere, after something was done.
-    pub(super) fn go(&self, to: &str) -> Answer {
+    pub(super) fn go(to: &str) -> Answer {
         let place = HeaderValue::try_from(to).map_err(|_| Problem::internal("an address has no form as a header"))?;
         Ok(HttpResponse::SeeOther().insert_header((LOCATION, place)).finish())
     }
@@ -182,6 +183,8 @@ pub(super) fn secure(headers: &mut HeaderMap, nonce: Option<&str>) -> Result<(),
     headers.insert(CONTENT_SECURITY_POLICY, policy);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    // Nobody else learns where one was; without any, a browser would not say that our own forms are ours.
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
     headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
     headers.insert(OPENER_POLICY, HeaderValue::from_static("same-origin"));
     headers.insert(RESOURCE_POLICY, HeaderValue::from_static("same-origin"));

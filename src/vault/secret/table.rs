@@ -328,18 +328,17 @@ pub async fn secret_spot(op: &Op, words: &str, most: usize) -> Result<Vec<Spotte
             if found.len() == most {
                 break;
             }
-            let place = match places.get(&environment) {
-                Some(known) => known.clone(),
-                None => {
-                    let placed = access::placed(reader, op.organization()?, environment)?;
-                    let may = |p: &Placed| op.permits(reader, Action::SecretList, &p.resource());
-                    let shown = match placed {
-                        Some(placed) if may(&placed)? => Some(placed.path()),
-                        _ => None,
-                    };
-                    places.insert(environment, shown.clone());
-                    shown
-                }
+            let place = if let Some(known) = places.get(&environment) {
+                known.clone()
+            } else {
+                let placed = access::placed(reader, op.organization()?, environment)?;
+                let may = |p: &Placed| op.permits(reader, Action::SecretList, &p.resource());
+                let shown = match placed {
+                    Some(placed) if may(&placed)? => Some(placed.path()),
+                    _ => None,
+                };
+                places.insert(environment, shown.clone());
+                shown
             };
             if let Some(environment) = place {
                 found.push(Spotted { environment, path, name });

@@ -41,7 +41,7 @@ fn a_page_has_its_policy_and_is_not_kept() {
         "x-frame-options",
     ];
     let values = headers.map(|name| page.header(name).unwrap_or("none").to_owned());
-    assert_eq!(values, ["no-store", "same-origin", "same-origin", "no-referrer", "DENY"]);
+    assert_eq!(values, ["no-store", "same-origin", "same-origin", "same-origin", "DENY"]);
     let again = ask(&app, "GET", "/projects/shop/environments/staging", &world.owner.token, &[], "");
     assert_ne!(again.header("content-security-policy"), Some(policy), "the nonce is new each time");
     assert!(!page.text().contains("value-of-"), "a value is in the page");

@@ -158,7 +158,7 @@ pub(in crate::http::pages) async fn create(
     let base_version = Some(0);
     let item = edited.item(which.name.clone(), &which.path).map(|item| Item { base_version, ..item });
     match write(&visitor, &which, item).await {
-        Ok(_) => visitor.go(&format!("{}{}", which.address(), which.query("created"))),
+        Ok(_) => Visitor::go(&format!("{}{}", which.address(), which.query("created"))),
         Err(problem) if is_shown(&problem) => {
             let place = [which.project.as_str(), which.environment.as_str()];
             show_new(&visitor, place, problem.status(), typed, Some(Told::of(&problem))).await
@@ -183,10 +183,10 @@ pub(in crate::http::pages) async fn save(
         write(&visitor, &which, item).await
     };
     match done {
-        Ok(done) => visitor.go(&format!("{}{}", which.address(), which.query(done))),
+        Ok(done) => Visitor::go(&format!("{}{}", which.address(), which.query(done))),
         Err(problem) if is_shown(&problem) => {
             let (status, told) = (problem.status(), Told::of(&problem));
-            show(&visitor, which, status, None, Some(With::Refused(typed, told))).await
+            show(&visitor, which, status, None, Some(With::Refused(Box::new((typed, told))))).await
         }
         Err(problem) => Err(problem),
     }
@@ -269,12 +269,12 @@ pub(in crate::http::pages) async fn delete(
         Ok(_) => {
             let base = format!("/projects/{}/environments/{}", ui::part(&which.project), ui::part(&which.environment));
             let path = if which.path.is_empty() { String::new() } else { format!("&path={}", ui::part(&which.path)) };
-            visitor.go(&format!("{base}?deleted={}{path}", ui::part(&which.name)))
+            Visitor::go(&format!("{base}?deleted={}{path}", ui::part(&which.name)))
         }
         Err(problem) if is_shown(&problem) => {
             let (status, told) = (problem.status(), Told::of(&problem));
             let typed = Typed { name: which.name.clone(), path: which.path.clone(), ..Typed::default() };
-            show(&visitor, which, status, None, Some(With::Refused(typed, told))).await
+            show(&visitor, which, status, None, Some(With::Refused(Box::new((typed, told))))).await
         }
         Err(problem) => Err(problem),
     }
@@ -295,7 +295,7 @@ pub(in crate::http::pages) async fn rollback(
     let which = Which { project, environment, name, path: query.path };
     let w = which.clone();
     secret::secret_rollback(&visitor.op, w.project, w.environment, w.path, w.name, back.version).await?;
-    visitor.go(&format!("{}{}", which.address(), which.query("rolled-back")))
+    Visitor::go(&format!("{}{}", which.address(), which.query("rolled-back")))
 }
 
 /// Brings a deleted name back.
@@ -307,7 +307,7 @@ pub(in crate::http::pages) async fn undelete(
     let which = Which { project, environment, name, path: query.path };
     let w = which.clone();
     secret::secret_undelete(&visitor.op, w.project, w.environment, w.path, w.name).await?;
-    visitor.go(&format!("{}{}", which.address(), which.query("restored")))
+    Visitor::go(&format!("{}{}", which.address(), which.query("restored")))
 }
 
 impl Which {
