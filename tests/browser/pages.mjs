@@ -31,7 +31,7 @@ async function open(token, options = {}) {
   const complaints = [];
   const elsewhere = [];
   const expected = (text) => text.startsWith("Failed to load resource: the server responded with a status of 4");
-  page.on("console", (m) => m.type() === "error" && !expected(m.text()) && complaints.push(m.text()));
+  page.on("console", (m) => m.type() === "error" && !expected(m.text()) && complaints.push(`${page.url()} ${m.location().url}:${m.location().lineNumber}:${m.location().columnNumber} ${m.text()}`));
   page.on("pageerror", (error) => complaints.push(String(error)));
   page.on("request", (r) => asked.push(`${r.method()} ${r.url().slice(base.length)}`));
   page.on("request", (r) => r.url().startsWith(base) || r.url().startsWith("data:") || elsewhere.push(r.url()));
@@ -279,6 +279,7 @@ async function withoutScripts(staging) {
   await page.goto(staging);
   await page.fill("[name=q]", "redis");
   await page.keyboard.press("Enter");
+  await page.waitForURL(/q=redis/);
   check("and filtered", (await page.locator("#secrets tbody tr").count()) === 1);
   await close();
 }
