@@ -230,6 +230,11 @@ impl Client {
         self.token.is_some()
     }
 
+    /// Lets time pass between two questions to a server that said how long.
+    pub fn pause(&self, wait: Duration) {
+        self.runtime.block_on(tokio::time::sleep(wait));
+    }
+
     /// Sends `request` and reads the whole answer.
     ///
     /// # Errors

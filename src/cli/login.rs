@@ -19,12 +19,19 @@ HOLDFAST_CONFIG_DIR.
 
 Examples:
   holdfast login --url https://holdfast.example.com --email ada@example.com
+  holdfast login --url https://holdfast.example.com --device
   holdfast login --url https://holdfast.example.com --token-file token.txt";
+
+/// Questions to the server at most: one every five seconds for ten minutes, and some that came too early.
+const QUESTIONS_MAX: u32 = 150;
 
 /// How to log in.
 #[derive(Debug, Args)]
 #[command(after_help = LOGIN_HELP)]
 pub struct LoginArgs {
+    /// Without a password here: show a code, to be confirmed where you are signed in
+    #[arg(long, conflicts_with_all = ["token_file", "email", "password_file", "code_file", "organization"])]
+    device: bool,
     /// Your e-mail address
     #[arg(long, conflicts_with = "token_file")]
     email: Option<String>,
@@ -59,6 +66,7 @@ const WHO: &[Column] = &[
 pub fn login(context: &Context, args: &LoginArgs) -> Result<(), CliError> {
     let token = match &context.flags.token_file {
         Some(file) => context.input.line(Some(file), "Token:", "--token-file")?,
+        None if args.device => with_device(context)?,
         None => with_password(context, args)?,
     };
     let url = context.config()?.url.value.as_str();
@@ -71,6 +79,26 @@ pub fn login(context: &Context, args: &LoginArgs) -> Result<(), CliError> {
     output.say(&format!("logged in to {url} as {}", name_of(&who)));
     output.next("holdfast setup");
     Ok(())
+}
+
+/// Shows a code and waits until somebody confirmed it elsewhere. Needs no browser and no keyboard here.
+fn with_device(context: &Context) -> Result<SecretString, CliError> {
+    let client = context.anonymous()?;
+    let begun = client.json(&Request::post(&["device", "authorize"]))?;
+    let text = |name: &str| begun.get(name).and_then(Value::as_str).unwrap_or_default();
+    let output = &context.output;
+    output.say(&format!("Confirm this code where you are signed in, within ten minutes: {}", text("user_code")));
+    output.say(&format!("There: holdfast sessions approve {}", text("user_code")));
+    let interval = begun.get("interval").and_then(Value::as_u64).unwrap_or(5).clamp(1, 60);
+    let ask = json!({ "device_code": text("device_code") });
+    for _ in 0..QUESTIONS_MAX {
+        client.pause(std::time::Duration::from_secs(interval));
+        match client.json(&Request::post(&["device", "token"]).body(&ask)) {
+            Err(error) if matches!(error.code(), Some("authorization_pending" | "slow_down")) => {}
+            answer => return token_of(answer?),
+        }
+    }
+    Err(CliError::failed("nobody confirmed the code").hint("holdfast login --device shows another one"))
 }
 
 fn with_password(context: &Context, args: &LoginArgs) -> Result<SecretString, CliError> {

@@ -51,7 +51,7 @@ use api::{
 use api::{approval, link};
 use routes::{at, not_found, under};
 
-use self::api::{invitation, mail, own_policy, reset, review};
+use self::api::{device, invitation, mail, own_policy, reset, review};
 
 /// Every route, top to bottom. The first that matches answers: what is asked most is first.
 fn routes(app: &mut ServiceConfig) {
@@ -189,6 +189,11 @@ fn own(v1: &mut ServiceConfig) {
     );
     v1.service(at("/account/factors/authenticator/confirm").post(account::authenticator_confirm).done());
     v1.service(at("/account/factors/recovery-codes").post(account::recovery_codes).done());
+    v1.service(at("/device/authorize").post(device::authorize).done());
+    v1.service(at("/device/token").post(device::token).done());
+    v1.service(at("/device/lookup").post(device::lookup).done());
+    v1.service(at("/device/approve").post(device::approve).done());
+    v1.service(at("/device/deny").post(device::deny).done());
     v1.service(at("/account/password").put(account::password).done());
     v1.service(at("/tokens").get(token::list).post(token::create).done());
     v1.service(at("/tokens/{token}").delete(token::delete).done());

@@ -17,11 +17,13 @@ use super::api::{
 use super::api::{approval, link};
 use super::error::{PROBLEM_JSON, ProblemBody};
 
-use crate::http::api::{invitation, mail, own_policy, reset, review};
+use crate::http::api::{device, invitation, mail, own_policy, reset, review};
 
 const PREFIX: &str = "/api/v1";
 /// Operations that need no token.
 const PUBLIC: &[&str] = &[
+    "device_authorize",
+    "device_token",
     "setup",
     "session_create",
     "openapi",
@@ -65,6 +67,11 @@ const CONDITIONAL: &[&str] = &["project_update", "environment_update", "secret_p
         session::delete,
         session::end_one,
         session::step_up,
+        device::authorize,
+        device::token,
+        device::lookup,
+        device::approve,
+        device::deny,
         account::password,
         account::factors,
         account::authenticator_begin,

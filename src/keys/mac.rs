@@ -37,6 +37,8 @@ pub enum MacPurpose {
     RecoveryCode,
     /// Whom and where a failed sign-in was aimed at, counted without keeping either.
     SignInTry,
+    /// Stored hash of the code a person types to confirm a login.
+    UserCode,
 }
 
 impl MacPurpose {
@@ -56,6 +58,7 @@ impl MacPurpose {
             Self::CsrfToken => "csrf-token",
             Self::RecoveryCode => "recovery-code",
             Self::SignInTry => "sign-in-try",
+            Self::UserCode => "user-code",
         }
     }
 }

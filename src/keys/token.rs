@@ -40,10 +40,12 @@ pub enum TokenKind {
     Invitation,
     /// `ses`: of a sign-in with a browser; comes in a cookie only.
     Session,
+    /// `dev`: asks whether a login was confirmed elsewhere.
+    Device,
 }
 
 impl TokenKind {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Personal,
         Self::ServiceAccount,
         Self::Cli,
@@ -53,6 +55,7 @@ impl TokenKind {
         Self::Reset,
         Self::Invitation,
         Self::Session,
+        Self::Device,
     ];
 
     /// The letters in the token.
@@ -67,6 +70,7 @@ impl TokenKind {
             Self::Reset => "rst",
             Self::Invitation => "inv",
             Self::Session => "ses",
+            Self::Device => "dev",
         }
     }
 

@@ -133,6 +133,18 @@ pub enum OrgError {
     /// A mail could not be sent.
     #[error(transparent)]
     Mail(#[from] MailError),
+    /// Nobody confirmed the login yet.
+    #[error("the login is not confirmed yet")]
+    DevicePending,
+    /// It asked again too soon.
+    #[error("this was asked again too soon")]
+    DeviceTooFast,
+    /// Somebody said that it is not theirs, or whoever confirmed it may not any more.
+    #[error("the login was refused")]
+    DeviceDenied,
+    /// Unknown, used, or its time is over. One message for all.
+    #[error("the login is over")]
+    DeviceOver,
     /// A field is wrong.
     #[error(transparent)]
     Parse(#[from] ParseError),
@@ -186,11 +198,13 @@ impl Failure for OrgError {
             | Self::InvitationLost => Class::Conflict,
             Self::TooDeep | Self::TooMany { .. } => Class::Unprocessable,
             Self::Stale { .. } => Class::Stale,
-            Self::CannotGrantMore { .. } | Self::PeopleOnly { .. } => Class::Forbidden,
+            Self::CannotGrantMore { .. } | Self::PeopleOnly { .. } | Self::DeviceDenied => Class::Forbidden,
             Self::SetupToken | Self::ResetToken | Self::InvitationToken | Self::InvitationPassword { .. } => {
                 Class::Unauthenticated
             }
             Self::Mail(e) => e.class(),
+            Self::DevicePending | Self::DeviceOver => Class::Invalid,
+            Self::DeviceTooFast => Class::TooMany,
             Self::Parse(e) => e.class(),
             Self::Auth(e) => e.class(),
             Self::Op(e) => e.class(),
@@ -223,6 +237,10 @@ impl Failure for OrgError {
             Self::InvitationLost => "invitation_lost",
             Self::InvitationPassword { .. } => "invitation_password_needed",
             Self::Mail(e) => e.code(),
+            Self::DevicePending => "authorization_pending",
+            Self::DeviceTooFast => "slow_down",
+            Self::DeviceDenied => "access_denied",
+            Self::DeviceOver => "expired_token",
             Self::Parse(e) => e.code(),
             Self::Auth(e) => e.code(),
             Self::Op(e) => e.code(),
@@ -253,6 +271,9 @@ impl Failure for OrgError {
             Self::InvitationToken | Self::InvitationLost => "ask whoever invited you for a new one".into(),
             Self::InvitationPassword { .. } => "give the password you sign in with, or sign in first".into(),
             Self::Mail(e) => e.hint(),
+            Self::DevicePending => "confirm its code where you are signed in, then ask again".into(),
+            Self::DeviceTooFast => "wait five seconds between two questions".into(),
+            Self::DeviceDenied | Self::DeviceOver => "begin again with: holdfast login --device".into(),
             Self::Parse(e) => e.hint(),
             Self::Auth(e) => e.hint(),
             Self::Op(e) => e.hint(),
@@ -262,6 +283,7 @@ impl Failure for OrgError {
     fn retry_after(&self) -> Option<u64> {
         match self {
             Self::Auth(e) => e.retry_after(),
+            Self::DeviceTooFast => Some(super::device::INTERVAL.as_secs()),
             _ => None,
         }
     }

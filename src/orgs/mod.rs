@@ -16,6 +16,7 @@
 
 pub mod access;
 pub mod deletion;
+pub mod device;
 pub mod environment;
 mod error;
 pub mod grant;
@@ -42,5 +43,12 @@ pub use error::OrgError;
 use crate::ledger::ActionName;
 
 /// The names of what is recorded here that are no permissions, one list per feature.
-pub const ACTIONS: &[&[ActionName]] =
-    &[setup::ACTIONS, session::ACTIONS, token::ACTIONS, deletion::ACTIONS, invitation::ACTIONS, reset::ACTIONS];
+pub const ACTIONS: &[&[ActionName]] = &[
+    setup::ACTIONS,
+    session::ACTIONS,
+    device::ACTIONS,
+    token::ACTIONS,
+    deletion::ACTIONS,
+    invitation::ACTIONS,
+    reset::ACTIONS,
+];

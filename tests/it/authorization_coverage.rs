@@ -9,6 +9,8 @@ use crate::support::app::{Client, PASSWORD, TestApp};
 /// A link is opened by who shows the proof that comes with its key, whoever they are.
 /// So is a password reset and an invitation by who has its token.
 const PUBLIC: &[&str] = &[
+    "device_authorize",
+    "device_token",
     "setup",
     "session_create",
     "openapi",
@@ -200,6 +202,7 @@ fn body(id: &str, t: &Things) -> Value {
         | "secret_reveal"
         | "root_key_rotate" => json!({}),
         "root_key_retire" => json!({ "fingerprint": "0000-0000-0000-0000" }),
+        "device_lookup" | "device_approve" | "device_deny" => json!({ "user_code": "BCDF-GHJK" }),
         "session_step_up" => json!({ "password": "not the right one" }),
         "authenticator_confirm" => json!({ "code": "000000" }),
         "organization_security_set" => json!({ "second_factor_required": false }),

@@ -6,6 +6,7 @@ mod arranging;
 mod authorization_coverage;
 mod cli_help;
 mod cli_run;
+mod device_login;
 mod dotenv_differential;
 mod errors;
 mod faults;

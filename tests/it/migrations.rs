@@ -152,6 +152,12 @@ const ROWS: &[(u32, &str, &str)] = &[
     (62, "authenticators", "VALUES (X'30000000000000000000000000000001', X'01', 7, 8, 0)"),
     (62, "recovery_codes", "VALUES (X'30000000000000000000000000000001', zeroblob(32))"),
     (64, "sign_in_tries", "VALUES (zeroblob(32), 3, 7, 7)"),
+    (
+        65,
+        "device_logins",
+        "VALUES ('public', zeroblob(32), zeroblob(32), 'holdfast', '127.0.0.1', 7, 9, NULL, 0,
+                 X'90000000000000000000000000000001', X'10000000000000000000000000000001')",
+    ),
     (64, "sign_in_places", "VALUES (zeroblob(32), 7)"),
     (30, "secret_expiries", "VALUES (X'A0000000000000000000000000000001', 9, 'system', 'nothing')"),
     (80, "password_resets", "VALUES (X'30000000000000000000000000000001', 'public', zeroblob(32), 7, 9)"),

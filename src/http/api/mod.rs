@@ -5,6 +5,7 @@ pub(crate) mod account;
 pub(crate) mod approval;
 pub(crate) mod audit;
 pub(crate) mod deletion;
+pub(crate) mod device;
 pub(crate) mod environment;
 pub(crate) mod folder;
 pub(crate) mod format;

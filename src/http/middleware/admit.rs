@@ -27,6 +27,7 @@ const SETUP: &str = "/api/v1/setup";
 const SESSIONS: &str = "/api/v1/sessions";
 /// What else somebody without a token may try passwords, tokens and addresses at.
 const SIGNING_IN: &[&str] = &[
+    "/api/v1/device/authorize",
     "/api/v1/password-resets",
     "/api/v1/password-resets/complete",
     "/api/v1/invitations/offer",

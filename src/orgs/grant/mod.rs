@@ -126,10 +126,13 @@ pub(crate) fn require_giving(
     reader: &Reader<'_>,
     name: &Slug,
     resource: &Resource,
+    holder: Option<Holder>,
 ) -> Result<(Role, Event), OrgError> {
     let role = role::role_named(reader, op.organization()?, name)?;
     GrantFact::new(role.clone(), resource.node())?;
     let event = op.authorize(reader, role.grant_action(), resource)?;
+    // The record of a refusal names whom it was for, where that is known.
+    let event = holder.map_or_else(|| event.clone(), |holder| event.clone().target(target(holder)));
     access::require_cover(op, reader, &event, role.permissions(), resource)?;
     Ok((role, event))
 }
@@ -146,13 +149,12 @@ pub(crate) fn give(
     resource: &Resource,
 ) -> Result<Grant, OrgError> {
     let (holder, organization) = (holder.into(), op.organization()?);
-    let (role, event) = require_giving(op, tx, name, resource)?;
+    let (role, event) = require_giving(op, tx, name, resource, Some(holder))?;
     if role.is_owner() && !matches!(holder, Holder::Principal(PrincipalId::User(_))) {
         // A machine is never asked to sign in again, which is what guards ownership; a team's owners could come and
         // go by a change of the team.
         return Err(ParseError::new("role", "`owner` is given to people only").into());
     }
-    let event = event.target(target(holder));
     if role.is_owner() {
         access::require_fresh(op, &event)?;
     }

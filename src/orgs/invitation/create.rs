@@ -51,7 +51,7 @@ fn create(
     let resource = access::node(op, tx, wish.project.as_deref(), wish.environment.as_deref())?;
     let event = op.authorize(tx, Action::MemberInvite, &resource)?;
     if let Some(role) = &wish.role {
-        let (role, _) = grant::require_giving(op, tx, role, &resource)?;
+        let (role, _) = grant::require_giving(op, tx, role, &resource, None)?;
         if role.is_owner() {
             return Err(ParseError::new("role", "ownership is given to a member, not promised to a guest").into());
         }
