@@ -11,6 +11,7 @@ use crate::op::OpError;
 use crate::orgs::OrgError;
 use crate::telemetry::TelemetryError;
 use crate::types::{Class, Failure, ParseError};
+use crate::vault::VaultError;
 
 /// A failure on the way up, or of a tool. [`AppError::line`] is all there is to print.
 #[derive(Debug, thiserror::Error)]
@@ -87,6 +88,9 @@ pub enum AppError {
     /// An operation on organizations.
     #[error(transparent)]
     Org(#[from] OrgError),
+    /// An operation on secrets.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
     /// Logs or reports.
     #[error(transparent)]
     Telemetry(#[from] TelemetryError),
@@ -124,6 +128,7 @@ impl Failure for AppError {
             Self::Op(e) => e.class(),
             Self::Org(e) => e.class(),
             Self::Mail(e) => e.class(),
+            Self::Vault(e) => e.class(),
             Self::Io { .. } | Self::Listen { .. } | Self::Ledger(_) | Self::Telemetry(_) => Class::Internal,
         }
     }
@@ -145,6 +150,7 @@ impl Failure for AppError {
             Self::Op(e) => e.code(),
             Self::Org(e) => e.code(),
             Self::Mail(e) => e.code(),
+            Self::Vault(e) => e.code(),
             Self::Telemetry(e) => e.code(),
             Self::Parse(e) => e.code(),
         }
@@ -168,6 +174,7 @@ impl Failure for AppError {
             Self::Op(e) => e.hint(),
             Self::Org(e) => e.hint(),
             Self::Mail(e) => e.hint(),
+            Self::Vault(e) => e.hint(),
             Self::Telemetry(e) => e.hint().to_owned(),
             Self::Parse(e) => e.hint(),
         }

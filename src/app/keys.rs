@@ -1,5 +1,6 @@
 //! The root key and the ledger's key, from the machine itself: which ones they are, and getting one back.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,12 +11,13 @@ use super::actions::KIT_MADE;
 use super::open::{Known, suite};
 use super::{AppError, Opened, Place, database_path, open_existing};
 use crate::config::{Env, Settings};
-use crate::db;
+use crate::db::{self, Reader};
 use crate::keys::recovery::{self, RecoveryKit};
 use crate::keys::{self, Keyring, PassphraseParameters, RootKey, Source};
 use crate::ledger::{self, Outcome};
 use crate::op::{Op, OpError, Origin, Who};
 use crate::types::{Id, SecretString, SystemClock};
+use crate::vault::rekey;
 
 /// Which keys these are; nothing of them can be told from it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -54,6 +56,91 @@ pub(super) fn fingerprints_of(settings: &Settings) -> Result<Fingerprints, AppEr
             instance: instance.map(|i| i.id().to_string()),
         })
     })
+}
+
+/// What is wrong with the values of an organization, or that nothing is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct VerifiedValues {
+    /// The organization.
+    pub organization: String,
+    /// Values opened.
+    pub checked: u64,
+    /// Values that are not as they should be.
+    pub unopened: u64,
+    /// Values whose comment, tags, author and time are not under the seal: an earlier Holdfast wrote them.
+    pub unbound: u64,
+    /// How many are sealed under which version of the organization's key.
+    pub by_key_version: BTreeMap<u32, u64>,
+    /// Whether its keys were destroyed with it: nothing of it opens, and nothing should.
+    pub shredded: bool,
+}
+
+/// A value that is not as it should be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ValueProblem {
+    /// The organization.
+    pub organization: String,
+    /// Which row.
+    pub row: String,
+    /// The stable code of what is wrong with it.
+    pub code: &'static str,
+}
+
+/// What a verification of values found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Verified {
+    /// Whether every value opens.
+    pub ok: bool,
+    /// Each organization.
+    pub organizations: Vec<VerifiedValues>,
+    /// The problems, the first 1,000.
+    pub problems: Vec<ValueProblem>,
+}
+
+/// Most problems that are kept.
+const PROBLEMS_MAX: usize = 1_000;
+
+/// Opens every value of a data directory, or of a copy of one, without its server; nothing is shown or changed.
+///
+/// # Errors
+/// There is no database; the root key cannot be read or is another one. What does not open is in the answer.
+pub fn verify(place: &Place) -> Result<Verified, AppError> {
+    verify_of(&place.load(&Env::from_process())?.settings)
+}
+
+pub(super) fn verify_of(settings: &Settings) -> Result<Verified, AppError> {
+    let path = existing(&settings.data.dir)?;
+    db::read_offline(&path, |reader| {
+        let keyring = unlock(reader, settings)?;
+        let mut problems = Vec::new();
+        let found = rekey::verify_all(reader, &keyring, &mut |organization, one| {
+            if problems.len() < PROBLEMS_MAX {
+                let (organization, row) = (organization.to_owned(), one.row.clone());
+                problems.push(ValueProblem { organization, row, code: one.code });
+            }
+        })?;
+        let organizations: Vec<_> = found.into_iter().map(VerifiedValues::from).collect();
+        let ok = organizations.iter().all(|o| o.unopened == 0);
+        Ok(Verified { ok, organizations, problems })
+    })
+}
+
+impl From<rekey::VerifiedOrganization> for VerifiedValues {
+    fn from(found: rekey::VerifiedOrganization) -> Self {
+        let shredded = found.counts.is_none();
+        let rekey::Counts { checked, unopened, unbound, by_version } = found.counts.unwrap_or_default();
+        Self { organization: found.slug, checked, unopened, unbound, by_key_version: by_version, shredded }
+    }
+}
+
+/// The keys of data that no server has.
+fn unlock(reader: &Reader<'_>, settings: &Settings) -> Result<Keyring, AppError> {
+    let known = Known { wanted: keys::wanted(reader)?, passphrase: PassphraseParameters::stored(reader)? };
+    let wanted = known.wanted.ok_or_else(|| AppError::NoData(settings.data.dir.clone()))?;
+    // Over data that wants a key, none is made.
+    let source = Source::from(&settings.keys.source);
+    let (root, _) = keys::root::load_or_create(&source, known.passphrase.as_ref(), Some(wanted))?;
+    Ok(Keyring::unlock(reader, root, suite(settings))?)
 }
 
 /// Makes a root key in a new file, mode 0400: for a rotation where the server cannot write one. Answers its

@@ -51,7 +51,7 @@ pub enum ApprovalsCommand {
         #[arg(long)]
         reason: String,
     },
-    /// The rules of an environment: what waits, and for how many
+    /// The rules of an environment or of the organization: what waits, and for how many
     #[command(subcommand)]
     Rules(RulesCommand),
 }
@@ -85,19 +85,26 @@ pub struct DecideArgs {
     comment: Option<String>,
 }
 
-/// Rules of an environment.
+/// Rules of an environment, or of the organization.
 #[derive(Debug, Subcommand)]
 pub enum RulesCommand {
     /// List the rules of the environment
     #[command(visible_alias = "ls")]
-    List,
-    /// Set the rule of a folder, in place of the one it has
+    List {
+        /// Those of the organization itself: for its policies and its key
+        #[arg(long)]
+        own: bool,
+    },
+    /// Set the rule of a folder, or of the organization's policies or key, in place of the one there is
     Set(SetArgs),
-    /// Take the rule of a folder away (owners and admins, with a reason)
+    /// Take a rule away (owners and admins, with a reason)
     Remove {
         /// The folder
         #[arg(long, value_name = "FOLDER", default_value = "/")]
         path: String,
+        /// The organization's rule for this instead
+        #[arg(long = "for", value_enum, value_name = "ACT", conflicts_with = "path")]
+        act: Option<OrganizationActArg>,
         /// Why
         #[arg(long)]
         reason: String,
@@ -110,7 +117,7 @@ pub struct SetArgs {
     /// The folder it is for, with what is beneath
     #[arg(long, value_name = "FOLDER", default_value = "/")]
     path: String,
-    /// What waits: write, delete, reveal
+    /// What waits: write, delete, reveal; or of the organization: policy, rotation
     #[arg(long = "for", value_enum, value_name = "ACT", value_delimiter = ',', required = true)]
     acts: Vec<ActArg>,
     /// How many others must approve
@@ -133,6 +140,19 @@ pub enum ActArg {
     Delete,
     /// Showing a value to a person
     Reveal,
+    /// Saving, rolling back and deleting a policy of the organization
+    Policy,
+    /// Replacing the organization's key
+    Rotation,
+}
+
+/// Something of the organization that may have to wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum OrganizationActArg {
+    /// Saving, rolling back and deleting a policy
+    Policy,
+    /// Replacing the key
+    Rotation,
 }
 
 const COLUMNS: &[Column] = &[
@@ -156,6 +176,10 @@ const ITEMS: &[Column] = &[
     ("proposed", "/fingerprint"),
 ];
 const NOTES: &[Column] = &[("at", "/at"), ("by", "/name"), ("said", "/verdict"), ("comment", "/comment")];
+const ACT: &[Column] =
+    &[("action", "/action"), ("subject", "/subject"), ("made for", "/base_version"), ("now", "/current_version")];
+const ORGANIZATION_RULES: &[Column] =
+    &[("act", "/act"), ("approvals", "/approvals"), ("waits (seconds)", "/expires_in"), ("set by", "/created_by")];
 const RULES: &[Column] = &[
     ("folder", "/path"),
     ("acts", "/acts"),
@@ -217,33 +241,65 @@ fn show(context: &Context, answer: &Value) -> Result<(), CliError> {
     }
     context.output.item(answer, COLUMNS)?;
     let part = |field: &str| json!({ "items": answer.get(field), "next_cursor": null });
-    context.output.list(&part("items"), ITEMS)?;
+    match answer.get("act").filter(|act| !act.is_null()) {
+        Some(act) => {
+            context.output.item(act, ACT)?;
+            context.output.data(act.get("diff").and_then(Value::as_str).unwrap_or_default().as_bytes())?;
+        }
+        None => context.output.list(&part("items"), ITEMS)?,
+    }
     context.output.list(&part("notes"), NOTES)
 }
 
+/// The word of an argument, as the server reads it.
+fn word<T: ValueEnum>(value: &T) -> String {
+    value.to_possible_value().map(|v| v.get_name().to_owned()).unwrap_or_default()
+}
+
 fn rules(context: &Context, command: RulesCommand) -> Result<(), CliError> {
-    let place = context.place(None)?;
-    let at = place.below(&["approval-rules"]);
+    const OWN: &str = "approval-rules";
     match command {
-        RulesCommand::List => {
-            let answer = context.ask(&Request::get(&at))?;
+        RulesCommand::List { own: true } => {
+            context.output.list(&context.ask(&Request::get(&[OWN]))?, ORGANIZATION_RULES)
+        }
+        RulesCommand::List { own: false } => {
+            let place = context.place(None)?;
+            let answer = context.ask(&Request::get(&place.below(&[OWN])))?;
             context.output.list(&answer, RULES)
         }
         RulesCommand::Set(args) => {
-            let names = args.acts.iter().filter_map(ValueEnum::to_possible_value);
             let life = args.expires_in.as_deref();
-            let fields = body(json!({
-                "path": args.path,
-                "acts": names.map(|n| n.get_name().to_owned()).collect::<Vec<_>>(),
-                "approvals": args.approvals,
-                "expires_in": life.map(|t| t.parse::<u64>().map_or_else(|_| json!(t), |seconds| json!(seconds))),
-                "reason": args.reason,
-            }));
-            let answer = context.ask(&Request::put(&at).body(&fields))?;
+            let life = life.map(|t| t.parse::<u64>().map_or_else(|_| json!(t), |seconds| json!(seconds)));
+            let is_own = |act: &&ActArg| matches!(act, ActArg::Policy | ActArg::Rotation);
+            let own = args.acts.iter().filter(is_own).count();
+            if own > 0 && (own < args.acts.len() || args.path != "/") {
+                return Err(CliError::usage(
+                    "policy and rotation are of the organization: set them apart, without a folder",
+                ));
+            }
+            let fields = json!({ "approvals": args.approvals, "expires_in": life, "reason": args.reason });
+            if own > 0 {
+                for act in args.acts {
+                    let request = Request::put(&[OWN, &word(&act)]).body(&body(fields.clone()));
+                    context.output.item(&context.ask(&request)?, ORGANIZATION_RULES)?;
+                }
+                return Ok(());
+            }
+            let mut fields = body(fields);
+            fields["path"] = json!(args.path);
+            fields["acts"] = json!(args.acts.iter().map(word).collect::<Vec<_>>());
+            let place = context.place(None)?;
+            let answer = context.ask(&Request::put(&place.below(&[OWN])).body(&fields))?;
             context.output.item(&answer, RULES)
         }
-        RulesCommand::Remove { path, reason } => {
-            let answer = context.ask(&Request::delete(&at).query("path", path).query("reason", reason))?;
+        RulesCommand::Remove { act: Some(act), reason, .. } => {
+            let request = Request::delete(&[OWN, &word(&act)]).query("reason", reason);
+            context.output.item(&context.ask(&request)?, ORGANIZATION_RULES)
+        }
+        RulesCommand::Remove { path, reason, act: None } => {
+            let place = context.place(None)?;
+            let request = Request::delete(&place.below(&[OWN])).query("path", path).query("reason", reason);
+            let answer = context.ask(&request)?;
             context.output.item(&answer, RULES)
         }
     }

@@ -9,7 +9,7 @@ use super::args::{LimitArg, body};
 use super::client::Request;
 use super::context::Context;
 use super::error::{CliError, Exit};
-use super::offline::{self, DataDirArgs};
+use super::offline::{self, DataDirArgs, DataPlace};
 use super::output::Column;
 use crate::config::write_private_file;
 
@@ -35,7 +35,7 @@ pub enum KeysCommand {
     /// Let the rotation go on
     Resume,
     /// Open every value of the organization and say which do not open; none is shown
-    Verify,
+    Verify(VerifyArgs),
     /// Make a root key in a new file, mode 0400, without a server: for `rotate-root --new-root-key-file`
     GenerateRoot {
         /// The file; it must not exist
@@ -47,6 +47,20 @@ pub enum KeysCommand {
     Recover(RecoverArgs),
     /// Show the fingerprints of the root key and of the ledger's public key, without a server
     Fingerprint(DataDirArgs),
+}
+
+/// Where the values are.
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// Without a server: every organization of this data directory, or of a copy of one
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// The server's configuration file, for where its root key is
+    #[arg(long, value_name = "FILE", requires = "data_dir")]
+    config: Option<PathBuf>,
+    /// The file with the root key [default: the one `holdfast serve` would read]
+    #[arg(long, value_name = "FILE", requires = "data_dir")]
+    root_key_file: Option<PathBuf>,
 }
 
 /// Which keys to list.
@@ -159,7 +173,10 @@ pub fn run(context: &Context, command: KeysCommand) -> Result<(), CliError> {
         KeysCommand::Progress => output.item(&context.ask(&Request::get(&["keys", "rotation"]))?, ROTATION),
         KeysCommand::Pause => output.item(&context.ask(&Request::post(&["keys", "rotation", "pause"]))?, ROTATION),
         KeysCommand::Resume => output.item(&context.ask(&Request::post(&["keys", "rotation", "resume"]))?, ROTATION),
-        KeysCommand::Verify => verify(context),
+        KeysCommand::Verify(VerifyArgs { data_dir: None, .. }) => verify(context),
+        KeysCommand::Verify(VerifyArgs { data_dir, config, root_key_file }) => {
+            verify_offline(context, &DataPlace { data_dir, config, root_key_file })
+        }
         KeysCommand::GenerateRoot { file } => {
             let answer = offline::generate_root(&file)?;
             output.say(&format!("wrote {}; nothing can be read again without it once it is in use", file.display()));
@@ -226,6 +243,33 @@ fn verify(context: &Context) -> Result<(), CliError> {
     drop(progress);
     let report = report.ok_or_else(|| CliError::failed("the server ended before it had opened everything"))?;
     output.answer(&report)?;
+    if report.get("ok").and_then(Value::as_bool) == Some(true) {
+        return Ok(());
+    }
+    output.warn("not every value opens");
+    Err(CliError::reported(Exit::Failed))
+}
+
+/// Opens everything on this machine: problems first, the report is the answer.
+fn verify_offline(context: &Context, place: &DataPlace) -> Result<(), CliError> {
+    const COLUMNS: &[Column] = &[
+        ("organization", "/organization"),
+        ("checked", "/checked"),
+        ("unopened", "/unopened"),
+        ("unbound", "/unbound"),
+        ("shredded", "/shredded"),
+    ];
+    let output = &context.output;
+    let report = offline::keys_verify(place)?;
+    for problem in report.get("problems").and_then(Value::as_array).into_iter().flatten() {
+        let text = |field: &str| problem.get(field).and_then(Value::as_str).unwrap_or("?");
+        output.warn(&format!("{}: {}: {}", text("organization"), text("row"), text("code")));
+    }
+    if output.structured() {
+        output.answer(&report)?;
+    } else {
+        output.list(&json!({ "items": report.get("organizations"), "next_cursor": null }), COLUMNS)?;
+    }
     if report.get("ok").and_then(Value::as_bool) == Some(true) {
         return Ok(());
     }

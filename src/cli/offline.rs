@@ -170,6 +170,14 @@ pub fn fingerprint(place: &DataPlace) -> anyhow::Result<Value> {
     Ok(serde_json::to_value(app::keys::fingerprints(&place.place()).map_err(refused)?)?)
 }
 
+/// Opens every value of a data directory: `{ok, organizations, problems}`.
+///
+/// # Errors
+/// The data or the key cannot be read.
+pub fn keys_verify(place: &DataPlace) -> anyhow::Result<Value> {
+    Ok(serde_json::to_value(app::keys::verify(&place.place()).map_err(refused)?)?)
+}
+
 /// Makes a root key in a new file: `{file, root_key}`.
 ///
 /// # Errors

@@ -9,6 +9,7 @@ use crate::op::OpError;
 use crate::orgs::OrgError;
 use crate::policy::PolicyError;
 use crate::types::{Class, Failure, ParseError, Problem};
+use crate::vault::approval::ApprovalError;
 
 /// A failure of looking into the ledger, or of managing the appliance.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +35,9 @@ pub enum GovernanceError {
         /// Its version now; 0 when it is not there.
         current: u32,
     },
+    /// Others must approve first.
+    #[error(transparent)]
+    Approval(#[from] ApprovalError),
     /// Somebody verifies already.
     #[error("the ledger is being verified already")]
     Busy,
@@ -93,6 +97,7 @@ impl Failure for GovernanceError {
             Self::Policy(e) => e.class(),
             Self::LocksOwnersOut(_) | Self::CasesFailed(_) => Class::Unprocessable,
             Self::PolicyStale { .. } => Class::Stale,
+            Self::Approval(e) => e.class(),
             Self::Busy => Class::Unavailable,
             Self::Ledger(_) => Class::Internal,
             Self::Job(e) => e.class(),
@@ -114,6 +119,7 @@ impl Failure for GovernanceError {
             Self::LocksOwnersOut(_) => "policy_locks_owners_out",
             Self::CasesFailed(_) => "policy_tests_failed",
             Self::PolicyStale { .. } => "version_mismatch",
+            Self::Approval(e) => e.code(),
             Self::Busy => "verification_busy",
             Self::Ledger(e) => e.code(),
             Self::Job(e) => e.code(),
@@ -133,6 +139,7 @@ impl Failure for GovernanceError {
             Self::CasesFailed(_) => "mend the policy or its tests; nothing was saved".into(),
             Self::PolicyStale { .. } => "read it again, then repeat the change".into(),
             Self::EventNotFound(_) => "list the events with: holdfast audit list".into(),
+            Self::Approval(e) => e.hint(),
             Self::Busy => "try again when that run is over".into(),
             Self::Ledger(e) => e.hint().to_owned(),
             Self::Job(e) => e.hint(),
@@ -146,6 +153,7 @@ impl Failure for GovernanceError {
         match self {
             Self::Org(e) => e.problems(),
             Self::Policy(e) => e.problems(),
+            Self::Approval(e) => e.problems(),
             Self::CasesFailed(failures) => failures
                 .iter()
                 .map(|f| Problem { field: f.name.clone(), code: "policy_test_failed".into(), detail: f.found.clone() })

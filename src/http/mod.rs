@@ -159,6 +159,13 @@ fn approvals(v1: &mut ServiceConfig) {
             .delete(approval::rule_remove)
             .done(),
     );
+    v1.service(at("/approval-rules").get(approval::organization_rule_list).done());
+    v1.service(
+        at("/approval-rules/{act}")
+            .put(approval::organization_rule_set)
+            .delete(approval::organization_rule_remove)
+            .done(),
+    );
     v1.service(at("/approvals").get(approval::list).done());
     v1.service(at("/approvals/{approval}").get(approval::get).done());
     v1.service(at("/approvals/{approval}/approve").post(approval::approve).done());

@@ -13,6 +13,7 @@ use crate::op::Core;
 use crate::orgs::access::Sessions;
 use crate::orgs::setup;
 use crate::telemetry::Metrics;
+use crate::types::{Id, kinds};
 use crate::vault::uses::Uses;
 use crate::vault::variables::Etags;
 
@@ -49,6 +50,8 @@ pub(crate) struct State {
     pub(crate) uses: Uses,
     /// Tags of answers.
     pub(crate) etags: Etags,
+    /// Tells this process from those before it on the same data.
+    pub(crate) process: [u8; 16],
     /// Once true it stays: the first owner is never unmade.
     set_up: AtomicBool,
     stopping: AtomicBool,
@@ -58,6 +61,7 @@ impl State {
     pub(crate) fn new(parts: ServerParts, public_url: BaseUrl, listen: SocketAddr) -> Self {
         let limits = Limits::new(&parts.settings.rate_limits);
         let tls = parts.settings.tls.is_some();
+        let process = *Id::<kinds::Request>::new(parts.core.clock.now()).as_bytes();
         Self {
             parts,
             limits,
@@ -66,6 +70,7 @@ impl State {
             tls,
             uses: Uses::default(),
             etags: Etags::default(),
+            process,
             set_up: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
         }

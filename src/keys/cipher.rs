@@ -28,6 +28,40 @@ pub struct SecretAad<'a> {
     pub visibility: &'a str,
     /// Whether references in the value are followed.
     pub interpolate: bool,
+    /// What is said of the value beside it; none in a row that was sealed without.
+    pub beside: Option<Beside<'a>>,
+}
+
+/// What is stored beside a value in the clear, and bound to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Beside<'a> {
+    /// What its writer said.
+    pub comment: &'a str,
+    /// Its tags.
+    pub tags: &'a [String],
+    /// Who wrote it.
+    pub author: &'a str,
+    /// When, in microseconds since 1970, big-endian.
+    pub at: [u8; 8],
+    /// How many tags there are, big-endian.
+    pub tag_count: [u8; 4],
+}
+
+/// Tags whose texts are bound; of more only the number is, and no write makes more.
+const TAGS_MAX: usize = 32;
+/// The parts of the longest list.
+const PARTS_MAX: usize = 12 + TAGS_MAX;
+
+/// What is bound, as a list without an allocation: a value is opened for every read.
+struct Meaning<'a> {
+    parts: [&'a [u8]; PARTS_MAX],
+    len: usize,
+}
+
+impl Meaning<'_> {
+    fn parts(&self) -> &[&[u8]] {
+        &self.parts[..self.len]
+    }
 }
 
 /// Seals and opens the secrets of one environment. Cheap to make; keep one for a whole request.
@@ -44,7 +78,7 @@ impl SecretCipher {
     /// # Errors
     /// More than 1 MiB, or no randomness.
     pub fn seal(&self, aad: &SecretAad<'_>, plaintext: &[u8]) -> Result<Ciphertext, KeyError> {
-        self.0.seal(&meaning(aad, &aad.version.to_be_bytes()), plaintext).map(Ciphertext)
+        self.0.seal(meaning(aad, &aad.version.to_be_bytes()).parts(), plaintext).map(Ciphertext)
     }
 
     /// Opens stored bytes of any version and suite.
@@ -53,7 +87,7 @@ impl SecretCipher {
     /// [`KeyError::Unsealable`] when the bytes or anything in `aad` differ from what was sealed,
     /// [`KeyError::VersionUnknown`] and [`KeyError::FormatUnknown`] when the header names what is not held.
     pub fn open(&self, aad: &SecretAad<'_>, stored: &[u8]) -> Result<SecretBytes, KeyError> {
-        self.0.open(&meaning(aad, &aad.version.to_be_bytes()), stored)
+        self.0.open(meaning(aad, &aad.version.to_be_bytes()).parts(), stored)
     }
 }
 
@@ -64,17 +98,29 @@ impl fmt::Debug for SecretCipher {
 }
 
 /// The context's id is the environment; it is in the list through the context.
-fn meaning<'a>(aad: &'a SecretAad<'a>, version: &'a [u8; 4]) -> [&'a [u8]; 8] {
-    [
-        aad.row.as_bytes(),
-        version,
-        aad.field.as_bytes(),
-        aad.state.as_bytes(),
-        aad.path.as_bytes(),
-        aad.name.as_bytes(),
-        aad.visibility.as_bytes(),
-        if aad.interpolate { &[1] } else { &[0] },
-    ]
+fn meaning<'a>(aad: &'a SecretAad<'a>, version: &'a [u8; 4]) -> Meaning<'a> {
+    let mut parts: [&[u8]; PARTS_MAX] = [&[]; PARTS_MAX];
+    let mut len = 0;
+    let mut add = |part: &'a [u8]| {
+        parts[len] = part;
+        len += 1;
+    };
+    add(aad.row.as_bytes());
+    add(version);
+    for text in [aad.field, aad.state, aad.path, aad.name, aad.visibility] {
+        add(text.as_bytes());
+    }
+    add(if aad.interpolate { &[1] } else { &[0] });
+    if let Some(beside) = &aad.beside {
+        add(beside.comment.as_bytes());
+        add(beside.author.as_bytes());
+        add(&beside.at);
+        add(&beside.tag_count);
+        for tag in beside.tags.iter().take(TAGS_MAX) {
+            add(tag.as_bytes());
+        }
+    }
+    Meaning { parts, len }
 }
 
 /// Seals and opens the second factors of one person, under the instance's key.

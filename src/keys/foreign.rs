@@ -1,12 +1,13 @@
 //! What other products sealed, opened once when it is imported. Nothing of ours is ever sealed this way.
 
-use aes_gcm::aead::consts::U16;
-use aes_gcm::aead::{Aead as _, KeyInit as _};
+use aes_gcm::aead::consts::{U16, U32};
+use aes_gcm::aead::{Aead as _, KeyInit as _, Payload};
 use aes_gcm::aes::Aes256;
 use aes_gcm::{AesGcm, Nonce};
+use data_encoding::HEXUPPER;
 use k256::elliptic_curve::sec1::ToSec1Point as _;
 use k256::{PublicKey, SecretKey};
-use ring::hkdf;
+use ring::{digest, hkdf};
 use zeroize::Zeroizing;
 
 use crate::types::SecretBytes;
@@ -45,4 +46,55 @@ impl DotenvxKey {
         let message = [encrypted, tag].concat();
         cipher.decrypt(&nonce, message.as_slice()).ok().map(SecretBytes::new)
     }
+}
+
+/// The key of a SOPS file: AES-256-GCM with 32 bytes of nonce, each value bound to its place in the file.
+pub struct SopsKey(AesGcm<Aes256, U32>);
+
+impl SopsKey {
+    /// Takes the 32 bytes of a key; none where they are none.
+    pub fn new(bytes: &[u8]) -> Option<Self> {
+        AesGcm::new_from_slice(bytes).ok().map(Self)
+    }
+
+    /// Opens a value that stands at `place`. None where it was made for another place or key, or was changed.
+    pub fn open(&self, nonce: &[u8], encrypted: &[u8], tag: &[u8], place: &[u8]) -> Option<SecretBytes> {
+        let nonce = Nonce::<U32>::try_from(nonce).ok()?;
+        let message = [encrypted, tag].concat();
+        self.0.decrypt(&nonce, Payload { msg: &message, aad: place }).ok().map(SecretBytes::new)
+    }
+}
+
+/// What SOPS says all values of a file together are: SHA-512 over them, in their order.
+pub struct SopsDigest(digest::Context);
+
+impl SopsDigest {
+    /// Of nothing yet, or of what stands in front where only encrypted values count.
+    pub fn new(only_encrypted: bool) -> Self {
+        let mut context = digest::Context::new(&digest::SHA512);
+        if only_encrypted {
+            context.update(digest::digest(&digest::SHA256, b"sops").as_ref());
+        }
+        Self(context)
+    }
+
+    /// Adds a value.
+    pub fn add(&mut self, value: &[u8]) {
+        self.0.update(value);
+    }
+
+    /// Whether it is this one, in capital hexadecimal digits.
+    pub fn is(self, written: &[u8]) -> bool {
+        HEXUPPER.encode(self.0.finish().as_ref()).as_bytes() == written
+    }
+}
+
+/// Seals a value as SOPS does, for tests, with a made up nonce: nonce, ciphertext, tag.
+#[cfg(test)]
+pub(crate) fn sops_seal_for_test(key: &[u8; 32], value: &[u8], place: &[u8]) -> [Vec<u8>; 3] {
+    let cipher = AesGcm::<Aes256, U32>::new_from_slice(key).expect("32 bytes");
+    let nonce = [0x55; 32];
+    let both = cipher.encrypt(&Nonce::<U32>::from(nonce), Payload { msg: value, aad: place }).expect("short");
+    let (encrypted, tag) = both.split_at(both.len() - 16);
+    [nonce.to_vec(), encrypted.to_vec(), tag.to_vec()]
 }

@@ -34,6 +34,7 @@
 //! (`link`) is here because ciphers are; it has nothing to do with the keys above.
 
 mod aead;
+pub mod age;
 mod cipher;
 mod command;
 mod envelope;
@@ -57,7 +58,7 @@ pub mod token;
 pub mod totp;
 
 pub use aead::Suite;
-pub use cipher::{Ciphertext, FactorCipher, SecretAad, SecretCipher};
+pub use cipher::{Beside, Ciphertext, FactorCipher, SecretAad, SecretCipher};
 pub use error::KeyError;
 pub use history::{HeldUntil, HistoryEntry, HistoryOf, held_until, history};
 pub use keyring::{InstanceKeys, Keyring, OrganizationKeys, standing, wanted};

@@ -54,6 +54,7 @@ pub(super) fn aad() -> SecretAad<'static> {
         name: "DATABASE_URL",
         visibility: "masked",
         interpolate: true,
+        beside: None,
     }
 }
 

@@ -29,7 +29,7 @@ use crate::policy::{
     Action, CacheKey, Circumstances, Context, Decision, DecisionCache, Engine, ForbidSet, InstancePermission, Node,
     Principal, PrincipalId, Resource,
 };
-use crate::types::{Clock, Id, Timestamp, kinds};
+use crate::types::{Clock, Failure, Id, Timestamp, kinds};
 
 /// How often a read is tried again when rights changed while its event was on the way to disk.
 const READ_TRIES: usize = 8;
@@ -64,6 +64,24 @@ pub trait Policies: Send + Sync + 'static {
         epoch: u64,
         committed: bool,
     ) -> Result<Arc<ForbidSet>, DbError>;
+
+    /// The exact mark and the version of a policy as it is; an empty mark and 0 when there is none. For whoever keeps
+    /// the wish to change it until others agreed.
+    ///
+    /// # Errors
+    /// The database failed.
+    fn standing(
+        &self,
+        reader: &Reader<'_>,
+        organization: Id<kinds::Organization>,
+        name: &str,
+    ) -> Result<(String, u32), DbError>;
+
+    /// Makes a change that others agreed on, in the name of `op`. `wish` is what was kept of it.
+    ///
+    /// # Errors
+    /// What the change itself could fail with.
+    fn carry_out(&self, op: &Op, tx: &mut WriteTx<'_>, wish: &str) -> Result<(), Box<dyn Failure>>;
 }
 
 /// What every operation needs of the appliance.
@@ -127,11 +145,15 @@ pub struct Origin {
     pub user_agent: Option<String>,
 }
 
+/// Something to write in the commit of whatever a request changes.
+pub type Mark = Arc<dyn Fn(&WriteTx<'_>) -> Result<(), DbError> + Send + Sync>;
+
 struct Inner {
     core: Arc<Core>,
     who: Who,
     origin: Origin,
     request: Id<kinds::Request>,
+    mark: Option<Mark>,
     denied: Mutex<Option<Event>>,
 }
 
@@ -142,7 +164,16 @@ pub struct Op(Arc<Inner>);
 impl Op {
     /// A context for one request, one command or one run of a job.
     pub fn new(core: Arc<Core>, who: Who, origin: Origin, request: Id<kinds::Request>) -> Self {
-        Self(Arc::new(Inner { core, who, origin, request, denied: Mutex::new(None) }))
+        Self(Arc::new(Inner { core, who, origin, request, mark: None, denied: Mutex::new(None) }))
+    }
+
+    /// The same request, with something to write in each commit it makes: so it is told afterwards, whatever happened
+    /// to its answer, whether it changed anything.
+    #[must_use]
+    pub fn marking(&self, mark: Mark) -> Self {
+        let Inner { core, who, origin, request, .. } = &*self.0;
+        let (core, who, origin) = (Arc::clone(core), who.clone(), origin.clone());
+        Self(Arc::new(Inner { core, who, origin, request: *request, mark: Some(mark), denied: Mutex::new(None) }))
     }
 
     /// The same request, acting for somebody whose wish is carried out now: what they hold, in this transaction's
@@ -398,7 +429,12 @@ impl Op {
     {
         let op = self.clone();
         let run = move |tx: &mut WriteTx<'_>| {
-            let result = f(&op, tx);
+            let mut result = f(&op, tx);
+            if let (Ok(_), Some(mark)) = (&result, &op.0.mark)
+                && let Err(error) = mark(tx)
+            {
+                result = Err(error.into());
+            }
             if let (Err(_), Some(event)) = (&result, op.take_denied()) {
                 ledger::append_on_rollback(tx, event);
             }

@@ -15,7 +15,7 @@ use super::{OrgError, environment, grant, member, project, setup};
 use crate::auth::credential::{self, Minted};
 use crate::auth::password::Passwords;
 use crate::auth::{AuthError, Cidrs, CredentialKind, NewCredential};
-use crate::db::{Db, DbError, Reader};
+use crate::db::{Db, DbError, Reader, WriteTx};
 use crate::keys::{Keyring, RootKey, Suite};
 use crate::ledger::{self, ActionName, EventFilter, EventView, Outcome, Registry};
 use crate::op::{Core, Op, Origin, Policies, Remembered, Who, epoch_raise};
@@ -61,6 +61,14 @@ struct NoPolicies;
 impl Policies for NoPolicies {
     fn forbids(&self, _: &Reader<'_>, _: Id<kinds::Organization>, _: u64, _: bool) -> Result<Arc<ForbidSet>, DbError> {
         Ok(Arc::default())
+    }
+
+    fn standing(&self, _: &Reader<'_>, _: Id<kinds::Organization>, _: &str) -> Result<(String, u32), DbError> {
+        Ok((String::new(), 0))
+    }
+
+    fn carry_out(&self, _: &Op, _: &mut WriteTx<'_>, _: &str) -> Result<(), Box<dyn Failure>> {
+        Err(Box::new(OrgError::not_found("policy", "any")))
     }
 }
 

@@ -135,6 +135,9 @@ pub enum VaultError {
     /// There is nothing to pause or resume.
     #[error("the last rotation of the organization's key is done")]
     RotationDone,
+    /// What others agreed on failed where it belongs.
+    #[error("{0}")]
+    Elsewhere(Box<dyn Failure>),
     /// An import or export failed.
     #[error(transparent)]
     Format(#[from] FormatError),
@@ -229,6 +232,7 @@ impl Failure for VaultError {
             Self::Stale { .. } => Class::Stale,
             Self::Template { .. } | Self::Twice { .. } => Class::Invalid,
             Self::TooLong { .. } | Self::TooMany { .. } => Class::TooLarge,
+            Self::Elsewhere(e) => e.class(),
             Self::Format(e) => e.class(),
             Self::Parse(e) => e.class(),
             Self::Org(e) => e.class(),
@@ -258,6 +262,7 @@ impl Failure for VaultError {
             Self::ScanTooLarge => "scan_too_large",
             Self::RotationOpen { .. } => "key_rotation_open",
             Self::RotationDone => "key_rotation_done",
+            Self::Elsewhere(e) => e.code(),
             Self::Format(e) => Failure::code(e),
             Self::Parse(e) => e.code(),
             Self::Org(e) => e.code(),
@@ -295,6 +300,7 @@ impl Failure for VaultError {
             Self::TooMuch => "ask for one folder at a time".into(),
             Self::RotationOpen { .. } => "see how far it is with: holdfast keys progress".into(),
             Self::RotationDone => "begin another with: holdfast keys rotate-org".into(),
+            Self::Elsewhere(e) => e.hint(),
             Self::Format(e) => Failure::hint(e),
             Self::Parse(e) => e.hint(),
             Self::Org(e) => e.hint(),
@@ -334,6 +340,7 @@ impl Failure for VaultError {
                 }
                 all
             }
+            Self::Elsewhere(e) => e.problems(),
             Self::Org(e) => e.problems(),
             _ => Vec::new(),
         }

@@ -11,7 +11,7 @@ use super::resolve::{EnvironmentFacts, EnvironmentId, SecretFacts, SecretId, Sou
 use super::store::{self, SecretVersion, VersionState};
 use super::time::Past;
 use crate::db::Reader;
-use crate::keys::{KeyError, OrganizationKeys, SecretAad, SecretCipher};
+use crate::keys::{Beside, KeyError, OrganizationKeys, SecretAad, SecretCipher};
 use crate::op::{Keep, Op};
 use crate::orgs::past::Cut;
 use crate::orgs::{environment, project};
@@ -184,6 +184,13 @@ impl<'r> StoreSource<'r> {
 
 /// What a version's ciphertext is bound to.
 pub(super) fn aad(v: &SecretVersion) -> SecretAad<'_> {
+    let beside = Beside {
+        comment: &v.comment,
+        tags: &v.tags,
+        author: &v.written_by,
+        at: v.written_at.as_micros().to_be_bytes(),
+        tag_count: u32::try_from(v.tags.len()).unwrap_or(u32::MAX).to_be_bytes(),
+    };
     SecretAad {
         row: v.id,
         version: v.version,
@@ -193,6 +200,7 @@ pub(super) fn aad(v: &SecretVersion) -> SecretAad<'_> {
         name: v.name.as_str(),
         visibility: v.visibility.as_str(),
         interpolate: v.interpolate,
+        beside: v.bound.then_some(beside),
     }
 }
 

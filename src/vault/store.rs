@@ -70,10 +70,13 @@ pub struct SecretVersion {
     pub written_at: Timestamp,
     /// By whom.
     pub written_by: String,
+    /// Whether comment, tags, author and time are under the seal, too: of what an earlier Holdfast wrote they are not.
+    pub bound: bool,
 }
 
 pub(super) const COLUMNS: &str = "s.id, s.environment_id, s.path, s.name, s.version, s.created_at, v.version, v.state,
-    v.visibility, v.interpolate, v.ciphertext, v.value_tag, v.comment, v.tags, v.created_at, v.created_by";
+    v.visibility, v.interpolate, v.ciphertext, v.value_tag, v.comment, v.tags, v.created_at, v.created_by,
+    v.bound";
 const NEWEST: &str = "secrets s JOIN secret_versions v ON v.secret_id = s.id AND v.version = s.version";
 
 /// The hottest text there is: made once.
@@ -102,6 +105,7 @@ pub(super) fn version(row: &Row<'_>) -> rusqlite::Result<SecretVersion> {
         tags: tags(text(13)?),
         written_at: row.get(14)?,
         written_by: row.get(15)?,
+        bound: row.get(16)?,
     })
 }
 
@@ -209,8 +213,8 @@ pub(crate) fn secret_version_insert(tx: &WriteTx<'_>, v: &SecretVersion) -> Resu
     tx.sql()
         .prepare_cached(
             "INSERT INTO secret_versions (secret_id, version, state, visibility, interpolate, ciphertext, value_tag,
-                comment, tags, created_at, created_by, seq) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11,
-                (SELECT coalesce(max(seq) + 1, 0) FROM ledger_events))",
+                comment, tags, created_at, created_by, bound, seq) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11,
+                ?12, (SELECT coalesce(max(seq) + 1, 0) FROM ledger_events))",
         )?
         .execute(params![
             v.id,
@@ -223,7 +227,8 @@ pub(crate) fn secret_version_insert(tx: &WriteTx<'_>, v: &SecretVersion) -> Resu
             v.comment,
             v.tags.join(","),
             v.written_at,
-            v.written_by
+            v.written_by,
+            v.bound
         ])?;
     tx.raise_number(Number::Values);
     tx.sql().prepare_cached("UPDATE secrets SET version = ?2 WHERE id = ?1")?.execute(params![v.id, v.version])?;

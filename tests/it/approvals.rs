@@ -321,6 +321,137 @@ fn others_see_no_request_and_the_proposed_value_is_nowhere() {
     assert!(!holds(PROPOSED.as_bytes()));
 }
 
+const FORBID: &str = "forbid (principal, action == Action::\"secret.reveal\", resource);";
+
+/// A policy that is saved, as its text says.
+fn policy(mode: &str) -> Value {
+    let test = json!({ "name": "shown", "action": "secret.reveal", "expect": "deny" });
+    json!({ "source": FORBID, "mode": mode, "tests": [test] })
+}
+
+/// An admin of the shop's organization, and the rule that one other must agree to this act on it.
+fn governed(act: &str) -> (Shop, Api) {
+    let shop = Shop::with(&["reveal"], 1);
+    let admin = shop.owner.person("eve@example.com", "admin", json!({}));
+    let rule = shop.owner.send("PUT", &format!("/approval-rules/{act}"), Some(&json!({ "approvals": 1 })));
+    assert_eq!(rule.expect(200)["act"], act);
+    (shop, admin)
+}
+
+#[test]
+fn a_policy_is_changed_only_when_others_agreed_and_as_it_was_asked_for() {
+    let (shop, admin) = governed("policy");
+    let put = |who: &Api, body: Value| who.send("PUT", "/policies/shown", Some(&body));
+    let plan = admin.send("PUT", "/policies/shown?dry_run=true", Some(&policy("observe"))).expect(200);
+    assert_eq!((&plan["approvals"], &plan["dry_run"]), (&json!(1), &json!(true)));
+    let id = waiting(&put(&admin, policy("observe")));
+    assert_eq!(waiting(&put(&admin, policy("observe"))), id, "asked again it is the same request");
+    assert_eq!(shop.owner.get("/policies").expect(200)["items"], json!([]));
+    // What cannot be saved is not asked for.
+    assert_eq!(
+        put(&admin, json!({ "source": "permit (principal, action, resource);", "mode": "observe" })).status,
+        422
+    );
+    let told = shop.owner.get(&format!("/approvals/{id}")).expect(200);
+    assert_eq!((&told["kind"], &told["environment"], &told["items"]), (&json!("policy"), &Value::Null, &json!([])));
+    assert_eq!((&told["act"]["action"], &told["act"]["subject"]), (&json!("save"), &json!("shown")));
+    assert!(
+        told["act"]["diff"].as_str().is_some_and(|d| d.contains("+mode: observe") && d.contains("+forbid")),
+        "{told}"
+    );
+    // Whoever decides on environments of a project only knows nothing of it.
+    refused(&shop.ann.get(&format!("/approvals/{id}")), 404, "not_found");
+    refused(&act(&shop.ann, &id, "approve"), 404, "not_found");
+    refused(&act(&admin, &id, "approve"), 403, "approval_own_request");
+    assert_eq!(act(&shop.owner, &id, "approve").expect(200)["state"], "executed");
+    let saved = shop.owner.get("/policies/shown").expect(200);
+    assert_eq!(
+        (&saved["version"], &saved["mode"], &saved["saved_by"]),
+        (&json!(1), &json!("observe"), &told["requester"])
+    );
+    // Two wishes for the same version: one is made, the other is stale.
+    let (first, second) = (waiting(&put(&admin, policy("enforce"))), waiting(&admin.delete("/policies/shown")));
+    act(&shop.owner, &first, "approve").expect(200);
+    assert_eq!(shop.owner.reveal(PLACE, "KEY").status, 403, "it is enforced from that moment on");
+    refused(&act(&shop.owner, &second, "approve"), 409, "approval_stale");
+    assert_eq!(shop.owner.get("/policies/shown").expect(200)["mode"], "enforce");
+    let back = waiting(&admin.post("/policies/shown/rollback", json!({ "version": 1 })));
+    assert_eq!(act(&shop.owner, &back, "approve").expect(200)["state"], "executed");
+    let gone = waiting(&admin.delete("/policies/shown"));
+    let told = shop.owner.get(&format!("/approvals/{gone}")).expect(200);
+    assert!(told["act"]["diff"].as_str().is_some_and(|d| d.contains("-mode: observe")), "{told}");
+    act(&shop.owner, &gone, "approve").expect(200);
+    assert_eq!(shop.owner.get("/policies").expect(200)["items"], json!([]));
+    // A policy of the same name and version that is not the same one.
+    let id = waiting(&put(&admin, policy("observe")));
+    act(&shop.owner, &id, "approve").expect(200);
+    let old = waiting(&admin.delete("/policies/shown"));
+    shop.owner.delete("/approval-rules/policy?reason=over").expect(200);
+    shop.owner.delete("/policies/shown").expect(200);
+    shop.owner.send("PUT", "/policies/shown", Some(&policy("enforce"))).expect(201);
+    refused(&act(&shop.owner, &old, "approve"), 409, "approval_stale");
+}
+
+#[test]
+fn who_may_not_change_policies_any_more_does_not_change_them_by_a_request() {
+    let (shop, admin) = governed("policy");
+    let put = || admin.send("PUT", "/policies/shown", Some(&policy("observe")));
+    let id = waiting(&put());
+    shop.owner.delete("/members/eve@example.com").expect(200);
+    refused(&act(&shop.owner, &id, "approve"), 409, "approval_requester_lost");
+    assert_eq!(shop.owner.get("/policies").expect(200)["items"], json!([]));
+    // An owner alone passes the rule over, with a reason and freshly signed in.
+    let own = waiting(&shop.owner.send("PUT", "/policies/shown", Some(&policy("observe"))));
+    refused(&act(&shop.owner, &own, "approve"), 403, "approval_own_request");
+    assert_eq!(act(&shop.owner, &own, "override").expect(200)["state"], "executed");
+    assert_eq!(shop.owner.get("/policies/shown").expect(200)["version"], 1);
+    let late = waiting(&shop.owner.delete("/policies/shown"));
+    shop.app.clock.advance(HOUR * 24 * 2);
+    refused(&act(&shop.owner, &late, "override"), 403, "step_up_required");
+    assert_eq!(state(&shop.owner, &late), "open");
+}
+
+#[test]
+fn the_rules_of_the_organization_are_made_weaker_only_with_a_reason() {
+    let (shop, admin) = governed("policy");
+    let set = |who: &Api, body: Value| who.send("PUT", "/approval-rules/policy", Some(&body));
+    refused(&set(&shop.ann, json!({ "approvals": 2 })), 403, "permission_denied");
+    refused(&shop.ann.get("/approval-rules"), 403, "permission_denied");
+    assert_eq!(set(&admin, json!({ "approvals": 2 })).expect(200)["approvals"], 2);
+    refused(&set(&admin, json!({ "approvals": 1 })), 400, "invalid_value");
+    assert_eq!(set(&admin, json!({ "approvals": 1, "reason": "one is away" })).expect(200)["approvals"], 1);
+    refused(&admin.delete("/approval-rules/policy"), 400, "invalid_value");
+    refused(&admin.delete("/approval-rules/rotation?reason=x"), 404, "not_found");
+    assert_eq!(admin.get("/approval-rules/x").status, 405);
+    refused(&admin.send("PUT", "/approval-rules/x", Some(&json!({ "approvals": 1 }))), 400, "invalid_value");
+    for approvals in [0, 11] {
+        assert_eq!(set(&admin, json!({ "approvals": approvals })).status, 400);
+    }
+    admin.delete("/approval-rules/policy?reason=over").expect(200);
+    assert_eq!(admin.get("/approval-rules").expect(200)["items"], json!([]));
+    admin.send("PUT", "/policies/free", Some(&policy("observe"))).expect(201);
+}
+
+#[test]
+fn the_key_is_replaced_only_when_others_agreed_and_once() {
+    let (shop, admin) = governed("rotation");
+    let before = shop.owner.get("/keys").expect(200)["items"].as_array().map(Vec::len);
+    let id = waiting(&shop.owner.post("/keys/rotate", json!({})));
+    let other = waiting(&admin.post("/keys/rotate", json!({})));
+    assert_ne!(id, other);
+    assert_eq!(shop.owner.get("/keys").expect(200)["items"].as_array().map(Vec::len), before, "nothing was begun");
+    let told = admin.get(&format!("/approvals/{id}")).expect(200);
+    assert_eq!((&told["kind"], &told["act"]["action"]), (&json!("rotation"), &json!("rotate")), "{told}");
+    refused(&act(&shop.owner, &id, "approve"), 403, "approval_own_request");
+    assert_eq!(act(&admin, &id, "approve").expect(200)["state"], "executed");
+    let rotation = shop.owner.get("/keys/rotation").expect(200);
+    assert_eq!((&rotation["to_version"], &rotation["total"]), (&json!(2), &json!(1)), "{rotation}");
+    assert_eq!(rotation["started_by"], told["requester"]);
+    // What was asked for was a key in place of the first one.
+    refused(&act(&shop.owner, &other, "approve"), 409, "approval_stale");
+    assert_eq!(state(&admin, &other), "stale");
+}
+
 #[test]
 fn the_command_line_tells_what_happens_next() {
     let shop = Shop::with(&["write"], 1);
@@ -344,6 +475,18 @@ fn the_command_line_tells_what_happens_next() {
     ann.run(&format!("approvals rules set --for write,delete --approvals 2 --path /pay {at}")).expect(0);
     assert!(ann.run(&format!("approvals rules list {at}")).expect(0).contains("/pay"));
     ann.run(&format!("approvals rules remove --path /pay --reason over {at}")).refused(4, "governance.override");
+    let owner = Shell::new(&shop.app.base);
+    owner.file("token", shop.owner.token());
+    let run = |arguments: &str| owner.run(&format!("{arguments} --token-file token"));
+    run("approvals rules set --for policy,write --approvals 2").refused(2, "of the organization");
+    run("approvals rules set --for policy,rotation --approvals 2").expect(0);
+    assert!(run("approvals rules list --own").expect(0).contains("rotation"));
+    run("keys rotate-org").refused(5, "asks for 2 approvals first");
+    owner.file("policy", FORBID);
+    let words = run("policy put shown --source policy").refused(5, "approvals first").to_owned();
+    let id = words.split("approvals show ").nth(1).and_then(|rest| rest.split_whitespace().next()).expect("an id");
+    assert!(run(&format!("approvals show {id}")).expect(0).contains("+mode: observe"));
+    run("approvals rules remove --for rotation --reason over").expect(0);
 }
 
 #[test]

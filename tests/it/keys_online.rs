@@ -4,7 +4,7 @@
 use crate::support::api::{Api, environment, refused, secret};
 use crate::support::app::TestApp;
 use crate::support::cli::{Done, Shell};
-use crate::support::data::{change, doctor, ledger_key, sql, verify};
+use crate::support::data::{change, copy, doctor, ledger_key, sql, verify};
 use crate::support::http::{self, Response};
 use crate::support::server::Server;
 use crate::support::variable;
@@ -286,6 +286,51 @@ fn an_organizations_key_is_replaced_while_it_is_used_and_the_command_line_tells_
     assert!(broken.stderr.contains("KEPT") && broken.stderr.contains("ciphertext_invalid"), "{}", broken.stderr);
     assert!(!broken.stdout.contains("as it was") && !broken.stderr.contains("as it was"));
     refused(&owner.post("/keys/rotation/resume", json!({})), 409, "key_rotation_done");
+}
+
+#[test]
+fn without_a_server_every_value_is_opened_and_what_does_not_open_is_told() {
+    let server = Server::start();
+    let owner = filled(&server);
+    owner.set(STAGING, "BROKEN", "soon");
+    owner.post("/organizations", json!({ "slug": "umbrella", "name": "Umbrella" })).expect(201);
+    let elsewhere = tempfile::tempdir().expect("a temporary directory");
+    let copied = elsewhere.path().join("copied");
+    // Beside a running server, and on a copy of a stopped one.
+    let offline = |data: &Path, more: &[&str]| {
+        let data = text(data);
+        let arguments = [&["keys", "verify", "--json", "--data-dir", data.as_str()], more].concat();
+        Shell::offline().call(arguments, b"")
+    };
+    let found = offline(server.data(), &[]);
+    found.expect(0);
+    let report = found.json();
+    let slugs: Vec<_> =
+        report["organizations"].as_array().expect("a list").iter().map(|o| &o["organization"]).collect();
+    assert_eq!((&report["ok"], slugs.len(), slugs[1]), (&json!(true), 2, &json!("umbrella")), "{report}");
+    assert_eq!(
+        (&report["organizations"][0]["checked"], &report["organizations"][0]["unbound"]),
+        (&json!(2), &json!(0))
+    );
+    let data = server.data().to_owned();
+    change(
+        &data,
+        "UPDATE secret_versions SET comment = 'by hand' WHERE secret_id = (SELECT id FROM secrets WHERE name = 'BROKEN')",
+    );
+    let broken = offline(&data, &[]);
+    let report = broken.json();
+    broken.expect(1);
+    assert_eq!(report["problems"][0]["code"], "ciphertext_invalid", "{report}");
+    assert!(report["problems"][0]["row"].as_str().is_some_and(|row| row.contains("BROKEN")), "{report}");
+    assert!(!report.to_string().contains("soon"), "{report}");
+    copy(&data, &copied);
+    // A copy without its root key is nothing to open; with it, named, it is.
+    fs::rename(copied.join("root.key"), elsewhere.path().join("kept.key")).expect("ours");
+    offline(&copied, &[]).refused(1, "root key");
+    let kept = text(&elsewhere.path().join("kept.key"));
+    assert_eq!(offline(&copied, &["--root-key-file", &kept]).json()["organizations"][0]["unopened"], 1);
+    offline(elsewhere.path(), &[]).refused(3, "no database");
+    Shell::offline().run("keys verify --root-key-file x").refused(2, "--data-dir");
 }
 
 #[test]

@@ -131,6 +131,16 @@ const ROWS: &[(u32, &str, &str)] = &[
         "VALUES (X'C2000000000000000000000000000001', 8, X'30000000000000000000000000000001', 'approve', 'yes')",
     ),
     (
+        52,
+        "approval_acts",
+        "VALUES (X'C2000000000000000000000000000001', 'save', 'night', 'pol@1', 1, '{}', '+ a line')",
+    ),
+    (
+        52,
+        "approval_organization_rules",
+        "VALUES (X'C3000000000000000000000000000001', X'10000000000000000000000000000001', 'policy', 2, 60, 7, 'system')",
+    ),
+    (
         50,
         "links",
         "(id, organization_id, created_by, note, ciphertext, size, proof, passphrase, views, views_left, tries_left,

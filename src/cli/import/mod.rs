@@ -40,6 +40,8 @@ pub enum ImportSource {
     Bitwarden(files::FileArgs),
     /// Import a file that dotenvx encrypted, with its private keys
     Dotenvx(files::DotenvxArgs),
+    /// Import a file that SOPS encrypted to an age recipient, with the identity
+    Sops(files::SopsArgs),
     /// Import a dotenv file from the history of a Git repository, each commit a version
     Git(git::GitArgs),
 }
@@ -53,6 +55,7 @@ impl ImportSource {
             Self::OnePassword(args) => files::run(context, Product::OnePassword, args),
             Self::Bitwarden(args) => files::run(context, Product::Bitwarden, args),
             Self::Dotenvx(args) => files::run_dotenvx(context, args),
+            Self::Sops(args) => files::run_sops(context, args),
             Self::Git(args) => git::run(context, args),
         }
     }

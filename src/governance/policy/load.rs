@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use super::store;
-use crate::db::{DbError, Reader};
-use crate::op::Policies;
+use super::{change, store};
+use crate::db::{DbError, Reader, WriteTx};
+use crate::op::{Op, Policies};
 use crate::policy::{ForbidSet, OwnPolicy};
-use crate::types::{Id, kinds};
+use crate::types::{Failure, Id, kinds};
 
 /// Organizations whose policies are kept parsed; beyond that all are forgotten and parsed anew.
 const KEPT_MAX: usize = 4_096;
@@ -51,6 +51,20 @@ impl Policies for OwnPolicies {
             }
         }
         Ok(set)
+    }
+
+    fn standing(
+        &self,
+        reader: &Reader<'_>,
+        organization: Id<kinds::Organization>,
+        name: &str,
+    ) -> Result<(String, u32), DbError> {
+        let found = store::policy_by_name(reader, organization, name)?;
+        Ok(found.map_or_else(Default::default, |p| (p.mark(), p.version)))
+    }
+
+    fn carry_out(&self, op: &Op, tx: &mut WriteTx<'_>, wish: &str) -> Result<(), Box<dyn Failure>> {
+        change::carry_out(op, tx, wish).map_err(|error| Box::new(error) as Box<dyn Failure>)
     }
 }
 

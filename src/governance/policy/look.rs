@@ -2,7 +2,7 @@
 
 use similar::TextDiff;
 
-use super::{OrgPolicy, named, not_found, store};
+use super::{Draft, OrgPolicy, named, not_found, store};
 use crate::db::Reader;
 use crate::governance::GovernanceError;
 use crate::op::Op;
@@ -70,7 +70,7 @@ pub async fn policy_diff(
         let text = |version: u32| {
             let found = store::version_get(reader, policy.id, version)?;
             let found = found.ok_or_else(|| not_found(&format!("{} version {version}", policy.name)))?;
-            Ok::<_, GovernanceError>(written(&found))
+            Ok::<_, GovernanceError>(written(&found.draft))
         };
         let before = if from == 0 { String::new() } else { text(from)? };
         let after = text(to)?;
@@ -81,8 +81,7 @@ pub async fn policy_diff(
     .await
 }
 
-fn written(policy: &OrgPolicy) -> String {
-    let draft = &policy.draft;
+pub(super) fn written(draft: &Draft) -> String {
     let cases = serde_json::to_string_pretty(&draft.cases).unwrap_or_default();
     format!(
         "mode: {}\ndescription: {}\n\n{}\n\ntests: {cases}\n",

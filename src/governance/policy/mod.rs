@@ -47,6 +47,22 @@ pub struct OrgPolicy {
     pub saved_by: String,
 }
 
+impl OrgPolicy {
+    /// What tells this version of this policy from any other, also from one of a policy of the same name.
+    fn mark(&self) -> String {
+        format!("{}@{}", self.id, self.version)
+    }
+}
+
+/// A policy that was saved or deleted, or would be.
+#[derive(Debug, Clone)]
+pub struct Changed {
+    /// The policy.
+    pub policy: OrgPolicy,
+    /// How many others must approve first: of a plan, for what must wait is a request and no change.
+    pub approvals: u32,
+}
+
 /// What a policy says.
 #[derive(Debug, Clone)]
 pub struct Draft {

@@ -11,7 +11,8 @@ use crate::op::Op;
 use crate::types::{Id, Timestamp, kinds};
 use crate::vault::VaultError;
 use crate::vault::approval::{
-    self, Act, ItemView, RequestKind, RequestNote, RequestState, RequestView, Rule, RuleWish, Verdict,
+    self, Act, ActWish, ItemView, OrganizationAct, OrganizationRule, RequestKind, RequestNote, RequestState,
+    RequestView, Rule, RuleWish, Verdict,
 };
 use crate::vault::model::Visibility;
 
@@ -91,6 +92,79 @@ pub(crate) struct RuleForm {
     reason: Option<String>,
 }
 
+/// Something of the organization itself that may have to wait.
+#[derive(Clone, Copy, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum OrganizationActForm {
+    /// One of its policies is saved, rolled back or deleted.
+    Policy,
+    /// Its key is replaced.
+    Rotation,
+}
+
+impl From<OrganizationAct> for OrganizationActForm {
+    fn from(act: OrganizationAct) -> Self {
+        match act {
+            OrganizationAct::Policy => Self::Policy,
+            OrganizationAct::Rotation => Self::Rotation,
+        }
+    }
+}
+
+/// That an act on the organization itself waits for others.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct OrganizationRuleAnswer {
+    /// Its id.
+    id: ApprovalRuleId,
+    /// The act.
+    act: OrganizationActForm,
+    /// How many others must approve.
+    approvals: u32,
+    /// How long a request stands, in seconds.
+    expires_in: u64,
+    /// When it was set.
+    created_at: Timestamp,
+    /// By whom.
+    created_by: String,
+}
+
+impl From<OrganizationRule> for OrganizationRuleAnswer {
+    fn from(rule: OrganizationRule) -> Self {
+        Self {
+            id: rule.id,
+            act: rule.act.into(),
+            approvals: rule.approvals,
+            expires_in: rule.life.as_secs(),
+            created_at: rule.created_at,
+            created_by: rule.created_by,
+        }
+    }
+}
+
+/// What a rule of the organization shall be.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct OrganizationRuleForm {
+    /// How many others must approve.
+    #[schema(minimum = 1, maximum = 10)]
+    approvals: u32,
+    /// How long a request stands, 30 days at most; three days when not said.
+    expires_in: Option<Life>,
+    /// Why a rule that is there is made weaker; that needs `governance.override`.
+    #[schema(max_length = 1000)]
+    reason: Option<String>,
+}
+
+/// Why a rule of the organization is taken away.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ReasonQuery {
+    /// Why.
+    #[param(max_length = 1000)]
+    reason: Option<String>,
+}
+
 /// Which rule is taken away, and why.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -146,6 +220,43 @@ pub(crate) enum ApprovalKind {
     Change,
     /// A value may be shown to the requester for an hour.
     Reveal,
+    /// A policy of the organization is saved or deleted when the last approval is given.
+    Policy,
+    /// The organization's key is replaced when the last approval is given.
+    Rotation,
+}
+
+impl From<RequestKind> for ApprovalKind {
+    fn from(kind: RequestKind) -> Self {
+        match kind {
+            RequestKind::Change => Self::Change,
+            RequestKind::Reveal => Self::Reveal,
+            RequestKind::Act(OrganizationAct::Policy) => Self::Policy,
+            RequestKind::Act(OrganizationAct::Rotation) => Self::Rotation,
+        }
+    }
+}
+
+/// What a request would do to the organization itself.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ApprovalActAnswer {
+    /// `save`, `delete` or `rotate`.
+    action: &'static str,
+    /// The policy's name, or what the key is of.
+    subject: String,
+    /// The version it was made for; 0: there was none.
+    base_version: u32,
+    /// The version that is there now.
+    current_version: u32,
+    /// A unified diff of what was there and what would be.
+    diff: String,
+}
+
+impl From<(ActWish, u32)> for ApprovalActAnswer {
+    fn from((wish, current_version): (ActWish, u32)) -> Self {
+        let ActWish { action, subject, base_version, diff, .. } = wish;
+        Self { action, subject, base_version, current_version, diff }
+    }
 }
 
 /// What a request would do to one name; never a value.
@@ -225,9 +336,9 @@ pub(crate) struct ApprovalAnswer {
     kind: ApprovalKind,
     /// What has become of it.
     state: ApprovalState,
-    /// The environment.
-    environment: EnvironmentId,
-    /// How it is called: `shop/production`.
+    /// The environment; null when it is about the organization itself.
+    environment: Option<EnvironmentId>,
+    /// How it is called: `shop/production`, or the organization's slug.
     environment_name: String,
     /// Who asks: a user or a service account.
     requester: String,
@@ -247,6 +358,8 @@ pub(crate) struct ApprovalAnswer {
     usable_until: Option<Timestamp>,
     /// What it would do; empty in a list.
     items: Vec<ApprovalItemAnswer>,
+    /// What it would do to the organization itself; null in a list, and for requests about an environment.
+    act: Option<ApprovalActAnswer>,
     /// What was said to it; empty in a list.
     notes: Vec<ApprovalNoteAnswer>,
 }
@@ -256,10 +369,7 @@ impl From<RequestView> for ApprovalAnswer {
         let request = view.request;
         Self {
             id: request.id,
-            kind: match request.kind {
-                RequestKind::Change => ApprovalKind::Change,
-                RequestKind::Reveal => ApprovalKind::Reveal,
-            },
+            kind: request.kind.into(),
             state: if view.is_late { ApprovalState::Expired } else { request.state.into() },
             environment: request.environment,
             environment_name: view.environment,
@@ -272,6 +382,7 @@ impl From<RequestView> for ApprovalAnswer {
             ended_at: request.ended_at,
             usable_until: request.usable_until,
             items: view.items.into_iter().map(ApprovalItemAnswer::from).collect(),
+            act: view.act.map(ApprovalActAnswer::from),
             notes: view.notes.into_iter().map(ApprovalNoteAnswer::from).collect(),
         }
     }
@@ -360,7 +471,43 @@ pub(crate) async fn rule_remove(
     ok(&RuleAnswer::from(approval::rule_remove(&op, project, environment, path, query.reason).await?))
 }
 
-/// Requests you may know of, newest first: your own, and those of environments whose secrets you may list.
+/// The rules of the organization itself: which acts on it wait for others.
+#[utoipa::path(get, path = "/approval-rules", operation_id = "approval_organization_rule_list",
+    responses((status = 200, description = "The rules.", body = List<OrganizationRuleAnswer>)))]
+pub(crate) async fn organization_rule_list(Known(op, _): Known) -> Answer {
+    let rules = approval::organization_rule_list(&op).await?;
+    ok(&List::whole(rules.into_iter().map(OrganizationRuleAnswer::from).collect()))
+}
+
+/// Sets the organization's rule of an act, `policy` or `rotation`. For who signed in recently.
+#[utoipa::path(put, path = "/approval-rules/{act}", operation_id = "approval_organization_rule_set",
+    request_body = OrganizationRuleForm,
+    responses((status = 200, description = "The rule.", body = OrganizationRuleAnswer)))]
+pub(crate) async fn organization_rule_set(
+    Known(op, _): Known,
+    Names([act]): Names<1>,
+    Json(body): Json<OrganizationRuleForm>,
+) -> Answer {
+    let act = OrganizationAct::parse(&act)?;
+    let life = body.expires_in.as_ref().map(Life::read).transpose()?;
+    let rule = approval::organization_rule_set(&op, act, body.approvals, life, body.reason).await?;
+    ok(&OrganizationRuleAnswer::from(rule))
+}
+
+/// Takes the organization's rule of an act away; needs `governance.override`, a reason and a fresh sign-in.
+#[utoipa::path(delete, path = "/approval-rules/{act}", operation_id = "approval_organization_rule_remove",
+    params(ReasonQuery), responses((status = 200, description = "The rule that was there.", body = OrganizationRuleAnswer)))]
+pub(crate) async fn organization_rule_remove(
+    Known(op, _): Known,
+    Names([act]): Names<1>,
+    Query(query): Query<ReasonQuery>,
+) -> Answer {
+    let act = OrganizationAct::parse(&act)?;
+    ok(&OrganizationRuleAnswer::from(approval::organization_rule_remove(&op, act, query.reason).await?))
+}
+
+/// Requests you may know of, newest first: your own, those of environments whose secrets you may list, and those of the
+/// organization where you may decide on them.
 #[utoipa::path(get, path = "/approvals", operation_id = "approval_list", params(ApprovalQuery),
     responses((status = 200, description = "A page of requests.", body = List<ApprovalAnswer>)))]
 pub(crate) async fn list(Known(op, _): Known, Query(query): Query<ApprovalQuery>) -> Answer {

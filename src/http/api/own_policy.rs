@@ -234,8 +234,16 @@ pub(crate) struct PolicyPut {
 pub(crate) struct PolicyChanged {
     /// Whether nothing was changed.
     dry_run: bool,
+    /// How many others must approve it first, in a plan; 0: it waits for nobody.
+    approvals: u32,
     /// The policy.
     policy: PolicyAnswer,
+}
+
+impl PolicyChanged {
+    fn of(changed: policy::Changed, dry_run: bool) -> Self {
+        Self { dry_run, approvals: changed.approvals, policy: changed.policy.into() }
+    }
 }
 
 /// Which version is saved again.
@@ -389,8 +397,8 @@ pub(crate) async fn put(
     };
     let wish = PolicyWish { draft, base_version: body.base_version, dry_run: query.dry_run };
     let saved = policy::policy_put(&op, &name, wish).await?;
-    let is_new = saved.version == 1 && !query.dry_run;
-    let answer = PolicyChanged { dry_run: query.dry_run, policy: saved.into() };
+    let is_new = saved.policy.version == 1 && !query.dry_run;
+    let answer = PolicyChanged::of(saved, query.dry_run);
     if is_new { created(&answer) } else { ok(&answer) }
 }
 
@@ -399,7 +407,7 @@ pub(crate) async fn put(
     responses((status = 200, description = "The policy.", body = PolicyChanged)))]
 pub(crate) async fn delete(Known(op, _): Known, Names([name]): Names<1>, Query(query): Query<DryRun>) -> Answer {
     let gone = policy::policy_delete(&op, name, query.dry_run).await?;
-    ok(&PolicyChanged { dry_run: query.dry_run, policy: gone.into() })
+    ok(&PolicyChanged::of(gone, query.dry_run))
 }
 
 /// The kept versions of a policy, newest first.
@@ -428,7 +436,7 @@ pub(crate) async fn rollback(
     Json(body): Json<PolicyRollback>,
 ) -> Answer {
     let saved = policy::policy_rollback(&op, &name, body.version, query.dry_run).await?;
-    ok(&PolicyChanged { dry_run: query.dry_run, policy: saved.into() })
+    ok(&PolicyChanged::of(saved, query.dry_run))
 }
 
 /// What a policy would have changed of the decisions of the last days, a page at a time.

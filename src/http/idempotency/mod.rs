@@ -7,6 +7,8 @@
 //! - A keyed request runs to its end although its client hung up: the second try finds the answer.
 //! - Tokens are never stored: the answer is kept without them.
 //! - Only what was done is kept. A refusal changed nothing, so its key is free again.
+//! - That a request changed something is noted in the very commit of the change. So a request that was cut off with its
+//!   process is done again when it changed nothing, and never when it did.
 
 mod store;
 
@@ -21,13 +23,14 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::web::Bytes;
 use actix_web::{HttpMessage as _, HttpResponse, rt};
 
+use self::store::Stored;
 use super::error::Problem;
-use super::extract::collect;
+use super::extract::{Caller, collect};
 use super::state::State;
 use crate::auth::Credential;
 use crate::db::DbError;
 use crate::keys::MacPurpose;
-use crate::op::Op;
+use crate::op::{Mark, Op};
 use crate::types::{Id, Timestamp, kinds};
 
 /// How long an answer is kept.
@@ -89,12 +92,26 @@ where
         return Ok(req.into_response(answer));
     }
     req.set_payload(Payload::from(body));
+    mark(&req, &wish);
     // A task of its own: a client that hangs up takes its connection away, not what it began.
     let running = rt::spawn(async move {
         let outcome = handler(req).await;
         keep(&state, &wish, outcome).await
     });
     running.await.unwrap_or_else(|_| Err(Problem::internal("a keyed request was cut off")))
+}
+
+/// Lets whatever the request changes say so in its own commit.
+fn mark(req: &ServiceRequest, wish: &Wish) {
+    let (credential, key) = (wish.credential, wish.key.clone());
+    let mark: Mark = Arc::new(move |tx| store::idempotency_mark(tx, credential, &key));
+    let mut extensions = req.extensions_mut();
+    if let Some(caller) = extensions.remove::<Caller>() {
+        extensions.insert(match caller {
+            Caller::Known(op, credential) => Caller::Known(op.marking(mark), credential),
+            other => other,
+        });
+    }
 }
 
 /// Notes the key; answers what is to be replayed.
@@ -110,14 +127,18 @@ async fn begin(
     let keys = core.db.read(|reader| core.keyring.organization(reader, wish.organization))?;
     let mac = keys.mac_key().mac(MacPurpose::Idempotency, &parts);
     let (credential, key, now) = (wish.credential, wish.key.clone(), wish.now);
-    let request = mac.as_bytes().to_vec();
+    let (request, process) = (mac.as_bytes().to_vec(), state.process);
+    let same = mac;
     let found = core
         .db
         .write(move |tx| {
             store::idempotency_sweep(tx, now.minus(KEPT), SWEEP)?;
             let found = store::idempotency_get(tx, credential, &key, now.minus(KEPT))?;
+            // Cut off with its process before it changed anything: it begins anew.
+            let is_void = |f: &Stored| f.status == store::RUNNING && f.process != process && same.verify(&f.request);
+            let found = found.filter(|f| !is_void(f));
             if found.is_none() {
-                store::idempotency_begin(tx, credential, &key, &request, now)?;
+                store::idempotency_begin(tx, credential, &key, &request, &process, now)?;
             }
             Ok::<_, DbError>(found)
         })
@@ -128,10 +149,15 @@ async fn begin(
         let problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused", detail);
         return Err(problem.hint("use a new key for a new request"));
     }
+    if found.status == store::CHANGED && found.process != process {
+        let detail = "the first request with this key was done, and cut off before its answer was kept";
+        let problem = Problem::new(StatusCode::CONFLICT, "idempotency_unknown", detail);
+        return Err(problem.hint("look at what it made; a new key would do it once more"));
+    }
     let Ok(status) = StatusCode::from_u16(found.status) else {
         let detail = "the first request with this key has no answer yet";
         let problem = Problem::new(StatusCode::CONFLICT, "idempotency_in_progress", detail);
-        return Err(problem.hint("try again in a second; if it stays so, look whether it was done and use a new key"));
+        return Err(problem.hint("try again in a second"));
     };
     let mut builder = HttpResponse::build(status);
     builder.insert_header((REPLAYED, HeaderValue::from_static("true"))).content_type("application/json");

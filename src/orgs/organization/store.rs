@@ -28,6 +28,15 @@ pub(crate) fn organization_get(
     Ok(statement.query_row([id], organization).optional()?)
 }
 
+/// Most organizations of an appliance that are walked.
+const ALL_MAX: u32 = 100_000;
+
+/// Every organization, deleted or not: its id and slug.
+pub(crate) fn organization_all(reader: &Reader<'_>) -> Result<Vec<(Id<kinds::Organization>, String)>, DbError> {
+    let mut statement = reader.sql().prepare_cached("SELECT id, slug FROM organizations ORDER BY slug LIMIT ?1")?;
+    Ok(statement.query_map([ALL_MAX], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?)
+}
+
 /// The organization with this slug, deleted or not.
 pub(crate) fn organization_by_slug(reader: &Reader<'_>, slug: &str) -> Result<Option<Organization>, DbError> {
     let mut statement = reader.sql().prepare_cached(&format!("{ORGANIZATION} WHERE slug = ?1"))?;

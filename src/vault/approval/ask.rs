@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
-use super::model::{Act, Request, RequestItem, RequestKind, RequestState};
+use super::model::{Act, ActWish, OrganizationAct, Request, RequestItem, RequestKind, RequestState, Scope};
 use super::{ApprovalError, REQUESTED, REQUESTS_MAX, store};
-use crate::db::{Reader, WriteTx};
+use crate::db::{DbError, Reader, WriteTx};
 use crate::keys::{MacPurpose, SecretAad, SecretCipher};
 use crate::ledger::{self, Details, Outcome, Target};
 use crate::op::{Op, about};
 use crate::orgs::environment::Placed;
-use crate::policy::PrincipalId;
+use crate::orgs::{OrgError, access};
+use crate::policy::{Node, PrincipalId};
 use crate::types::{Id, Problem, SecretBytes, kinds};
 use crate::vault::VaultError;
 use crate::vault::model::{FolderPath, SecretName};
@@ -17,15 +18,20 @@ use crate::vault::store::SecretVersion;
 
 /// What must be waited for.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::vault) struct Wait {
-    pub(super) approvals: u32,
+pub struct Wait {
+    /// How many others must approve.
+    pub approvals: u32,
     pub(super) life: Duration,
 }
 
 impl Wait {
     /// What is answered to who must wait.
     pub(in crate::vault) fn required(self, placed: &Placed, request: Option<Id<kinds::Approval>>) -> VaultError {
-        ApprovalError::Required { place: placed.path(), approvals: self.approvals, request }.into()
+        self.required_of(placed.path(), request).into()
+    }
+
+    fn required_of(self, place: String, request: Option<Id<kinds::Approval>>) -> ApprovalError {
+        ApprovalError::Required { place, approvals: self.approvals, request }
     }
 
     /// The same in a plan.
@@ -99,6 +105,7 @@ pub(in crate::vault) fn aad<'a>(
         name: i.name.as_str(),
         visibility: i.visibility.as_str(),
         interpolate: i.interpolate,
+        beside: None,
     }
 }
 
@@ -119,7 +126,8 @@ pub(in crate::vault) fn ask_change(
         item.ciphertext = Some(cipher.seal(&aad(id, position, one.state, &item), one.value.expose())?.into_bytes());
         sealed.push(item);
     }
-    keep(op, tx, placed, wait, (id, RequestKind::Change, force), sealed)
+    let scope = Scope::of(placed.clone());
+    Ok(keep(op, tx, &scope, wait, (id, RequestKind::Change, force), Asked::Items(sealed))?.into())
 }
 
 /// Keeps the wish to see a value as a request, like [`ask_change`].
@@ -134,26 +142,72 @@ pub(in crate::vault) fn ask_reveal(
     item.base_version = version.version;
     item.value_tag = Vec::new();
     item.comment = String::new();
-    keep(op, tx, placed, wait, (Id::new(op.now()), RequestKind::Reveal, false), vec![item])
+    let scope = Scope::of(placed.clone());
+    let new = (Id::new(op.now()), RequestKind::Reveal, false);
+    Ok(keep(op, tx, &scope, wait, new, Asked::Items(vec![item]))?.into())
+}
+
+/// What the organization's rules make of an act on itself; none when it waits for nobody.
+///
+/// # Errors
+/// The database failed.
+pub fn waits_for(
+    reader: &Reader<'_>,
+    organization: Id<kinds::Organization>,
+    act: OrganizationAct,
+) -> Result<Option<Wait>, DbError> {
+    let rule = store::organization_rule(reader, organization, act)?;
+    Ok(rule.map(|rule| Wait { approvals: rule.approvals, life: rule.life }))
+}
+
+/// Keeps an act on the organization as a request, for when the operation that wished it has failed with the error this
+/// gives.
+///
+/// # Errors
+/// Too many open requests; the database failed.
+pub fn ask_act(
+    op: &Op,
+    tx: &mut WriteTx<'_>,
+    wait: Wait,
+    act: OrganizationAct,
+    wish: ActWish,
+) -> Result<ApprovalError, OrgError> {
+    let organization = op.organization()?;
+    let scope = organization_scope(tx, organization)?;
+    keep(op, tx, &scope, wait, (Id::new(op.now()), RequestKind::Act(act), false), Asked::Act(wish))
+}
+
+/// The organization as the place of a request.
+pub(super) fn organization_scope(reader: &Reader<'_>, id: Id<kinds::Organization>) -> Result<Scope, DbError> {
+    let slug = access::node_name(reader, Node::Organization(id))?;
+    Ok(Scope::Organization(id, slug.unwrap_or_else(|| id.to_string())))
+}
+
+/// What a request holds.
+pub(super) enum Asked {
+    /// Names of an environment.
+    Items(Vec<RequestItem>),
+    /// Something of the organization.
+    Act(ActWish),
 }
 
 fn keep(
     op: &Op,
     tx: &mut WriteTx<'_>,
-    placed: &Placed,
+    scope: &Scope,
     wait: Wait,
     (id, kind, force): (Id<kinds::Approval>, RequestKind, bool),
-    items: Vec<RequestItem>,
-) -> Result<VaultError, VaultError> {
-    let (organization, environment) = (placed.environment.organization, placed.environment.id);
+    asked: Asked,
+) -> Result<ApprovalError, OrgError> {
+    let (organization, environment) = (scope.organization(), scope.environment());
     let identity = op.identity()?;
     let requester = identity.principal.id;
-    let digest = digest(op, tx, placed, &requester, kind, force, &items)?;
-    if let Some(same) = store::request_same(tx, environment, &digest, op.now())? {
-        return Ok(wait.required(placed, Some(same.id)));
+    let digest = digest(op, tx, organization, &requester, (kind, force), &asked)?;
+    if let Some(same) = store::request_same(tx, organization, environment, &digest, op.now())? {
+        return Ok(wait.required_of(scope.path(), Some(same.id)));
     }
     if store::request_count(tx, organization, &requester)? >= REQUESTS_MAX {
-        return Err(crate::orgs::OrgError::TooMany { what: "open request", max: REQUESTS_MAX }.into());
+        return Err(OrgError::TooMany { what: "open request", max: REQUESTS_MAX });
     }
     let request = Request {
         id,
@@ -171,31 +225,43 @@ fn keep(
         usable_until: None,
     };
     let details = Details::new().with("kind", kind.as_str()).with("approvals", wait.approvals);
-    let details = details.with("names", items.len()).with("expires_at", request.expires_at);
-    let event = about(op.event(REQUESTED, Outcome::Allowed), &placed.resource());
+    let details = match &asked {
+        Asked::Items(items) => details.with("names", items.len()),
+        Asked::Act(wish) => details.with("act", wish.action).with("subject", wish.subject.as_str()),
+    };
+    let details = details.with("expires_at", request.expires_at);
+    let event = about(op.event(REQUESTED, Outcome::Allowed), &scope.resource());
     let event = event.target(Target::new("approval", id)).details(details);
     // The operation fails and undoes what it did; this is what is kept of it.
-    tx.on_rollback(move |tx| store::request_insert(tx, &request, &digest, &items));
+    tx.on_rollback(move |tx| store::request_insert(tx, &request, &digest, &asked));
     ledger::append_on_rollback(tx, event);
-    Ok(wait.required(placed, Some(id)))
+    Ok(wait.required_of(scope.path(), Some(id)))
 }
 
 /// Tells one wish from another: who, where, and everything that would be done.
 fn digest(
     op: &Op,
     reader: &Reader<'_>,
-    placed: &Placed,
+    organization: Id<kinds::Organization>,
     requester: &PrincipalId,
-    kind: RequestKind,
-    force: bool,
-    items: &[RequestItem],
-) -> Result<Vec<u8>, VaultError> {
-    let keys = op.keyring().organization(reader, placed.environment.organization)?;
+    (kind, force): (RequestKind, bool),
+    asked: &Asked,
+) -> Result<Vec<u8>, OrgError> {
+    let keys = op.keyring().organization(reader, organization)?;
     let mut mac = keys.mac_key().begin(MacPurpose::Idempotency);
     mac.part(b"approval");
     mac.part(requester.to_string().as_bytes());
     mac.part(kind.as_str().as_bytes());
     mac.part(&[u8::from(force)]);
+    let items = match asked {
+        Asked::Items(items) => items.as_slice(),
+        Asked::Act(wish) => {
+            for part in [wish.action, &wish.subject, &wish.base, &wish.wish] {
+                mac.part(part.as_bytes());
+            }
+            &[]
+        }
+    };
     for i in items {
         for part in [i.path.as_str(), i.name.as_str(), &i.action, i.visibility.as_str(), &i.comment, &i.tags.join(",")]
         {

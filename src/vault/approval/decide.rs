@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use super::ask::{aad, covering, shown};
-use super::model::{Act, Request, RequestItem, RequestKind, RequestNote, RequestState, Verdict, parse_note};
+use super::act;
+use super::ask::{aad, covering, organization_scope, shown};
+use super::model::{Act, Request, RequestItem, RequestKind, RequestNote, RequestState, Scope, Verdict, parse_note};
 use super::rule::override_rule;
 use super::{ApprovalError, COMMENTED, EXECUTED, EXPIRED, NOTES_MAX, REVEAL_WINDOW, STALE, WITHDRAWN, store};
-use crate::db::WriteTx;
+use crate::db::{Reader, WriteTx};
 use crate::ledger::{ActionName, Details, Event, Outcome, Target};
 use crate::op::{Identity, Op, OpError, about, epoch};
 use crate::orgs::access;
@@ -31,17 +32,19 @@ enum Ended {
 /// Unknown; not allowed; one's own; decided already; too late; stale; the change itself fails.
 pub async fn approval_approve(op: &Op, id: Id<kinds::Approval>, comment: Option<String>) -> Result<(), VaultError> {
     let comment = parse_note(comment)?;
+    let rows = act::rows_to_reseal(op, id).await?;
     let ended = op.write(move |op, tx| {
-        let (request, placed) = find(op, tx, id)?;
-        let event = op.authorize(tx, Action::ApprovalDecide, &placed.resource())?;
+        let (request, scope) = find(op, tx, id)?;
+        let event = op.authorize(tx, Action::ApprovalDecide, &scope.resource())?;
         let user = require_other(op, tx, &request, &event)?;
-        if let Some(ended) = require_standing(op, tx, &request, &placed)? {
+        require_fresh_for(op, &request, &event)?;
+        if let Some(ended) = require_standing(op, tx, &request, &scope)? {
             return Ok::<_, VaultError>(ended);
         }
         say(op, tx, &request, user, Some(Verdict::Approve), comment)?;
         op.record(tx, decided(event, &request, Verdict::Approve))?;
-        if standing_approvals(op, tx, &request, &placed)? >= needed(tx, &request, &placed)? {
-            execute(op, tx, &request, &placed)?;
+        if standing_approvals(op, tx, &request, &scope)? >= needed(tx, &request, &scope)? {
+            execute(op, tx, &request, &scope, rows)?;
         }
         Ok(Ended::Done)
     });
@@ -55,10 +58,10 @@ pub async fn approval_approve(op: &Op, id: Id<kinds::Approval>, comment: Option<
 pub async fn approval_reject(op: &Op, id: Id<kinds::Approval>, comment: Option<String>) -> Result<(), VaultError> {
     let comment = parse_note(comment)?;
     let ended = op.write(move |op, tx| {
-        let (request, placed) = find(op, tx, id)?;
-        let event = op.authorize(tx, Action::ApprovalDecide, &placed.resource())?;
+        let (request, scope) = find(op, tx, id)?;
+        let event = op.authorize(tx, Action::ApprovalDecide, &scope.resource())?;
         let user = require_other(op, tx, &request, &event)?;
-        if let Some(ended) = require_standing(op, tx, &request, &placed)? {
+        if let Some(ended) = require_standing(op, tx, &request, &scope)? {
             return Ok::<_, VaultError>(ended);
         }
         say(op, tx, &request, user, Some(Verdict::Reject), comment)?;
@@ -74,17 +77,18 @@ pub async fn approval_reject(op: &Op, id: Id<kinds::Approval>, comment: Option<S
 /// # Errors
 /// Unknown; not allowed; no fresh sign-in; no reason; ended already; too late; stale; the change itself fails.
 pub async fn approval_override(op: &Op, id: Id<kinds::Approval>, reason: String) -> Result<(), VaultError> {
+    let rows = act::rows_to_reseal(op, id).await?;
     let ended = op.write(move |op, tx| {
-        let (request, placed) = find(op, tx, id)?;
-        let event = override_rule(op, tx, &placed, Some(reason.clone()))?;
+        let (request, scope) = find(op, tx, id)?;
+        let event = override_rule(op, tx, &scope.resource(), Some(reason.clone()))?;
         let user = require_person(op, &event)?;
         op.require_step_up()?;
-        if let Some(ended) = require_standing(op, tx, &request, &placed)? {
+        if let Some(ended) = require_standing(op, tx, &request, &scope)? {
             return Ok::<_, VaultError>(ended);
         }
         say(op, tx, &request, user, Some(Verdict::Override), reason)?;
         op.record(tx, decided(event, &request, Verdict::Override))?;
-        execute(op, tx, &request, &placed)?;
+        execute(op, tx, &request, &scope, rows)?;
         Ok(Ended::Done)
     });
     settle(ended.await?)
@@ -96,14 +100,14 @@ pub async fn approval_override(op: &Op, id: Id<kinds::Approval>, reason: String)
 /// Unknown; somebody else's; ended already.
 pub async fn approval_withdraw(op: &Op, id: Id<kinds::Approval>) -> Result<(), VaultError> {
     op.write(move |op, tx| {
-        let (request, placed) = find(op, tx, id)?;
+        let (request, scope) = find(op, tx, id)?;
         if request.requester != op.principal(tx)?.1.id {
-            op.refuse(&event(op, WITHDRAWN, &request, &placed), "not_requester");
+            op.refuse(&event(op, WITHDRAWN, &request, &scope), "not_requester");
             return Err(ApprovalError::NotYours.into());
         }
         require_open(&request)?;
         store::request_end(tx, id, RequestState::Withdrawn, op.now(), None)?;
-        op.record(tx, event(op, WITHDRAWN, &request, &placed))?;
+        op.record(tx, event(op, WITHDRAWN, &request, &scope))?;
         Ok(())
     })
     .await
@@ -119,8 +123,8 @@ pub async fn approval_comment(op: &Op, id: Id<kinds::Approval>, comment: String)
         return Err(crate::types::ParseError::new("comment", "must not be empty").into());
     }
     op.write(move |op, tx| {
-        let (request, placed) = find(op, tx, id)?;
-        let event = event(op, COMMENTED, &request, &placed);
+        let (request, scope) = find(op, tx, id)?;
+        let event = event(op, COMMENTED, &request, &scope);
         let user = require_person(op, &event)?;
         say(op, tx, &request, user, None, comment)?;
         op.record(tx, event)?;
@@ -137,18 +141,34 @@ fn settle(ended: Ended) -> Result<(), VaultError> {
     }
 }
 
-/// The request, and its environment, for whoever may know of it.
-pub(super) fn find(
-    op: &Op,
-    tx: &crate::db::Reader<'_>,
-    id: Id<kinds::Approval>,
-) -> Result<(Request, Placed), VaultError> {
+/// The request, and where it belongs, for whoever may know of it.
+pub(super) fn find(op: &Op, tx: &Reader<'_>, id: Id<kinds::Approval>) -> Result<(Request, Scope), VaultError> {
     let missing = || VaultError::not_found("approval request", id.to_string());
     let (_, own) = op.principal(tx)?;
     let request = store::request_get(tx, own.organization, id)?.ok_or_else(missing)?;
-    let placed = access::placed(tx, own.organization, request.environment)?.ok_or_else(missing)?;
-    let visible = request.requester == own.id || op.permits(tx, Action::SecretList, &placed.resource())?;
-    if visible { Ok((request, placed)) } else { Err(missing()) }
+    let scope = match request.environment {
+        Some(environment) => access::placed(tx, own.organization, environment)?.map(Scope::of),
+        None => Some(organization_scope(tx, own.organization)?),
+    };
+    let scope = scope.ok_or_else(missing)?;
+    let resource = scope.resource();
+    let visible = request.requester == own.id
+        || match request.kind {
+            RequestKind::Change | RequestKind::Reveal => op.permits(tx, Action::SecretList, &resource)?,
+            // Who decides must see what about.
+            RequestKind::Act(act) => {
+                op.permits(tx, Action::ApprovalDecide, &resource)? || op.permits(tx, act.action(), &resource)?
+            }
+        };
+    if visible { Ok((request, scope)) } else { Err(missing()) }
+}
+
+/// What is asked of whoever does such an act is asked of whoever lets it be done: to have signed in recently.
+fn require_fresh_for(op: &Op, request: &Request, event: &Event) -> Result<(), VaultError> {
+    match request.kind {
+        RequestKind::Act(_) => Ok(access::require_fresh(op, event)?),
+        RequestKind::Change | RequestKind::Reveal => Ok(()),
+    }
 }
 
 fn require_open(request: &Request) -> Result<(), VaultError> {
@@ -191,27 +211,29 @@ fn require_standing(
     op: &Op,
     tx: &mut WriteTx<'_>,
     request: &Request,
-    placed: &Placed,
+    scope: &Scope,
 ) -> Result<Option<Ended>, VaultError> {
     require_open(request)?;
     if request.expires_at <= op.now() {
         store::request_end(tx, request.id, RequestState::Expired, op.now(), None)?;
-        op.record(tx, event(op, EXPIRED, request, placed))?;
+        op.record(tx, event(op, EXPIRED, request, scope))?;
         return Ok(Some(Ended::Late));
     }
-    let Some(name) = changed(tx, request)? else { return Ok(None) };
+    let Some(name) = changed(op, tx, request)? else { return Ok(None) };
     store::request_end(tx, request.id, RequestState::Stale, op.now(), None)?;
-    op.record(tx, event(op, STALE, request, placed))?;
+    op.record(tx, event(op, STALE, request, scope))?;
     Ok(Some(Ended::Stale(name)))
 }
 
 /// The first name that is not at the version a change was made for. A reveal is of one version, whatever comes after.
-fn changed(tx: &WriteTx<'_>, request: &Request) -> Result<Option<String>, VaultError> {
-    if request.kind == RequestKind::Reveal {
-        return Ok(None);
-    }
+fn changed(op: &Op, tx: &WriteTx<'_>, request: &Request) -> Result<Option<String>, VaultError> {
+    let environment = match (request.kind, request.environment) {
+        (RequestKind::Act(_), _) => return act::changed(op, tx, request),
+        (RequestKind::Change, Some(environment)) => environment,
+        (RequestKind::Change | RequestKind::Reveal, _) => return Ok(None),
+    };
     for item in store::item_list(tx, request.id)? {
-        let found = secrets::secret_get(tx, request.environment, &item.path, &item.name)?;
+        let found = secrets::secret_get(tx, environment, &item.path, &item.name)?;
         if found.map_or(0, |found| found.newest) != item.base_version {
             return Ok(Some(shown(&item.path, &item.name)));
         }
@@ -220,11 +242,11 @@ fn changed(tx: &WriteTx<'_>, request: &Request) -> Result<Option<String>, VaultE
 }
 
 /// Approvals that count: of people who may still decide.
-fn standing_approvals(op: &Op, tx: &WriteTx<'_>, request: &Request, placed: &Placed) -> Result<usize, VaultError> {
+fn standing_approvals(op: &Op, tx: &WriteTx<'_>, request: &Request, scope: &Scope) -> Result<usize, VaultError> {
     let mut count = 0;
     for note in store::note_list(tx, request.id, NOTES_MAX)? {
         if note.verdict == Some(Verdict::Approve)
-            && permits(op, tx, request, PrincipalId::User(note.user), Action::ApprovalDecide, placed)?
+            && permits(op, tx, request, PrincipalId::User(note.user), Action::ApprovalDecide, scope)?
         {
             count += 1;
         }
@@ -239,28 +261,34 @@ fn permits(
     request: &Request,
     who: PrincipalId,
     action: Action,
-    placed: &Placed,
+    scope: &Scope,
 ) -> Result<bool, VaultError> {
     let facts = access::principal_facts(tx, request.organization, who)?;
     Ok(match facts {
-        Some(facts) => op.decide_for(tx, epoch(tx)?, &facts, action, &placed.resource())?.allow,
+        Some(facts) => op.decide_for(tx, epoch(tx)?, &facts, action, &scope.resource())?.allow,
         None => false,
     })
 }
 
 /// As many as were asked for, or as the rules of now ask for, if that is more.
-fn needed(tx: &WriteTx<'_>, request: &Request, placed: &Placed) -> Result<usize, VaultError> {
-    let items = store::item_list(tx, request.id)?;
-    let acts = items.iter().map(|i| (act(request, i), &i.path));
-    let now = covering(tx, placed.environment.id, acts)?.map_or(0, |wait| wait.approvals);
+fn needed(tx: &WriteTx<'_>, request: &Request, scope: &Scope) -> Result<usize, VaultError> {
+    let now = match (request.kind, scope) {
+        (RequestKind::Act(act), _) => super::waits_for(tx, scope.organization(), act)?,
+        (_, Scope::Environment(placed)) => {
+            let items = store::item_list(tx, request.id)?;
+            covering(tx, placed.environment.id, items.iter().map(|i| (act_of(request, i), &i.path)))?
+        }
+        (_, Scope::Organization(..)) => None,
+    };
+    let now = now.map_or(0, |wait| wait.approvals);
     Ok(usize::try_from(request.approvals.max(now)).unwrap_or(usize::MAX))
 }
 
-fn act(request: &Request, item: &RequestItem) -> Act {
+fn act_of(request: &Request, item: &RequestItem) -> Act {
     match (request.kind, item.action.as_str()) {
         (RequestKind::Reveal, _) => Act::Reveal,
-        (RequestKind::Change, "delete") => Act::Delete,
-        (RequestKind::Change, _) => Act::Write,
+        (_, "delete") => Act::Delete,
+        _ => Act::Write,
     }
 }
 
@@ -285,8 +313,8 @@ fn say(
 }
 
 /// An event about a request.
-pub(super) fn event(op: &Op, action: ActionName, request: &Request, placed: &Placed) -> Event {
-    let event = about(op.event(action, Outcome::Allowed), &placed.resource());
+pub(super) fn event(op: &Op, action: ActionName, request: &Request, scope: &Scope) -> Event {
+    let event = about(op.event(action, Outcome::Allowed), &scope.resource());
     event.target(Target::new("approval", request.id))
 }
 
@@ -295,15 +323,30 @@ fn decided(event: Event, request: &Request, verdict: Verdict) -> Event {
 }
 
 /// Does what was asked for, with the requester's rights of now.
-fn execute(op: &Op, tx: &mut WriteTx<'_>, request: &Request, placed: &Placed) -> Result<(), VaultError> {
-    let executed = event(op, EXECUTED, request, placed);
-    match request.kind {
-        RequestKind::Reveal => {
+fn execute(
+    op: &Op,
+    tx: &mut WriteTx<'_>,
+    request: &Request,
+    scope: &Scope,
+    rows: Option<u64>,
+) -> Result<(), VaultError> {
+    let executed = event(op, EXECUTED, request, scope);
+    match (request.kind, scope) {
+        (RequestKind::Act(act), _) => {
+            let requester = requester(op, tx, request, scope, &[act.action()])?;
+            store::request_end(tx, request.id, RequestState::Executed, op.now(), None)?;
+            act::carry_out(&requester, tx, request, act, rows)?;
+        }
+        (RequestKind::Reveal, _) => {
             let until = op.now().plus(REVEAL_WINDOW);
             store::request_end(tx, request.id, RequestState::Granted, op.now(), Some(until))?;
         }
-        RequestKind::Change => {
-            let requester = requester(op, tx, request, placed)?;
+        (RequestKind::Change, Scope::Organization(..)) => return Err(ApprovalError::RequesterLost.into()),
+        (RequestKind::Change, Scope::Environment(placed)) => {
+            let action =
+                |i: &RequestItem| if i.action == "delete" { Action::SecretDelete } else { Action::SecretWrite };
+            let actions: Vec<_> = store::item_list(tx, request.id)?.iter().map(action).collect();
+            let requester = requester(op, tx, request, scope, &actions)?;
             let items = open_items(op, tx, request, placed)?;
             store::request_end(tx, request.id, RequestState::Executed, op.now(), None)?;
             let write = BatchRequest {
@@ -322,12 +365,17 @@ fn execute(op: &Op, tx: &mut WriteTx<'_>, request: &Request, placed: &Placed) ->
 }
 
 /// A context in which the requester acts, with what they may do now.
-fn requester(op: &Op, tx: &WriteTx<'_>, request: &Request, placed: &Placed) -> Result<Op, VaultError> {
+fn requester(
+    op: &Op,
+    tx: &WriteTx<'_>,
+    request: &Request,
+    scope: &Scope,
+    actions: &[Action],
+) -> Result<Op, VaultError> {
     let facts = access::principal_facts(tx, request.organization, request.requester)?;
     let facts = facts.ok_or(ApprovalError::RequesterLost)?;
-    for item in store::item_list(tx, request.id)? {
-        let action = if act(request, &item) == Act::Delete { Action::SecretDelete } else { Action::SecretWrite };
-        if !op.decide_for(tx, epoch(tx)?, &facts, action, &placed.resource())?.allow {
+    for action in actions {
+        if !op.decide_for(tx, epoch(tx)?, &facts, *action, &scope.resource())?.allow {
             return Err(ApprovalError::RequesterLost.into());
         }
     }

@@ -1,7 +1,8 @@
 //! What time does to requests.
 
+use super::ask::organization_scope;
 use super::decide::event;
-use super::model::{Request, RequestState};
+use super::model::{Request, RequestState, Scope};
 use super::{EXPIRED, KEPT, store};
 use crate::db::WriteTx;
 use crate::ledger::{Outcome, Target};
@@ -26,12 +27,17 @@ pub async fn approval_expire_due(op: &Op, at_once: u32) -> Result<usize, VaultEr
 
 fn expire(op: &Op, tx: &mut WriteTx<'_>, request: &Request) -> Result<(), VaultError> {
     store::request_end(tx, request.id, RequestState::Expired, op.now(), None)?;
-    let event = if let Some(placed) = access::placed(tx, request.organization, request.environment)? {
-        event(op, EXPIRED, request, &placed)
+    let scope = match request.environment {
+        None => Some(organization_scope(tx, request.organization)?),
+        Some(environment) => access::placed(tx, request.organization, environment)?.map(Scope::of),
+    };
+    let event = if let Some(scope) = scope {
+        event(op, EXPIRED, request, &scope)
     } else {
         // Its environment is deleted: the request ends all the same.
         let event = op.event(EXPIRED, Outcome::Allowed).organization(request.organization);
-        event.environment(request.environment).target(Target::new("approval", request.id))
+        let event = event.target(Target::new("approval", request.id));
+        if let Some(environment) = request.environment { event.environment(environment) } else { event }
     };
     op.record(tx, event)?;
     Ok(())

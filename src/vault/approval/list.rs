@@ -1,8 +1,8 @@
 //! Looking at requests: who asks for what, as a diff without values.
 
 use super::decide::find;
-use super::model::{Request, RequestItem, RequestNote, RequestState, Verdict};
-use super::{NOTES_MAX, store};
+use super::model::{ActWish, Request, RequestItem, RequestKind, RequestNote, RequestState, Scope, Verdict};
+use super::{NOTES_MAX, act, store};
 use crate::db::Reader;
 use crate::keys::MacPurpose;
 use crate::op::Op;
@@ -31,7 +31,7 @@ pub struct ItemView {
 pub struct RequestView {
     /// The request.
     pub request: Request,
-    /// `shop/production`.
+    /// `shop/production`, or how the organization is called.
     pub environment: String,
     /// How the requester is called; none for somebody who is gone.
     pub requester: Option<String>,
@@ -41,6 +41,8 @@ pub struct RequestView {
     pub is_late: bool,
     /// What it would do; empty in a list.
     pub items: Vec<ItemView>,
+    /// What it would do to the organization itself, and the version of that now; none in a list.
+    pub act: Option<(ActWish, u32)>,
     /// What was said to it; empty in a list.
     pub notes: Vec<(RequestNote, Option<String>)>,
 }
@@ -64,7 +66,7 @@ pub async fn approval_list(
         let mut items = Vec::with_capacity(page.items.len());
         for request in page.items {
             match find(op, reader, request.id) {
-                Ok((request, placed)) => items.push(view(op, reader, request, &placed)?),
+                Ok((request, scope)) => items.push(view(op, reader, request, &scope)?),
                 Err(VaultError::NotFound { .. }) => {}
                 Err(error) => return Err(error),
             }
@@ -80,11 +82,17 @@ pub async fn approval_list(
 /// Unknown or not visible.
 pub async fn approval_get(op: &Op, id: Id<kinds::Approval>) -> Result<RequestView, VaultError> {
     op.read(|reader| {
-        let (request, placed) = find(op, reader, id)?;
-        let mut view = view(op, reader, request, &placed)?;
-        let may_compare = op.permits(reader, Action::SecretReveal, &placed.resource())?;
-        for item in store::item_list(reader, id)? {
-            view.items.push(compared(op, reader, &placed, item, may_compare)?);
+        let (request, scope) = find(op, reader, id)?;
+        let mut view = view(op, reader, request, &scope)?;
+        if let Scope::Environment(placed) = &scope {
+            let may_compare = op.permits(reader, Action::SecretReveal, &placed.resource())?;
+            for item in store::item_list(reader, id)? {
+                view.items.push(compared(op, reader, placed, item, may_compare)?);
+            }
+        }
+        if let (RequestKind::Act(act), Some(wish)) = (view.request.kind, store::act_get(reader, id)?) {
+            let (_, version) = act::standing(op, reader, &view.request, &wish, act)?;
+            view.act = Some((wish, version));
         }
         for note in store::note_list(reader, id, NOTES_MAX)? {
             let name = access::principal_label(reader, crate::policy::PrincipalId::User(note.user))?;
@@ -95,15 +103,16 @@ pub async fn approval_get(op: &Op, id: Id<kinds::Approval>) -> Result<RequestVie
     .await
 }
 
-fn view(op: &Op, reader: &Reader<'_>, request: Request, placed: &Placed) -> Result<RequestView, VaultError> {
+fn view(op: &Op, reader: &Reader<'_>, request: Request, scope: &Scope) -> Result<RequestView, VaultError> {
     let notes = store::note_list(reader, request.id, NOTES_MAX)?;
     Ok(RequestView {
-        environment: placed.path(),
+        environment: scope.path(),
         requester: access::principal_label(reader, request.requester)?,
         approved: notes.iter().filter(|n| n.verdict == Some(Verdict::Approve)).count(),
         is_late: request.state == RequestState::Open && request.expires_at <= op.now(),
         request,
         items: Vec::new(),
+        act: None,
         notes: Vec::new(),
     })
 }

@@ -1,4 +1,4 @@
-//! Approvals: acts on an environment, or a folder of it, that wait until others said yes.
+//! Approvals: acts on an environment, a folder of it, or the organization itself, that wait until others said yes.
 //!
 //! Invariants, and what each one stops:
 //! - The question is asked in the one write path and the one place a value is shown to a person: no way in goes around.
@@ -13,10 +13,12 @@
 //! - The change is made with the requester's rights of that moment, in the commit of the last approval.
 //! - A rule is made stricter by whoever may protect the environment, and weaker only by who could override it: whom it
 //!   holds back cannot lift it.
+//! - An act on the organization is carried out by the room it belongs to, from what that room wrote when it was asked.
 //! - A request that has ended stays ended, whatever the clock says later.
 //!
 //! It deliberately keeps nobody from using values: `secret.use` injects them, and a rule for `reveal` is about showing.
 
+mod act;
 mod ask;
 mod decide;
 mod error;
@@ -26,14 +28,20 @@ mod model;
 mod rule;
 mod store;
 
-pub(in crate::vault) use ask::{Proposal, Wait, aad, ask_change, ask_reveal, covering, may_reveal, withholds};
+pub(in crate::vault) use ask::{Proposal, aad, ask_change, ask_reveal, covering, may_reveal, withholds};
+pub use ask::{Wait, ask_act, waits_for};
 pub(in crate::vault) use decide::state_of;
 pub use decide::{approval_approve, approval_comment, approval_override, approval_reject, approval_withdraw};
 pub use error::ApprovalError;
 pub use expire::{approval_expire_due, approval_purge};
 pub use list::{ItemView, RequestView, approval_get, approval_list};
-pub use model::{Act, Acts, Request, RequestItem, RequestKind, RequestNote, RequestState, Rule, Verdict};
-pub use rule::{RuleWish, rule_list, rule_remove, rule_set};
+pub use model::{
+    Act, ActWish, Acts, OrganizationAct, OrganizationRule, Request, RequestItem, RequestKind, RequestNote,
+    RequestState, Rule, Verdict,
+};
+pub use rule::{
+    RuleWish, organization_rule_list, organization_rule_remove, organization_rule_set, rule_list, rule_remove, rule_set,
+};
 pub(in crate::vault) use store::{ITEM, item};
 
 use std::time::Duration;

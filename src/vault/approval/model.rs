@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::policy::PrincipalId;
+use crate::orgs::environment::Placed;
+use crate::policy::{Action, PrincipalId, Resource};
 use crate::types::{Id, ParseError, Timestamp, kinds};
 use crate::vault::model::{FolderPath, SecretName, Visibility};
 
@@ -93,6 +94,127 @@ pub struct Rule {
     pub created_by: String,
 }
 
+/// Something of the organization itself that may have to wait for others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OrganizationAct {
+    /// One of its policies is saved, rolled back or deleted.
+    Policy,
+    /// Its key is replaced.
+    Rotation,
+}
+
+impl OrganizationAct {
+    /// Every one, in the order they are told.
+    pub const ALL: [Self; 2] = [Self::Policy, Self::Rotation];
+
+    /// The word for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Policy => "policy",
+            Self::Rotation => "rotation",
+        }
+    }
+
+    /// Reads the word.
+    ///
+    /// # Errors
+    /// It is none.
+    pub fn parse(text: &str) -> Result<Self, ParseError> {
+        let found = Self::ALL.into_iter().find(|a| a.as_str() == text);
+        found.ok_or_else(|| ParseError::new("act", "must be policy or rotation"))
+    }
+
+    /// The right it takes to do it.
+    pub(super) const fn action(self) -> Action {
+        match self {
+            Self::Policy => Action::PolicyManage,
+            Self::Rotation => Action::KeyRotate,
+        }
+    }
+}
+
+/// That an act on the organization itself waits for others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrganizationRule {
+    /// Its id.
+    pub id: Id<kinds::ApprovalRule>,
+    /// The act.
+    pub act: OrganizationAct,
+    /// How many others must approve.
+    pub approvals: u32,
+    /// How long a request stands.
+    pub life: Duration,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// By whom.
+    pub created_by: String,
+}
+
+/// What a request about the organization would do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ActWish {
+    /// `save`, `delete` or `rotate`.
+    pub action: &'static str,
+    /// The policy's name, or what the key is of.
+    pub subject: String,
+    /// Exactly what is there now; empty for nothing.
+    pub base: String,
+    /// The version of that; 0: there is none.
+    pub base_version: u32,
+    /// What is carried out, for whoever carries it out.
+    pub wish: String,
+    /// The same for people.
+    pub diff: String,
+}
+
+/// Where a request belongs.
+#[derive(Debug, Clone)]
+pub(in crate::vault) enum Scope {
+    /// An environment.
+    Environment(Box<Placed>),
+    /// The organization, and how it is called.
+    Organization(Id<kinds::Organization>, String),
+}
+
+impl Scope {
+    /// An environment.
+    pub(super) fn of(placed: Placed) -> Self {
+        Self::Environment(Box::new(placed))
+    }
+
+    /// The facts of it.
+    pub(super) fn resource(&self) -> Resource {
+        match self {
+            Self::Environment(placed) => placed.resource(),
+            Self::Organization(id, _) => Resource::organization(*id),
+        }
+    }
+
+    /// How it is called.
+    pub(super) fn path(&self) -> String {
+        match self {
+            Self::Environment(placed) => placed.path(),
+            Self::Organization(_, slug) => slug.clone(),
+        }
+    }
+
+    /// Its organization.
+    pub(super) const fn organization(&self) -> Id<kinds::Organization> {
+        match self {
+            Self::Environment(placed) => placed.environment.organization,
+            Self::Organization(id, _) => *id,
+        }
+    }
+
+    /// The environment, where it is one.
+    pub(super) const fn environment(&self) -> Option<Id<kinds::Environment>> {
+        match self {
+            Self::Environment(placed) => Some(placed.environment.id),
+            Self::Organization(..) => None,
+        }
+    }
+}
+
 /// What a request is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RequestKind {
@@ -100,6 +222,8 @@ pub enum RequestKind {
     Change,
     /// A value may be shown for a while.
     Reveal,
+    /// Something of the organization itself is done when the last approval is given.
+    Act(OrganizationAct),
 }
 
 impl RequestKind {
@@ -108,11 +232,13 @@ impl RequestKind {
         match self {
             Self::Change => "change",
             Self::Reveal => "reveal",
+            Self::Act(act) => act.as_str(),
         }
     }
 
     pub(super) fn parse(text: &str) -> Option<Self> {
-        [Self::Change, Self::Reveal].into_iter().find(|k| k.as_str() == text)
+        let acts = OrganizationAct::ALL.into_iter().map(Self::Act);
+        [Self::Change, Self::Reveal].into_iter().chain(acts).find(|k| k.as_str() == text)
     }
 }
 
@@ -170,8 +296,8 @@ pub struct Request {
     pub id: Id<kinds::Approval>,
     /// The tenant.
     pub organization: Id<kinds::Organization>,
-    /// The environment it is about.
-    pub environment: Id<kinds::Environment>,
+    /// The environment it is about; none: the organization.
+    pub environment: Option<Id<kinds::Environment>>,
     /// What for.
     pub kind: RequestKind,
     /// Who asks.

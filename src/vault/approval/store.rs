@@ -4,7 +4,11 @@ use std::time::Duration;
 
 use rusqlite::{OptionalExtension, Row, params};
 
-use super::model::{Acts, Request, RequestItem, RequestKind, RequestNote, RequestState, Rule, Verdict};
+use super::ask::Asked;
+use super::model::{
+    ActWish, Acts, OrganizationAct, OrganizationRule, Request, RequestItem, RequestKind, RequestNote, RequestState,
+    Rule, Verdict,
+};
 use crate::db::{DbError, Reader, WriteTx};
 use crate::policy::PrincipalId;
 use crate::types::{Id, Timestamp, kinds};
@@ -70,6 +74,73 @@ pub(super) fn rule_delete(
     Ok(())
 }
 
+const ORGANIZATION_RULE: &str = "SELECT id, act, approvals, life, created_at, created_by FROM approval_organization_rules WHERE organization_id = ?1";
+
+fn organization_rule_of(row: &Row<'_>) -> rusqlite::Result<OrganizationRule> {
+    Ok(OrganizationRule {
+        id: row.get(0)?,
+        act: OrganizationAct::parse(&row.get::<_, String>(1)?).map_err(|_| broken(1))?,
+        approvals: row.get(2)?,
+        life: Duration::from_secs(row.get::<_, i64>(3)?.unsigned_abs()),
+        created_at: row.get(4)?,
+        created_by: row.get(5)?,
+    })
+}
+
+/// The rules of the organization itself, by act.
+pub(super) fn organization_rule_list(
+    reader: &Reader<'_>,
+    organization: Id<kinds::Organization>,
+) -> Result<Vec<OrganizationRule>, DbError> {
+    let mut statement = reader.sql().prepare_cached(&format!("{ORGANIZATION_RULE} ORDER BY act"))?;
+    Ok(statement.query_map([organization], organization_rule_of)?.collect::<Result<_, _>>()?)
+}
+
+/// The organization's rule of an act on itself.
+pub(super) fn organization_rule(
+    reader: &Reader<'_>,
+    organization: Id<kinds::Organization>,
+    act: OrganizationAct,
+) -> Result<Option<OrganizationRule>, DbError> {
+    let mut statement = reader.sql().prepare_cached(&format!("{ORGANIZATION_RULE} AND act = ?2"))?;
+    Ok(statement.query_row(params![organization, act.as_str()], organization_rule_of).optional()?)
+}
+
+/// Sets the organization's rule of an act, in place of the one it has.
+pub(super) fn organization_rule_set(
+    tx: &WriteTx<'_>,
+    organization: Id<kinds::Organization>,
+    r: &OrganizationRule,
+) -> Result<(), DbError> {
+    tx.sql()
+        .prepare_cached(
+            "INSERT OR REPLACE INTO approval_organization_rules (id, organization_id, act, approvals, life, created_at,
+                created_by) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        )?
+        .execute(params![
+            r.id,
+            organization,
+            r.act.as_str(),
+            r.approvals,
+            i64::try_from(r.life.as_secs()).unwrap_or(i64::MAX),
+            r.created_at,
+            r.created_by
+        ])?;
+    Ok(())
+}
+
+/// Takes the organization's rule of an act away.
+pub(super) fn organization_rule_delete(
+    tx: &WriteTx<'_>,
+    organization: Id<kinds::Organization>,
+    act: OrganizationAct,
+) -> Result<(), DbError> {
+    tx.sql()
+        .prepare_cached("DELETE FROM approval_organization_rules WHERE organization_id = ?1 AND act = ?2")?
+        .execute(params![organization, act.as_str()])?;
+    Ok(())
+}
+
 const REQUEST: &str = "SELECT id, organization_id, environment_id, kind, requester_kind, requester_id, credential_id,
     force, approvals, created_at, expires_at, state, ended_at, usable_until FROM approval_requests";
 
@@ -103,13 +174,8 @@ fn principal(id: &PrincipalId) -> (&'static str, &[u8]) {
     }
 }
 
-/// Adds a request with its items.
-pub(super) fn request_insert(
-    tx: &WriteTx<'_>,
-    r: &Request,
-    digest: &[u8],
-    items: &[RequestItem],
-) -> Result<(), DbError> {
+/// Adds a request with what it would do.
+pub(super) fn request_insert(tx: &WriteTx<'_>, r: &Request, digest: &[u8], asked: &Asked) -> Result<(), DbError> {
     let (kind, id) = principal(&r.requester);
     tx.sql()
         .prepare_cached(
@@ -132,6 +198,42 @@ pub(super) fn request_insert(
             r.expires_at,
             r.state.as_str()
         ])?;
+    match asked {
+        Asked::Items(items) => items_insert(tx, r.id, items),
+        Asked::Act(wish) => act_insert(tx, r.id, wish),
+    }
+}
+
+fn act_insert(tx: &WriteTx<'_>, id: Id<kinds::Approval>, w: &ActWish) -> Result<(), DbError> {
+    tx.sql()
+        .prepare_cached(
+            "INSERT INTO approval_acts (request_id, action, subject, base, base_version, wish, diff)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        )?
+        .execute(params![id, w.action, w.subject, w.base, w.base_version, w.wish, w.diff])?;
+    Ok(())
+}
+
+/// What a request about the organization would do; none for other requests.
+pub(super) fn act_get(reader: &Reader<'_>, id: Id<kinds::Approval>) -> Result<Option<ActWish>, DbError> {
+    let mut statement = reader.sql().prepare_cached(
+        "SELECT action, subject, base, base_version, wish, diff FROM approval_acts WHERE request_id = ?1",
+    )?;
+    let found = statement.query_row([id], |row| {
+        let action: String = row.get(0)?;
+        Ok(ActWish {
+            action: ["save", "delete", "rotate"].into_iter().find(|a| *a == action).ok_or_else(|| broken(0))?,
+            subject: row.get(1)?,
+            base: row.get(2)?,
+            base_version: row.get(3)?,
+            wish: row.get(4)?,
+            diff: row.get(5)?,
+        })
+    });
+    Ok(found.optional()?)
+}
+
+fn items_insert(tx: &WriteTx<'_>, id: Id<kinds::Approval>, items: &[RequestItem]) -> Result<(), DbError> {
     let mut statement = tx.sql().prepare_cached(
         "INSERT INTO approval_items (request_id, position, secret_id, path, name, action, base_version, visibility,
             interpolate, comment, tags, ciphertext, value_tag)
@@ -139,7 +241,7 @@ pub(super) fn request_insert(
     )?;
     for (position, i) in (0_i64..).zip(items) {
         statement.execute(params![
-            r.id,
+            id,
             position,
             i.secret,
             i.path.as_str(),
@@ -170,14 +272,16 @@ pub(super) fn request_get(
 /// The open request of somebody for exactly this.
 pub(super) fn request_same(
     reader: &Reader<'_>,
-    environment: Id<kinds::Environment>,
+    organization: Id<kinds::Organization>,
+    environment: Option<Id<kinds::Environment>>,
     digest: &[u8],
     now: Timestamp,
 ) -> Result<Option<Request>, DbError> {
     let mut statement = reader.sql().prepare_cached(&format!(
-        "{REQUEST} WHERE environment_id = ?1 AND digest = ?2 AND state = 'open' AND expires_at > ?3 LIMIT 1"
+        "{REQUEST} WHERE organization_id = ?1 AND environment_id IS ?2 AND digest = ?3 AND state = 'open'
+            AND expires_at > ?4 LIMIT 1"
     ))?;
-    Ok(statement.query_row(params![environment, digest, now], request).optional()?)
+    Ok(statement.query_row(params![organization, environment, digest, now], request).optional()?)
 }
 
 /// How many open requests somebody has in an organization.

@@ -16,6 +16,7 @@ mod draw;
 mod ssh;
 mod text;
 
+pub(in crate::vault) use age::identity as age_identity;
 pub use csr::{Algorithm, Subject};
 pub use draw::Fill;
 pub use text::Alphabet;

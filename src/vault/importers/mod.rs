@@ -22,6 +22,7 @@ mod json;
 mod map;
 mod onepassword;
 mod plan;
+mod sops;
 mod vault;
 
 pub use bitwarden::bitwarden;
@@ -33,6 +34,7 @@ pub use infisical::infisical;
 pub use map::{MapRules, Mapped, MappedName, MappedVersion, map};
 pub use onepassword::onepassword;
 pub use plan::{Action, Plan, PlannedName, Step, There};
+pub use sops::{SopsFormat, sops};
 pub use vault::{KvMetadata, KvVersion, Listed, kv_names, listing, metadata, mount, v1_values, v2_values};
 
 use crate::types::SecretBytes;

@@ -137,6 +137,7 @@ pub(in crate::vault) fn aad<'a>(row: &'a Override, owner: &'a str) -> SecretAad<
         name: row.name.as_str(),
         visibility: Visibility::Masked.as_str(),
         interpolate: row.interpolate,
+        beside: None,
     }
 }
 

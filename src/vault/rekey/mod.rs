@@ -24,8 +24,9 @@ mod verify;
 
 pub use model::{KeyRotation, RotationState};
 pub use operate::{key_list, key_rotate, rotation_get, rotation_pause, rotation_resume};
+pub(in crate::vault) use operate::{rotate_approved, rows, standing};
 pub use reseal::{is_wanted, run};
-pub use verify::{Unopened, Verification, key_verify};
+pub use verify::{Counts, Unopened, Verification, VerifiedOrganization, key_verify, verify_all};
 
 use crate::ledger::ActionName;
 

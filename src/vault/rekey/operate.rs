@@ -9,8 +9,9 @@ use crate::ledger::{Details, Event, Target};
 use crate::op::Op;
 use crate::orgs::access;
 use crate::policy::{Action, PrincipalId};
-use crate::types::{Cursor, Limit, Page};
+use crate::types::{Cursor, Id, Limit, Page, kinds};
 use crate::vault::VaultError;
+use crate::vault::approval::{self, ActWish, OrganizationAct};
 
 /// A page of the organization's keys, newest first.
 ///
@@ -25,57 +26,97 @@ pub async fn key_list(op: &Op, limit: Limit, cursor: Option<Cursor>) -> Result<P
 }
 
 /// Gives the organization a new key: what is written from now on is sealed under it, and what was written before is
-/// sealed anew in the background, after which the old key is destroyed. Recorded.
+/// sealed anew in the background, after which the old key is destroyed. Recorded. Where the organization asks for
+/// approvals it is kept as a request.
 ///
 /// # Errors
-/// Not allowed, or not signed in recently; a rotation before it is not done.
+/// Not allowed, or not signed in recently; a rotation before it is not done; others must approve first.
 pub async fn key_rotate(op: &Op) -> Result<KeyRotation, VaultError> {
     // Counting reads every row's place; it is for the progress only, so it need not be of the same transaction.
     let total = op
         .read(|reader| {
             authorize_change(op, reader)?;
-            let mut total = 0;
-            for table in TABLES {
-                total += table.count(reader, op.organization()?)?;
-            }
-            Ok::<_, VaultError>(total)
+            rows(reader, op.organization()?)
         })
         .await?;
     op.write(move |op, tx| {
         let event = authorize_change(op, tx)?;
-        let (organization, now) = (op.organization()?, op.now());
-        if let Some(open) = store::rotation_newest(tx, organization)?.filter(|r| r.state != RotationState::Done) {
-            return Err(VaultError::RotationOpen { state: open.state });
-        }
-        let by = match op.identity()?.principal.id {
-            PrincipalId::User(id) => Some(id),
-            PrincipalId::ServiceAccount(_) => None,
+        let organization = op.organization()?;
+        require_none_open(tx, organization)?;
+        let Some(wait) = approval::waits_for(tx, organization, OrganizationAct::Rotation)? else {
+            return begin(op, tx, event, total);
         };
-        let made = op.keyring().organization_rotate(tx, organization, by, now)?;
-        let rotation = KeyRotation {
-            organization,
-            to_version: made.version,
-            state: RotationState::Running,
-            place: Place::default(),
-            total,
-            seen: 0,
-            sealed: 0,
-            unopened: 0,
-            reason: None,
-            started_at: now,
-            started_by: op.author(),
-            updated_at: now,
-            finished_at: None,
-        };
-        store::rotation_insert(tx, &rotation)?;
-        let details = Details::new()
-            .with("key_version", made.version)
-            .with("key_fingerprint", made.fingerprint.to_string())
-            .with("previous", made.previous);
-        op.record(tx, event.target(Target::new("organization", organization)).details(details))?;
-        Ok(rotation)
+        let (base, base_version) = standing(op, tx, organization)?;
+        let diff = format!("- key version {base_version}\n+ key version {}\n", base_version + 1);
+        let (action, subject, wish) = ("rotate", "organization key".to_owned(), String::new());
+        let wish = ActWish { action, subject, base, base_version, wish, diff };
+        Err(approval::ask_act(op, tx, wait, OrganizationAct::Rotation, wish)?.into())
     })
     .await
+}
+
+/// How many rows of an organization are sealed.
+pub(in crate::vault) fn rows(reader: &Reader<'_>, organization: Id<kinds::Organization>) -> Result<u64, VaultError> {
+    let mut total = 0;
+    for table in TABLES {
+        total += table.count(reader, organization)?;
+    }
+    Ok(total)
+}
+
+/// The organization's newest key: what tells it from any other, and its version.
+pub(in crate::vault) fn standing(
+    op: &Op,
+    reader: &Reader<'_>,
+    organization: Id<kinds::Organization>,
+) -> Result<(String, u32), VaultError> {
+    let version = op.keyring().organization(reader, organization)?.again(reader)?.key_version();
+    Ok((version.to_string(), version))
+}
+
+/// The rotation that others agreed on, in the name of whoever asked for it.
+pub(in crate::vault) fn rotate_approved(op: &Op, tx: &mut WriteTx<'_>, total: u64) -> Result<(), VaultError> {
+    let event = authorize(op, tx)?;
+    require_none_open(tx, op.organization()?)?;
+    begin(op, tx, event, total).map(drop)
+}
+
+fn require_none_open(tx: &WriteTx<'_>, organization: Id<kinds::Organization>) -> Result<(), VaultError> {
+    match store::rotation_newest(tx, organization)?.filter(|r| r.state != RotationState::Done) {
+        Some(open) => Err(VaultError::RotationOpen { state: open.state }),
+        None => Ok(()),
+    }
+}
+
+fn begin(op: &Op, tx: &mut WriteTx<'_>, event: Event, total: u64) -> Result<KeyRotation, VaultError> {
+    let (organization, now) = (op.organization()?, op.now());
+    let by = match op.identity()?.principal.id {
+        PrincipalId::User(id) => Some(id),
+        PrincipalId::ServiceAccount(_) => None,
+    };
+    let made = op.keyring().organization_rotate(tx, organization, by, now)?;
+    let rotation = KeyRotation {
+        organization,
+        to_version: made.version,
+        state: RotationState::Running,
+        place: Place::default(),
+        total,
+        seen: 0,
+        sealed: 0,
+        unopened: 0,
+        reason: None,
+        started_at: now,
+        started_by: op.author(),
+        updated_at: now,
+        finished_at: None,
+    };
+    store::rotation_insert(tx, &rotation)?;
+    let details = Details::new()
+        .with("key_version", made.version)
+        .with("key_fingerprint", made.fingerprint.to_string())
+        .with("previous", made.previous);
+    op.record(tx, event.target(Target::new("organization", organization)).details(details))?;
+    Ok(rotation)
 }
 
 /// The organization's newest rotation, and how far it is.

@@ -155,7 +155,7 @@ pub(super) fn version_has_older(
     Ok(reader.sql().prepare_cached(sql)?.query_row(params![organization, than], |row| row.get(0))?)
 }
 
-/// Puts newly sealed bytes in the place of exactly those that were read.
+/// Puts newly sealed bytes, which bind what stands beside them, in the place of exactly those that were read.
 pub(super) fn version_reseal(
     tx: &WriteTx<'_>,
     secret: Id<kinds::SecretRow>,
@@ -163,7 +163,8 @@ pub(super) fn version_reseal(
     old: &[u8],
     new: &[u8],
 ) -> Result<bool, DbError> {
-    let sql = "UPDATE secret_versions SET ciphertext = ?4 WHERE secret_id = ?1 AND version = ?2 AND ciphertext = ?3";
+    let sql = "UPDATE secret_versions SET ciphertext = ?4, bound = 1
+               WHERE secret_id = ?1 AND version = ?2 AND ciphertext = ?3";
     // What is kept in memory is sealed under the key that ends.
     tx.raise_number(Number::Values);
     Ok(tx.sql().prepare_cached(sql)?.execute(params![secret, number, old, new])? > 0)

@@ -76,6 +76,11 @@ pub(super) trait SealedRow: Send {
     /// Whether what is stored beside the value fits it.
     fn fits(&self, ciphers: &Ciphers, value: &SecretBytes) -> bool;
 
+    /// Whether everything that is stored beside the value is bound to it.
+    fn is_bound(&self) -> bool {
+        true
+    }
+
     /// Seals the value again, under the newest key.
     ///
     /// # Errors
@@ -190,14 +195,20 @@ impl SealedRow for VersionRow {
         ciphers.environment(version.environment)?.open(&aad(version), &self.ciphertext)
     }
 
+    fn is_bound(&self) -> bool {
+        self.version.as_ref().is_some_and(|version| version.bound)
+    }
+
     fn fits(&self, ciphers: &Ciphers, value: &SecretBytes) -> bool {
         let tag = ciphers.keys.mac(MacPurpose::ValueTag, &[value.expose()]);
         self.version.as_ref().is_some_and(|version| tag.verify(&version.value_tag))
     }
 
     fn seal(&self, ciphers: &Ciphers, value: &SecretBytes) -> Result<Vec<u8>, KeyError> {
-        let version = self.version.as_ref().ok_or(KeyError::Unsealable)?;
-        let sealed = ciphers.environment(version.environment)?.seal(&aad(version), value.expose())?;
+        let mut version = self.version.clone().ok_or(KeyError::Unsealable)?;
+        // What an earlier Holdfast left open is bound from here on, as it is found.
+        version.bound = true;
+        let sealed = ciphers.environment(version.environment)?.seal(&aad(&version), value.expose())?;
         Ok(sealed.into_bytes())
     }
 

@@ -3,15 +3,18 @@
 use super::{
     ACTIONS, KeyRotation, RotationState, key_rotate, key_verify, rotation_get, rotation_pause, rotation_resume, run,
 };
-use crate::db::DbError;
+use crate::db::{DbError, WriteTx};
 use crate::keys::{self, HistoryOf};
 use crate::ledger::Outcome;
 use crate::op::{Op, Who};
 use crate::orgs::testing::{World, code};
 use crate::policy::BuiltinRole;
 use crate::types::{Limit, SecretBytes};
+use crate::vault::VaultError;
 use crate::vault::personal::{Which, personal_get, personal_set};
 use crate::vault::secret::{BatchRequest, Item, ReadSecret, Wish, secret_batch, secret_get};
+use crate::vault::source::aad;
+use crate::vault::store::{COLUMNS, version};
 
 /// A world whose `shop/staging` has this many secrets of two versions each.
 async fn filled(secrets: usize) -> World {
@@ -94,10 +97,10 @@ async fn report(world: &World) -> (u64, Vec<&'static str>) {
     while let Some(problems) = running.next().await.unwrap() {
         codes.extend(problems.into_iter().map(|problem| problem.code));
     }
-    assert_eq!(running.unopened, codes.len() as u64);
+    assert_eq!(running.counts.unopened, codes.len() as u64);
     // Rows come in the order of their secrets' ids, which is any within one instant.
     codes.sort_unstable();
-    (running.checked, codes)
+    (running.counts.checked, codes)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -146,6 +149,46 @@ async fn a_paused_rotation_stands_still_and_goes_on_where_it_was() {
     assert_eq!((resumed.state, resumed.seen), (RotationState::Running, stepped.seen));
     assert_eq!(run(&job(&world)).await.unwrap(), 600 - stepped.sealed);
     assert_eq!(states(&world), ["destroyed", "current"]);
+}
+
+/// Seals a stored version again as a Holdfast did that bound nothing beside the value.
+async fn unbind(world: &World) {
+    let op = world.owner();
+    let organization = world.organization.id;
+    let unbound = move |tx: &mut WriteTx<'_>| {
+        let keys = op.keyring().organization(tx, organization)?;
+        let sql = format!(
+            "SELECT {COLUMNS} FROM secrets s JOIN secret_versions v ON v.secret_id = s.id ORDER BY s.id, v.version LIMIT 1"
+        );
+        let mut found = tx.sql().query_row(&sql, [], version).map_err(DbError::from)?;
+        let cipher = keys.secret_cipher(found.environment)?;
+        let value = cipher.open(&aad(&found), &found.ciphertext)?;
+        found.bound = false;
+        let sealed = cipher.seal(&aad(&found), value.expose())?.into_bytes();
+        let sql = "UPDATE secret_versions SET ciphertext = ?3, bound = 0 WHERE secret_id = ?1 AND version = ?2";
+        tx.sql().execute(sql, (found.id, found.version, sealed)).map_err(DbError::from)?;
+        Ok::<_, VaultError>(())
+    };
+    world.core.db.write(unbound).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_earlier_holdfast_sealed_opens_is_told_and_is_bound_by_a_rotation() {
+    let world = filled(3).await;
+    unbind(&world).await;
+    let unbound = || async {
+        let mut running = key_verify(&world.owner()).await.unwrap();
+        while running.next().await.unwrap().is_some() {}
+        (running.counts.checked, running.counts.unopened, running.counts.unbound)
+    };
+    assert_eq!(unbound().await, (6, 0, 1));
+    key_rotate(&world.owner()).await.unwrap();
+    run(&job(&world)).await.unwrap();
+    assert_eq!(unbound().await, (6, 0, 0));
+    assert_eq!(states(&world), ["destroyed", "current"]);
+    for name in ["S_0", "S_1", "S_2"] {
+        assert!(value(&world, name).await.starts_with("new"));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 
 use super::model::Place;
 use super::operate::authorize;
-use super::table::{Ciphers, Most};
-use crate::keys::{Ciphertext, KeyError};
+use super::table::{Ciphers, Most, SealedTable};
+use crate::db::Reader;
+use crate::keys::{Ciphertext, KeyError, Keyring, OrganizationKeys};
 use crate::ledger::{Details, Target};
-use crate::op::Op;
+use crate::op::{Op, OpError};
+use crate::orgs::{OrgError, organization};
 use crate::types::Failure as _;
 use crate::vault::VaultError;
 
@@ -23,16 +25,25 @@ pub struct Unopened {
     pub code: &'static str,
 }
 
+/// What a verification found so far.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Rows opened.
+    pub checked: u64,
+    /// Rows that are not as they should be.
+    pub unopened: u64,
+    /// Rows whose comment, tags, author and time are not under the seal: an earlier Holdfast wrote them.
+    pub unbound: u64,
+    /// How many rows are sealed under which version of the key.
+    pub by_version: BTreeMap<u32, u64>,
+}
+
 /// A verification under way, in memory as large as one page of it.
 pub struct Verification {
     op: Op,
     place: Place,
-    /// Rows opened so far.
-    pub checked: u64,
-    /// Rows that are not as they should be.
-    pub unopened: u64,
-    /// How many rows are sealed under which version of the key.
-    pub by_version: BTreeMap<u32, u64>,
+    /// What it found so far.
+    pub counts: Counts,
 }
 
 /// Begins to open every value of the organization; it is recorded, and no value leaves.
@@ -47,7 +58,7 @@ pub async fn key_verify(op: &Op) -> Result<Verification, VaultError> {
         Ok::<_, VaultError>(())
     })
     .await?;
-    Ok(Verification { op: op.clone(), place: Place::default(), checked: 0, unopened: 0, by_version: BTreeMap::new() })
+    Ok(Verification { op: op.clone(), place: Place::default(), counts: Counts::default() })
 }
 
 impl Verification {
@@ -59,29 +70,14 @@ impl Verification {
     pub async fn next(&mut self) -> Result<Option<Vec<Unopened>>, VaultError> {
         let op = self.op.clone();
         while let Some(table) = self.place.table() {
-            let found = op
+            let (last, problems) = op
                 .read(|reader| {
                     authorize(&op, reader)?;
-                    let organization = op.organization()?;
                     // Of this very transaction: a rotation may end between two pages.
-                    let ciphers = Ciphers::new(op.keyring().organization(reader, organization)?.again(reader)?);
-                    let rows = table.page(reader, organization, &self.place.after, PAGE)?;
-                    let mut problems = Vec::new();
-                    for row in &rows {
-                        *self.by_version.entry(Ciphertext::key_version(row.stored()).unwrap_or(0)).or_default() += 1;
-                        let code = match row.open(&ciphers) {
-                            Ok(value) if row.fits(&ciphers, &value) => continue,
-                            Ok(_) => "value_tag_wrong",
-                            Err(error) => KeyError::code(&error),
-                        };
-                        problems.push(Unopened { row: row.name(), code });
-                    }
-                    Ok::<_, VaultError>((rows.last().map(|row| row.key()), rows.len(), problems))
+                    let keys = op.keyring().organization(reader, op.organization()?)?.again(reader)?;
+                    page(reader, keys, table, &self.place.after, &mut self.counts)
                 })
                 .await?;
-            let (last, rows, problems) = found;
-            self.checked += rows as u64;
-            self.unopened += problems.len() as u64;
             let ended = last.is_none();
             self.place = self.place.behind(last);
             if !ended {
@@ -90,4 +86,74 @@ impl Verification {
         }
         Ok(None)
     }
+}
+
+/// Opens a page of a table; the key of its last row, and the rows that are not as they should be.
+fn page(
+    reader: &Reader<'_>,
+    keys: OrganizationKeys,
+    table: &dyn SealedTable,
+    after: &[u8],
+    counts: &mut Counts,
+) -> Result<(Option<Vec<u8>>, Vec<Unopened>), VaultError> {
+    let organization = keys.id();
+    let ciphers = Ciphers::new(keys);
+    let rows = table.page(reader, organization, after, PAGE)?;
+    let mut problems = Vec::new();
+    for row in &rows {
+        *counts.by_version.entry(Ciphertext::key_version(row.stored()).unwrap_or(0)).or_default() += 1;
+        counts.unbound += u64::from(!row.is_bound());
+        let code = match row.open(&ciphers) {
+            Ok(value) if row.fits(&ciphers, &value) => continue,
+            Ok(_) => "value_tag_wrong",
+            Err(error) => KeyError::code(&error),
+        };
+        problems.push(Unopened { row: row.name(), code });
+    }
+    counts.checked += rows.len() as u64;
+    counts.unopened += problems.len() as u64;
+    Ok((rows.last().map(|row| row.key()), problems))
+}
+
+/// An organization of a database that no server has: how it is called, and what was found of it; nothing where its keys
+/// were destroyed with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VerifiedOrganization {
+    /// Its slug.
+    pub slug: String,
+    /// What was found.
+    pub counts: Option<Counts>,
+}
+
+/// Opens every value of every organization, for whoever has the machine and the root key; `each` is told of every row that
+/// is not as it should be. One snapshot, in memory as large as one page.
+///
+/// # Errors
+/// The keys of an organization do not open; the database failed.
+pub fn verify_all(
+    reader: &Reader<'_>,
+    keyring: &Keyring,
+    each: &mut dyn FnMut(&str, &Unopened),
+) -> Result<Vec<VerifiedOrganization>, VaultError> {
+    let mut all = Vec::new();
+    for (id, slug) in organization::store::organization_all(reader)? {
+        let keys = match keyring.organization(reader, id) {
+            Ok(keys) => keys,
+            Err(KeyError::OrganizationUnknown(_)) => {
+                all.push(VerifiedOrganization { slug, counts: None });
+                continue;
+            }
+            Err(error) => return Err(OrgError::from(OpError::Keys(error)).into()),
+        };
+        let (mut place, mut counts) = (Place::default(), Counts::default());
+        while let Some(table) = place.table() {
+            let (last, problems) = page(reader, keys.again(reader)?, table, &place.after, &mut counts)?;
+            for problem in &problems {
+                each(&slug, problem);
+            }
+            place = place.behind(last);
+        }
+        all.push(VerifiedOrganization { slug, counts: Some(counts) });
+    }
+    Ok(all)
 }

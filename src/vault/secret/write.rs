@@ -465,6 +465,7 @@ fn version(op: &Op, placed: &Placed, p: &Planned, now: Timestamp) -> SecretVersi
         tags: p.tags.clone(),
         written_at: now,
         written_by: op.author(),
+        bound: true,
     }
 }
 

@@ -49,7 +49,7 @@ fn visibility(text: &str) -> Option<Visibility> {
 }
 
 fn then(row: &Row<'_>) -> rusqlite::Result<Then> {
-    Ok(Then { version: version(row)?, newest: word(row, 16, visibility)? })
+    Ok(Then { version: version(row)?, newest: word(row, 17, visibility)? })
 }
 
 /// The version of a name at a place, also one that says it was deleted.

@@ -21,6 +21,7 @@ pub(crate) const SIDEWAYS: &[(&str, &str)] = &[
     ("main", "cli"),
     ("vault", "orgs"),
     ("governance", "orgs"),
+    ("governance", "vault"),
     ("orgs", "auth"),
     ("op", "policy"),
     ("op", "ledger"),

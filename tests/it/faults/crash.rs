@@ -2,7 +2,7 @@
 //! and the ledger verifies.
 
 use crate::support::api::{Api, environment, secret};
-use crate::support::data::{ledger_key, verify};
+use crate::support::data::{change, ledger_key, verify};
 use crate::support::http::{self, Response};
 use crate::support::server::Server;
 use rusqlite::config::DbConfig;
@@ -161,6 +161,79 @@ fn prepared(data: &Path) -> String {
     owner.set(STAGING, "READ", "by many");
     assert!(server.stop().success());
     token
+}
+
+/// A write with a key of its own, to a name of its own.
+fn keyed(base: &str, token: &str, name: &str) -> Option<Response> {
+    let bearer = format!("Bearer {token}");
+    let headers = [("authorization", bearer.as_str()), ("content-type", "application/json"), ("idempotency-key", name)];
+    let body = json!({ "value": name }).to_string();
+    let path = format!("/api/v1{}", secret(STAGING, name));
+    http::try_send(base, "PUT", &path, &headers, body.as_bytes()).ok()
+}
+
+#[test]
+fn a_keyed_write_cut_off_by_a_kill_is_done_once_and_its_key_is_not_stuck() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let data = dir.path().join("data");
+    let token = prepared(&data);
+    let mut again: Vec<String> = Vec::new();
+    for round in 0..ROUNDS {
+        let mut server = Server::start_in(&data, &[]);
+        let owner = Api::new(server.base(), &token);
+        for name in std::mem::take(&mut again) {
+            let answer: Response = keyed(server.base(), &token, &name).expect("an answer");
+            let code = answer.json()["code"].clone();
+            assert!(answer.status == 201 || code == "idempotency_unknown", "{name}: {}", answer.text());
+            assert_eq!(owner.get(&secret(STAGING, &name)).expect(200)["version"], 1, "{name} was done once");
+        }
+        let (told, said) = mpsc::channel();
+        let clients: Vec<_> = (0..3)
+            .map(|client| {
+                let (base, token, told) = (server.base().to_owned(), token.clone(), told.clone());
+                thread::spawn(move || {
+                    (1..=REQUESTS).map(|number| format!("K_{round}_{client}_{number}")).find(|name| {
+                        let answer = keyed(&base, &token, name);
+                        drop(told.send(()));
+                        answer.is_none()
+                    })
+                })
+            })
+            .collect();
+        for _ in 0..=(round * 7) % 20 {
+            said.recv().expect("the server works until it is killed");
+        }
+        server.kill();
+        again = clients.into_iter().filter_map(|client| client.join().expect("an answer or none")).collect();
+        assert_eq!(again.len(), 3, "each client was cut off");
+    }
+}
+
+#[test]
+fn what_a_key_says_after_its_process_is_gone_is_true() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let data = dir.path().join("data");
+    let token = prepared(&data);
+    let again = |status: u16, changed: &str| {
+        change(&data, &format!("UPDATE idempotency SET status = {status}, body = ''{changed}"));
+        let server = Server::start_in(&data, &[]);
+        let answer = keyed(server.base(), &token, "ONCE").expect("an answer");
+        assert!(server.stop().success());
+        answer
+    };
+    let server = Server::start_in(&data, &[]);
+    keyed(server.base(), &token, "ONCE").expect("an answer").expect(201);
+    assert!(server.stop().success());
+    // It had changed nothing: it is done now, which is a second version here.
+    assert_eq!(again(0, "").expect(200)["version"], 2);
+    // It had changed something, and nobody knows what was answered.
+    let unknown = again(1, "");
+    assert_eq!((unknown.status, &unknown.json()["code"]), (409, &json!("idempotency_unknown")), "{}", unknown.text());
+    // Another request is still another request.
+    assert_eq!(again(0, ", request = X'00'").expect(422)["code"], "idempotency_key_reused");
+    // What was answered is answered again.
+    let server = Server::start_in(&data, &[]);
+    assert_eq!(Api::new(server.base(), &token).get(&secret(STAGING, "ONCE")).expect(200)["version"], 2);
 }
 
 #[test]

@@ -95,6 +95,29 @@ fn a_ciphertext_moved_to_another_row_does_not_open() {
 }
 
 #[test]
+fn what_is_said_beside_a_value_is_bound_to_it() {
+    let fields = || json!({ "comment": "asked for by Ada", "tags": ["a", "b"] });
+    for (what, statement) in [
+        ("another comment", "comment = 'asked for by Eve'"),
+        ("no comment", "comment = ''"),
+        ("another tag", "tags = 'a,c'"),
+        ("one tag fewer", "tags = 'a'"),
+        ("tags joined", "tags = 'ab'"),
+        ("another author", "created_by = 'usr_01m7ywjwg0fart9zy2664khgev'"),
+        ("another time", "created_at = created_at - 1"),
+        ("said to be unbound", "bound = 0"),
+        ("a comment, and said to be unbound", "comment = 'x', bound = 0"),
+    ] {
+        let (server, owner) = begin(fields());
+        assert_eq!(owner.value(STAGING, "NAME"), VALUE);
+        change(server.data(), &format!("UPDATE secret_versions SET {statement} WHERE {NEWEST}"));
+        found_out(&server, &owner, STAGING, "NAME", what);
+        let lines = owner.get("/keys/verification");
+        assert!(lines.text().contains("ciphertext_invalid"), "{what}: {}", lines.text());
+    }
+}
+
+#[test]
 fn no_field_that_gives_a_value_its_meaning_can_be_flipped() {
     for (what, fields, statement) in [
         ("restricted made unmasked", json!({ "visibility": "restricted" }), "visibility = 'unmasked'"),

@@ -51,6 +51,48 @@ fn what_the_real_dotenvx_encrypts_is_what_it_decrypts() {
 }
 
 #[test]
+fn files_of_sops_come_with_their_folders_and_not_when_anything_was_changed() {
+    let new = Newcomer::new();
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/importers/sops.mjs");
+    let modules = tool("npm/node_modules");
+    let npm = modules.parent().expect("the folder of npm");
+    run(&new, Path::new("node"), &[script, &npm.display().to_string(), "."]);
+    let import = |file: &str, folder: &str| {
+        new.import(&format!("sops {file} --path {folder} --identity-file keys.txt --yes --json"))
+    };
+    for (file, folder) in [("secrets.yaml", "/yaml"), ("secrets.json", "/json")] {
+        import(file, folder).expect(0);
+        assert_eq!(new.history(folder, "HELLO")[0].0, "W\u{f6}rld ${X}", "{file}");
+        assert_eq!(new.history(folder, "PLAIN_UNENCRYPTED")[0].0, "as it is", "{file}");
+        assert_eq!(new.history(&format!("{folder}/app"), "PORT")[0].0, "5432", "{file}");
+        assert_eq!(new.history(&format!("{folder}/app/db"), "PASSWORD")[0].0, "line1\nline2", "{file}");
+    }
+    import("prod.env", "/env").expect(0);
+    import("app.ini", "/ini").expect(0);
+    assert_eq!(new.history("/env", "HELLO")[0].0, "W\u{f6}rld ${X}");
+    assert_eq!(new.history("/ini/app", "HELLO")[0].0, "W\u{f6}rld ${X}");
+    let again = import("secrets.yaml", "/yaml").json();
+    assert_eq!(again["counts"]["versions"], 0, "{again}");
+    let before = new.names();
+    let refused = |arguments: &str, words: &str| {
+        let done = new.import(&format!("sops {arguments} --path /not --yes"));
+        let said = done.refused(1, words);
+        assert!(!said.contains("rld ${X}") && !said.contains("AGE-SECRET-KEY"), "{said}");
+    };
+    refused("secrets.yaml --identity-file other.txt", "none of the identities");
+    refused("secrets.yaml --identity-file keys.txt --format json", "not JSON");
+    let yaml = std::fs::read_to_string(new.shell.dir().join("secrets.yaml")).expect("written");
+    new.shell.file("changed.yaml", yaml.replace("as it is", "as it is not"));
+    refused("changed.yaml --identity-file keys.txt", "MAC");
+    new.shell.file("moved.yaml", yaml.replacen("HELLO:", "OTHER:", 1));
+    refused("moved.yaml --identity-file keys.txt", "does not open");
+    new.shell.file("cut.yaml", &yaml[..yaml.len() / 2]);
+    refused("cut.yaml --identity-file keys.txt", "");
+    new.import("sops secrets.yaml --identity-file none --path /not --yes").refused(3, "no file");
+    assert_eq!(new.names(), before);
+}
+
+#[test]
 fn each_commit_of_a_real_repository_is_a_version() {
     let new = Newcomer::new();
     let git = |arguments: &[&str]| {
