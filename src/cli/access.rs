@@ -20,6 +20,9 @@ pub enum AccessCommand {
         /// Only who may do this, like secret.reveal; policies are asked, too
         #[arg(long)]
         permission: Option<String>,
+        /// The folder of a secret: policies that look at folders are asked about it
+        #[arg(long, value_name = "FOLDER", requires = "permission")]
+        path: Option<String>,
         /// Write CSV to stdout: a line per grant
         #[arg(long)]
         csv: bool,
@@ -56,6 +59,7 @@ pub enum AccessCommand {
 const REVIEW_HELP: &str = "\
 Examples:
   holdfast access review --permission secret.reveal -p shop -e production
+  holdfast access review --permission secret.reveal --path /pay -p shop -e production
   holdfast access review -p shop -e production --csv > review.csv
   holdfast access reach --user bob@example.com --permission secret.use";
 
@@ -112,12 +116,13 @@ const ITEMS_MAX: usize = 100_000;
 pub fn run(context: &Context, command: AccessCommand) -> Result<(), CliError> {
     match command {
         AccessCommand::Matrix => matrix(context),
-        AccessCommand::Review { permission, csv } => {
+        AccessCommand::Review { permission, path, csv } => {
             let request = || {
                 Request::get(&["access", "review"])
                     .query_opt("project", context.flags.project.as_deref())
                     .query_opt("environment", context.flags.environment.as_deref())
                     .query_opt("permission", permission.as_deref())
+                    .query_opt("path", path.as_deref())
             };
             show(context, &context.ask_list(request, ITEMS_MAX)?, &REVIEW, csv)
         }

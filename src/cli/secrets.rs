@@ -2,6 +2,7 @@
 //! process list and in the shell's history.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
@@ -13,7 +14,9 @@ use super::context::Context;
 use super::error::{CliError, Exit};
 use super::generate::{Kind, word};
 use super::output::Column;
+use super::run::parse_age;
 use super::{care, lookup, transfer};
+use crate::types::{Clock as _, SystemClock};
 
 /// List, read and change secrets.
 #[derive(Debug, Subcommand)]
@@ -193,8 +196,14 @@ pub struct SetArgs {
     /// Only if this is still its version; 0 if there must be none
     #[arg(long, value_name = "N")]
     base_version: Option<u64>,
+    /// When the value stops being good, like 2027-01-31T00:00:00Z
+    #[arg(long, value_name = "TIME", conflicts_with = "expires_in")]
+    expires_at: Option<String>,
+    /// The same from now on, like 12h or 90d
+    #[arg(long, value_name = "AGE", value_parser = parse_age)]
+    expires_in: Option<Duration>,
     /// Only for yourself, in place of what everybody has
-    #[arg(long, conflicts_with_all = ["comment", "tags", "visibility", "base_version"])]
+    #[arg(long, conflicts_with_all = ["comment", "tags", "visibility", "base_version", "expires_at", "expires_in"])]
     personal: bool,
 }
 
@@ -244,6 +253,7 @@ const LIST: &[Column] = &[
     ("origin", "/origin/kind"),
     ("from", "/origin/environment"),
     ("visibility", "/visibility"),
+    ("expires", "/expires_at"),
     ("updated", "/updated_at"),
     ("by", "/updated_by"),
 ];
@@ -260,6 +270,7 @@ const FIELDS: &[Column] = &[
     ("comment", "/comment"),
     ("tags", "/tags"),
     ("references", "/references"),
+    ("expires", "/expires_at"),
     ("updated", "/updated_at"),
     ("by", "/updated_by"),
     ("last read", "/last_accessed_at"),
@@ -436,6 +447,7 @@ fn generate(context: &Context, args: &GenerateArgs) -> Result<(), CliError> {
 fn fields(args: &SetArgs, value: &[u8]) -> Value {
     let text = std::str::from_utf8(value).ok();
     let encoded = || data_encoding::BASE64.encode(value);
+    let expires_in = args.expires_in.map(|life| SystemClock.now().plus(life).to_string());
     body(json!({
         "value": text.map_or_else(encoded, str::to_owned),
         "encoding": text.is_none().then_some("base64"),
@@ -444,6 +456,7 @@ fn fields(args: &SetArgs, value: &[u8]) -> Value {
         "tags": Some(&args.tags).filter(|t| !t.is_empty()),
         "visibility": args.visibility.as_ref().and_then(word),
         "base_version": args.base_version,
+        "expires_at": args.expires_at.clone().or(expires_in),
     }))
 }
 

@@ -2,7 +2,7 @@
 //! `holdfast folders`.
 
 use clap::Args;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::args::{FolderArg, LimitArg, body};
 use super::client::Request;
@@ -57,6 +57,9 @@ pub struct RevertArgs {
     #[command(flatten)]
     folder: FolderArg,
     /// How it is confirmed.
+    /// Only if it would still do what this plan said: `plan` of --dry-run
+    #[arg(long, value_name = "PLAN")]
+    plan: Option<String>,
     #[command(flatten)]
     severe: SevereArgs,
 }
@@ -103,8 +106,20 @@ pub fn diff(context: &Context, args: &DiffArgs) -> Result<(), CliError> {
 pub fn revert(context: &Context, args: &RevertArgs) -> Result<(), CliError> {
     let place = context.place(Some(&args.slug))?;
     let path = context.path(args.folder.path.as_deref())?;
-    let fields = body(json!({ "at": args.to, "path": path, "force": args.force.then_some(true) }));
-    let request = || Request::post(&place.below(&["revert"])).body(&fields);
+    let revert = Request::post;
+    let fields = |plan: Option<&str>| {
+        body(json!({ "at": args.to, "path": path, "force": args.force.then_some(true), "plan": plan }))
+    };
+    // What a person is shown is what is done, or nothing is.
+    let seen = match &args.plan {
+        None if !args.severe.dry_run && args.severe.confirm.is_none() && context.input.interactive() => {
+            let plan = context.ask(&revert(&place.below(&["revert"])).body(&fields(None)).flag("dry_run", true))?;
+            plan.get("plan").and_then(Value::as_str).map(str::to_owned)
+        }
+        given => given.clone(),
+    };
+    let fields = fields(seen.as_deref());
+    let request = || revert(&place.below(&["revert"])).body(&fields);
     match severe(context, &args.severe, "revert the environment", &args.slug, request)? {
         Some(done) => {
             context.output.warnings(&done);

@@ -75,6 +75,9 @@ pub enum VaultError {
         /// Its version now; 0 when it does not exist.
         current: u32,
     },
+    /// What a plan was made for changed meanwhile.
+    #[error("something changed since this plan was made: it would do something else now")]
+    PlanStale,
     /// A reference in the value cannot be read.
     #[error("{name}: {error}")]
     Template {
@@ -229,7 +232,7 @@ impl Failure for VaultError {
             | Self::FlowClosed { .. }
             | Self::RotationOpen { .. }
             | Self::RotationDone => Class::Conflict,
-            Self::Stale { .. } => Class::Stale,
+            Self::Stale { .. } | Self::PlanStale => Class::Stale,
             Self::Template { .. } | Self::Twice { .. } => Class::Invalid,
             Self::TooLong { .. } | Self::TooMany { .. } => Class::TooLarge,
             Self::Elsewhere(e) => e.class(),
@@ -254,6 +257,7 @@ impl Failure for VaultError {
             Self::Exists { .. } => "secret_exists",
             Self::FlowClosed { .. } => "flow_closed",
             Self::Stale { .. } => "version_mismatch",
+            Self::PlanStale => "plan_stale",
             Self::Template { .. } => "reference_syntax",
             Self::TooLong { .. } => "value_too_long",
             Self::TooMany { .. } => "batch_too_large",
@@ -292,6 +296,7 @@ impl Failure for VaultError {
                 format!("a maintainer of {from} can open its flow: holdfast environments update --flow")
             }
             Self::Stale { .. } => "read it again, then repeat the change".into(),
+            Self::PlanStale => "look at the plan again with a dry run".into(),
             Self::Template { error, .. } => error.hint().to_owned(),
             Self::TooLong { .. } => "keep a file elsewhere and store where it is".into(),
             Self::TooMany { .. } => "split the write".into(),

@@ -408,6 +408,7 @@ fn who_may_not_change_policies_any_more_does_not_change_them_by_a_request() {
     let late = waiting(&shop.owner.delete("/policies/shown"));
     shop.app.clock.advance(HOUR * 24 * 2);
     refused(&act(&shop.owner, &late, "override"), 403, "step_up_required");
+    refused(&act(&shop.owner, &id, "approve"), 403, "step_up_required");
     assert_eq!(state(&shop.owner, &late), "open");
 }
 
@@ -500,4 +501,73 @@ fn where_a_reveal_waits_comparing_says_nothing() {
     let place = PLACE.split('/').nth(1).expect("an environment");
     let table = shop.dev.get(&format!("/projects/shop/compare?environments={place},open")).expect(200);
     assert_eq!(table["items"][0]["verdict"], "unknown", "{table}");
+}
+
+#[test]
+fn a_diff_tells_no_value_from_another_where_a_reveal_waits() {
+    let shop = Shop::with(&["reveal"], 1);
+    shop.owner.environment("shop/open", json!({}));
+    let prints = |who: &Api, place: &str| {
+        let diff = who.get(&format!("{}/diff?with=open&fingerprints=true", environment(place)));
+        let items = diff.expect(200)["items"].as_array().expect("a list").clone();
+        items
+            .iter()
+            .map(|d| (d["before"]["fingerprint"].clone(), d["after"]["fingerprint"].clone()))
+            .collect::<Vec<_>>()
+    };
+    shop.owner.set("shop/open", "KEY", "another");
+    let held = prints(&shop.dev, PLACE);
+    assert!(!held.is_empty() && held.iter().all(|(before, _)| before.is_null()), "{held:?}");
+    // A machine is not shown anything: it uses values, and may tell them apart.
+    let machine = shop.owner.machine("robot", "developer", json!({ "project": "shop" }));
+    assert!(prints(&machine, PLACE).iter().any(|(before, _)| before.is_string()));
+    shop.owner.delete(&format!("{}/approval-rules?reason=over", environment(PLACE))).expect(200);
+    assert!(prints(&shop.dev, PLACE).iter().all(|(before, after)| before.is_string() && after.is_string()));
+}
+
+#[test]
+fn a_value_that_is_drawn_waits_like_one_that_is_typed_and_is_the_one_that_was_drawn() {
+    let shop = Shop::with(&["write"], 1);
+    let asked = shop.dev.put(PLACE, "DRAWN", json!({ "generate": { "kind": "random", "length": 40 } }));
+    let id = waiting(&asked);
+    let told = shop.ann.get(&format!("/approvals/{id}")).expect(200);
+    assert_eq!((&told["items"][0]["action"], &told["items"][0]["base_version"]), (&json!("add"), &json!(0)));
+    let print = told["items"][0]["fingerprint"].clone();
+    refused(&shop.dev.reveal(PLACE, "DRAWN"), 404, "secret_not_found");
+    act(&shop.ann, &id, "approve").expect(200);
+    assert_eq!(shop.dev.value(PLACE, "DRAWN").len(), 40);
+    // The same value proposed again has the fingerprint that was approved.
+    let drawn = shop.dev.value(PLACE, "DRAWN");
+    let again = waiting(&shop.dev.put(PLACE, "DRAWN", json!({ "value": drawn, "interpolate": false, "comment": "x" })));
+    assert_eq!(shop.ann.get(&format!("/approvals/{again}")).expect(200)["items"][0]["fingerprint"], print);
+    // Each drawing is another value, and so another request.
+    let draw = || waiting(&shop.dev.put(PLACE, "TWICE", json!({ "generate": { "kind": "random", "length": 40 } })));
+    assert_ne!(draw(), draw());
+}
+
+#[test]
+fn a_scan_for_own_values_finds_none_that_wait_to_be_shown() {
+    let shop = Shop::with(&["reveal"], 1);
+    let (held, free) = ("grey goose, 8 ponds!", "blue horse, 7 stables!");
+    shop.owner.environment("shop/open", json!({}));
+    shop.owner.write(PLACE, "HELD", json!({ "value": held, "interpolate": false }));
+    shop.owner.write("shop/open", "FREE", json!({ "value": free, "interpolate": false }));
+    let shell = Shell::new(&shop.app.base);
+    let token = shell.file("../token", shop.dev.token());
+    shell.file("notes.md", format!("x \"{held}\"\ny \"{free}\"\n"));
+    let scan = || shell.run(&format!("scan --own --json --token-file {}", token.display()));
+    let found = |done: &crate::support::cli::Done| {
+        let report = done.json();
+        let findings = report["findings"].as_array().expect("findings").clone();
+        findings.iter().filter_map(|f| f["secret"].as_str().map(str::to_owned)).collect::<Vec<_>>()
+    };
+    let first = scan();
+    first.expect(7);
+    assert_eq!(found(&first), ["shop/open:/FREE"], "{}", first.stdout);
+    let id = waiting(&shop.dev.reveal(PLACE, "HELD"));
+    act(&shop.ann, &id, "approve").expect(200);
+    let granted = scan();
+    let mut all = found(&granted);
+    all.sort();
+    assert_eq!(all, ["shop/open:/FREE", "shop/staging:/HELD"], "what was granted may be compared");
 }

@@ -337,6 +337,28 @@ fn secrets_are_looked_after() {
     assert_eq!(set["expires_at"], "2026-12-01T00:00:00.000000Z");
     let listed = ada.get("/secrets/expiring?project=shop&within_days=30").expect(200);
     assert_eq!((&listed["items"][0]["name"], &listed["items"][0]["expired"]), (&json!("A_KEY"), &json!(false)));
+    // With the value, in one write; a list tells it, and a write that fails sets none.
+    let until = |name: &str, at: &str| {
+        let body = json!({ "value": "v", "expires_at": at });
+        ada.send("PUT", &format!("{base}/secrets/{name}"), Some(&body))
+    };
+    assert_eq!(until("ENDS", times[1]).expect(201)["expires_at"], set["expires_at"]);
+    assert_eq!(until("NEVER", "2001-01-01T00:00:00Z").expect(400)["code"], "invalid_value");
+    ada.get(&format!("{base}/secrets/NEVER")).expect(404);
+    let listed = ada.get(&format!("{base}/secrets")).expect(200);
+    let ends: Vec<_> =
+        listed["items"].as_array().unwrap().iter().map(|i| (&i["name"], i["expires_at"].is_null())).collect();
+    assert_eq!(
+        ends,
+        [(&json!("A_KEY"), false), (&json!("B_KEY"), true), (&json!("ENDS"), false), (&json!("OTHER"), true)]
+    );
+    ada.set_secret("shop/base", "ENDS", "another value");
+    assert_eq!(
+        ada.get(&format!("{base}/secrets/ENDS")).expect(200)["expires_at"],
+        set["expires_at"],
+        "it is the secret's"
+    );
+    ada.delete(&format!("{base}/secrets/ENDS")).expect(200);
     let edit = format!("{base}/edit");
     let body = json!({ "filter": { "search": "_key" }, "change": { "add_tags": ["k"], "expires_at": times[2] } });
     let plan = ada.post(&format!("{edit}?dry_run=true"), body.clone()).expect(200);
@@ -364,4 +386,11 @@ fn secrets_are_looked_after() {
     shell.run(&format!("{global} edit --delete --confirm base")).expect(0);
     assert_eq!(ada.variables("shop/base"), json!({}));
     shell.run(&format!("{global} stale")).expect(0);
+    let set = |flags: &str| shell.feed(&format!("--token-file token -p shop -e base secrets set {flags}"), b"v");
+    set("SOON --expires-in 90d").expect(0);
+    set("LATER --expires-at 2099-01-01T00:00:00Z").expect(0);
+    set("BOTH --expires-at 2099-01-01T00:00:00Z --expires-in 1d").refused(2, "cannot be used with");
+    set("MINE --personal --expires-in 1d").refused(2, "cannot be used with");
+    assert!(shell.run(&format!("{global} list")).expect(0).contains("2099-01-01"));
+    assert_eq!(ada.get(&format!("{base}/secrets/BOTH")).status, 404);
 }

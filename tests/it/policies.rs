@@ -208,6 +208,15 @@ fn a_folder_and_an_address_are_circumstances() {
     let variables = |path: &str| ada.get(&format!("{}/variables?path={path}", at("shop/dev"))).status;
     assert_eq!((variables("/payments"), variables("/"), variables("/payments")), (403, 200, 403));
     assert_eq!(put("/payments").status, 403);
+    let denied = |query: &str| {
+        let review = "/access/review?project=shop&environment=dev&permission=secret.reveal";
+        ada.get(&format!("{review}{query}")).expect(200)["items"][0]["denied_by"].clone()
+    };
+    assert_eq!(
+        (denied("&path=/payments"), denied("&path=/other"), denied("")),
+        (json!(["policy.payments"]), json!([]), json!([]))
+    );
+    ada.get("/access/review?project=shop&environment=dev&path=payments").expect(400);
     assert_eq!(ada.get(&format!("{}/secrets/DEEP?path=/payments&reveal=true", at("shop/dev"))).status, 403);
     assert_eq!(reveal(&ada).0, 200);
     let batch =

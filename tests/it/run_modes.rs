@@ -116,6 +116,15 @@ fn the_fallback_is_used_only_while_nobody_answers_and_only_by_its_token() {
     assert_eq!(std::fs::metadata(&file).expect("written").permissions().mode() & 0o777, 0o600);
     let sealed = std::fs::read(&file).expect("ours");
     assert!(!sealed.windows(8).any(|window| window == b"kept for"), "it is sealed");
+    // Not asking is another thing than getting no answer, and is only done when it is said.
+    owner.set("shop/staging", "NAME", "changed since");
+    let offline = run(&["--fallback", "cache", "--offline"]);
+    assert_eq!(offline.expect(0), "kept for later");
+    assert!(offline.stderr.contains("these are the variables of"), "{}", offline.stderr);
+    run(&["--offline"]).refused(2, "--fallback");
+    run(&["--fallback", "nowhere", "--offline"]).refused(6, "the server is not asked");
+    run(&["--fallback", "cache", "--offline", "--watch"]).refused(2, "cannot be used with");
+    owner.set("shop/staging", "NAME", "kept for later");
     // A refusal is an answer, however fresh the file is.
     ada.file("token", "hf_nonsense");
     run(&["--fallback", "cache"]).expect(4);

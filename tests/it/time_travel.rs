@@ -133,6 +133,18 @@ fn an_environment_goes_back_after_a_plan() {
     assert_eq!((&plan["counts"]["add"], &plan["counts"]["delete"]), (&json!(1), &json!(1)));
     assert_eq!(past.owner.variables("shop/staging")["LATE"], "1");
     past.shell(&["environments", "revert", "staging", "--to", &past.before]).refused(2, "nobody can be asked");
+    // A plan is for what was there when it was made, and for that moment only.
+    let with = |plan: &Value, at: u64| past.owner.post(&revert, json!({ "at": at.to_string(), "plan": plan }));
+    assert!(plan["plan"].is_string(), "{plan}");
+    past.owner.set_secret("shop/staging", "LATE", "2");
+    assert_eq!(with(&plan["plan"], past.seq).expect(412)["code"], "plan_stale");
+    assert_eq!(past.owner.variables("shop/staging")["LATE"], "2", "nothing was done");
+    let plan = past.owner.post(&format!("{revert}?dry_run=true"), json!({ "at": past.seq.to_string() })).expect(200);
+    assert_eq!(with(&json!("made up"), past.seq).expect(412)["code"], "plan_stale");
+    assert_eq!(with(&plan["plan"], past.seq + 1).expect(412)["code"], "plan_stale");
+    let done = past.owner.post(&revert, json!({ "at": past.seq.to_string(), "plan": plan["plan"] })).expect(200);
+    assert_eq!(done["counts"], plan["counts"]);
+    past.owner.set_secret("shop/staging", "LATE", "3");
     past.shell(&["environments", "revert", "staging", "--to", &past.before, "--confirm", "staging"]).expect(0);
     // Its own secrets went back; what it inherits is its parent's to take back.
     assert_eq!(past.owner.variables("shop/staging"), json!({ "GONE": "1", "HOST": "new", "URL": "pg://new" }));

@@ -88,7 +88,7 @@ impl Fallback {
 }
 
 /// Reads an age: a whole number and `s`, `m`, `h` or `d`; at most ten years.
-pub(super) fn parse_age(text: &str) -> Result<Duration, String> {
+pub(in crate::cli) fn parse_age(text: &str) -> Result<Duration, String> {
     let wrong = || "an age is a number with s, m, h or d, like 90m, 24h or 7d".to_owned();
     let (number, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or_else(wrong)?;
     let seconds = match unit {

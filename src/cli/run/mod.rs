@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use self::fallback::{Fallback, parse_age, shown_age};
+use self::fallback::{Fallback, shown_age};
 use self::mount::Mount;
 use super::args::{AtArg, FolderArg};
 use super::client::Client;
@@ -25,6 +25,7 @@ use super::error::{CliError, Exit};
 use super::format::ExportFormat;
 use super::variables::{Asked, Fetched, Variables};
 use crate::types::{Clock, SystemClock};
+pub(in crate::cli) use fallback::parse_age;
 
 /// What this client's own credential is called in its environment. The program gets variables, not the right
 /// to fetch others.
@@ -40,6 +41,7 @@ Examples:
   holdfast run -e staging --only DATABASE_URL -- psql
   holdfast run --watch -- ./server
   holdfast run --fallback .holdfast-cache --fallback-max-age 24h -- ./server
+  holdfast run --fallback .holdfast-cache --offline -- ./server
   holdfast run --mount app.env -- docker compose --env-file app.env up
   holdfast run -- sh -c 'echo \"$GREETING\"'";
 
@@ -72,6 +74,9 @@ pub struct RunArgs {
     /// The oldest variables of that file to use, like 90m, 24h or 7d
     #[arg(long, value_name = "AGE", default_value = "7d", value_parser = parse_age)]
     fallback_max_age: Duration,
+    /// Do not ask the server: use the variables of the fallback, whatever changed since
+    #[arg(long, requires = "fallback", conflicts_with = "watch")]
+    offline: bool,
     /// Write the variables into this file in place of the environment; it is removed when the program has ended
     #[arg(long, value_name = "FILE")]
     mount: Option<PathBuf>,
@@ -135,6 +140,7 @@ struct Source {
     client: Client,
     asked: Asked,
     fallback: Option<Fallback>,
+    offline: bool,
 }
 
 impl Source {
@@ -150,13 +156,19 @@ impl Source {
             Some(path) => Some(Fallback::new(context, path, &asked, args.fallback_max_age)?),
             None => None,
         };
-        Ok(Self { client, asked, fallback })
+        Ok(Self { client, asked, fallback, offline: args.offline })
     }
 
     /// The variables to begin with, and their ETag where the server said it.
     ///
     /// The file is used only where nothing answers: a refusal must not be overruled by what was once allowed.
     fn first(&self, context: &Context) -> Result<(Variables, Option<String>), CliError> {
+        if let Some(fallback) = self.fallback.as_ref().filter(|_| self.offline) {
+            let unasked = CliError::new(Exit::Unreachable, "--offline: the server is not asked");
+            let (variables, age) = fallback.open(SystemClock.now(), &unasked)?;
+            context.output.warn(&format!("these are the variables of {} ago", shown_age(age)));
+            return Ok((variables, None));
+        }
         let error = match self.asked.send(&self.client, None) {
             Ok(fetched) => {
                 let fetched = fetched.ok_or_else(|| CliError::failed("the server's answer has no variables"))?;

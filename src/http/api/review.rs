@@ -24,6 +24,9 @@ pub(crate) struct ReviewQuery {
     environment: Option<String>,
     /// Only who may do this, with what policies say of it now: `secret.reveal`.
     permission: Option<String>,
+    /// The folder of a secret: policies that look at folders are asked about it.
+    #[param(pattern = "^/", max_length = 1024)]
+    path: Option<String>,
     /// How many people and machines are looked at, at most.
     #[param(minimum = 1, maximum = 500, default = 50)]
     limit: Option<u32>,
@@ -210,7 +213,7 @@ fn action(permission: Option<&str>) -> Result<Option<Action>, Problem> {
 pub(crate) async fn review(Known(op, _): Known, Query(query): Query<ReviewQuery>) -> Answer {
     let (limit, cursor) = page_of(query.limit, query.cursor.as_deref())?;
     let action = action(query.permission.as_deref())?;
-    let wish = ReviewWish { project: query.project, environment: query.environment, action };
+    let wish = ReviewWish { project: query.project, environment: query.environment, action, path: query.path };
     ok(&List::of(access::review(&op, &wish, limit, cursor).await?, ReachingAnswer::from))
 }
 

@@ -102,6 +102,9 @@ pub(crate) struct RevertRequest {
     #[serde(default)]
     #[schema(required = false)]
     force: bool,
+    /// `plan` of a dry run: do what it said, or nothing.
+    #[schema(max_length = 64)]
+    plan: Option<String>,
 }
 
 /// What to bring back.
@@ -163,8 +166,9 @@ pub(crate) async fn revert(
 ) -> Answer {
     let (at, dry_run) = (Instant::parse(&body.at)?, query.dry_run);
     let force = body.force || dry_run;
-    let ask = Revert { project, environment, path: body.path, at, force, dry_run };
-    ok(&BatchAnswer::of(time::environment_revert(&op, ask).await?, dry_run))
+    let ask = Revert { project, environment, path: body.path, at, force, dry_run, plan: body.plan };
+    let done = time::environment_revert(&op, ask).await?;
+    ok(&BatchAnswer::of(done.outcome, dry_run).planned(done.plan))
 }
 
 /// Brings the deleted names of a folder and beneath it back, as they were before.

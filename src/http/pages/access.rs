@@ -69,7 +69,7 @@ struct AccessPage {
 /// Shows it.
 pub(super) async fn page(visitor: Visitor, Names([project, environment]): Names<2>) -> Answer {
     let (frame, head) = Head::of(&visitor, &project, &environment, Tab::Access, "Access").await?;
-    let wish = ReviewWish { project: Some(project), environment: Some(environment), action: None };
+    let wish = ReviewWish { project: Some(project), environment: Some(environment), action: None, path: None };
     let page = access::review(&visitor.op, &wish, Limit::parse(200)?, None).await?;
     let is_cut = page.next.is_some();
     let rows = page.items.into_iter().map(Row::of).collect();

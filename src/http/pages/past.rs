@@ -95,8 +95,9 @@ async fn look(
         at,
         force: true,
         dry_run: true,
+        plan: None,
     };
-    let outcome = time::environment_revert(&visitor.op, ask).await?;
+    let outcome = time::environment_revert(&visitor.op, ask).await?.outcome;
     let deletes = outcome.items.iter().filter(|i| i.action == PlannedAction::Delete).count();
     let writes = outcome.items.iter().filter(|i| i.action != PlannedAction::Same).count() - deletes;
     let words = format!("Writes {} anew and deletes {deletes}", ui::count(writes, "name"));
@@ -122,6 +123,7 @@ pub(super) async fn revert(Names([project, environment]): Names<2>, Form(visitor
                 at,
                 force: !form.force.is_empty(),
                 dry_run: false,
+                plan: None,
             };
             time::environment_revert(&visitor.op, ask).await.map_err(Problem::from)
         }

@@ -7,7 +7,7 @@ use crate::orgs::access::Place;
 use crate::orgs::grant::{self, Grant};
 use crate::orgs::{OrgError, access, environment, organization, project, service_account};
 use crate::policy::{Action, Principal, PrincipalId, Resource, effective};
-use crate::types::{Cursor, Id, Limit, Page, Slug};
+use crate::types::{Cursor, Id, Limit, Page, ParseError, Slug};
 
 /// A grant that reaches, and how somebody has it.
 #[derive(Debug, Clone)]
@@ -44,6 +44,17 @@ pub struct ReviewWish {
     pub environment: Option<String>,
     /// Only who may do this; its policies are asked, too.
     pub action: Option<Action>,
+    /// The folder of a secret: policies that look at folders are asked about this one.
+    pub path: Option<String>,
+}
+
+/// Longest folder, in bytes.
+const PATH_MAX: usize = 1_024;
+
+/// A folder as policies are asked about it; whether there is one is nothing a review asks.
+fn folder(path: &str) -> Result<&str, ParseError> {
+    let is_folder = path.starts_with('/') && path.len() <= PATH_MAX && !path.chars().any(char::is_control);
+    if is_folder { Ok(path) } else { Err(ParseError::new("path", "is a folder, like /api")) }
 }
 
 /// A page of everybody who can do something at a node, people first; a page may be short and still name a next one.
@@ -60,6 +71,10 @@ pub async fn review(
     op.read(|reader| {
         let resource = access::node(op, reader, wish.project.as_deref(), wish.environment.as_deref())?;
         op.authorize(reader, Action::AccessExplain, &resource)?;
+        let resource = match wish.path.as_deref().map(folder).transpose()? {
+            Some(path) => resource.with_path(path),
+            None => resource,
+        };
         let page = principals(op, reader, limit, cursor.as_ref())?;
         let mut items = Vec::new();
         for id in page.items {

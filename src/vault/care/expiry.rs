@@ -14,7 +14,7 @@ use crate::policy::Action;
 use crate::types::{Cursor, Id, Limit, Page, ParseError, Timestamp, kinds};
 use crate::vault::VaultError;
 use crate::vault::model::{FolderPath, SecretName};
-use crate::vault::secret::parse_name;
+use crate::vault::secret::{BatchOutcome, BatchRequest, apply, parse_name};
 use crate::vault::store::{SecretVersion, VersionState, secret_get};
 
 /// Secrets of an organization expire soon, or have expired.
@@ -86,6 +86,37 @@ pub async fn expiry_set(op: &Op, which: Which, at: Option<Timestamp>) -> Result<
         Ok(at.map(|at| expiring(op, &placed, &secret, at, op.author())))
     })
     .await
+}
+
+/// Writes one secret, and says in the same transaction when its value stops being good. What must wait for approval is
+/// asked for without that: an end is of what is there.
+///
+/// # Errors
+/// As a write; the time is over already.
+pub async fn secret_put_until(op: &Op, request: BatchRequest, at: Timestamp) -> Result<BatchOutcome, VaultError> {
+    op.write(move |op, tx| {
+        let placed = access::environment(op, tx, &request.project, &request.environment)?;
+        let event = op.authorize(tx, Action::SecretWrite, &placed.resource())?;
+        require_ahead(op, Some(at))?;
+        let outcome = apply(op, tx, &placed, request)?;
+        for item in &outcome.items {
+            let Some(id) = item.id.filter(|_| outcome.applied) else { continue };
+            store::expiry_set(tx, id, Some(at), &op.author())?;
+            let details = Details::new().with("name", item.name.as_str()).with("path", item.path.as_str());
+            let event = event.clone().target(Target::new("secret", id));
+            op.record(tx, event.details(details.with("expires_at", at)))?;
+        }
+        Ok(outcome)
+    })
+    .await
+}
+
+/// When a secret's value stops being good; none when that was not said.
+pub(in crate::vault) fn expires_at(
+    reader: &Reader<'_>,
+    id: Id<kinds::SecretRow>,
+) -> Result<Option<Timestamp>, VaultError> {
+    Ok(store::expiry_get(reader, id)?.map(|(at, _)| at))
 }
 
 /// An end that is over already is a mistake.

@@ -13,7 +13,10 @@ mod unread;
 mod tests;
 
 pub use bulk::{BulkChange, BulkEdit, BulkFilter, BulkOutcome, End, Marks, secret_edit};
-pub use expiry::{ACTIONS, Expiring, Told, Which, expiry_get, expiry_remind, expiry_set, secret_expiring};
+pub(in crate::vault) use expiry::expires_at;
+pub use expiry::{
+    ACTIONS, Expiring, Told, Which, expiry_get, expiry_remind, expiry_set, secret_expiring, secret_put_until,
+};
 pub use unread::{Stale, secret_stale};
 
 use std::time::Duration;

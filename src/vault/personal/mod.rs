@@ -158,6 +158,7 @@ pub(super) fn view(row: &Override, environment: Option<EnvironmentName>) -> Secr
         updated_at: row.updated_at,
         updated_by: row.owner.to_string(),
         references: Vec::new(),
+        expires_at: None,
         last_accessed: None,
     }
 }

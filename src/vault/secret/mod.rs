@@ -95,6 +95,8 @@ pub struct SecretView {
     /// What the newest version refers to, as written in full: `${/HOST}`, `${shop.base:/HOST}`. Empty for an older
     /// one; without environments whoever asks may not see.
     pub references: Vec<String>,
+    /// When its value stops being good; none when that was not said.
+    pub expires_at: Option<Timestamp>,
     /// Who had the value last, and when; to the minute.
     pub last_accessed: Option<(Timestamp, String)>,
 }

@@ -13,6 +13,7 @@ use crate::policy::Action;
 use crate::types::{Id, ParseError, SecretBytes, kinds};
 use crate::vault::VaultError;
 use crate::vault::approval::{self, ApprovalError};
+use crate::vault::care;
 use crate::vault::model::{FolderPath, Origin, SecretName, Visibility};
 use crate::vault::reference::{Reference, Scope, may_refer};
 use crate::vault::resolve::{Found, ListedSecret, Options, locate, resolve_one};
@@ -278,6 +279,7 @@ pub(super) fn view(
     let mut told = view_plain(named_origin(op, reader, placed, listed.origin)?, listed, version);
     told.references = references(op, reader, placed, version)?;
     told.last_accessed = store::use_get(reader, version.id)?;
+    told.expires_at = care::expires_at(reader, version.id)?;
     Ok(told)
 }
 
@@ -298,6 +300,7 @@ pub(super) fn view_plain(origin: NamedOrigin, listed: &ListedSecret, version: &S
         created_at: version.created_at,
         updated_at: version.written_at,
         updated_by: version.written_by.clone(),
+        expires_at: None,
         last_accessed: None,
     }
 }

@@ -20,7 +20,7 @@ mod undelete;
 
 pub use diff::{Change, Diff, Difference, Has, Side, environment_diff};
 pub use instant::Instant;
-pub use revert::{Revert, environment_revert};
+pub use revert::{Revert, Reverted, environment_revert};
 pub(super) use source::Past;
 pub use undelete::{Undelete, folder_undelete};
 

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Instant, store, there};
 use crate::db::WriteTx;
+use crate::keys::MacPurpose;
 use crate::ledger::Details;
 use crate::op::Op;
 use crate::orgs::access;
@@ -33,26 +34,49 @@ pub struct Revert {
     pub force: bool,
     /// Whether only to say what it would do.
     pub dry_run: bool,
+    /// Only what this plan said, by the id it was given: otherwise it is refused.
+    pub plan: Option<String>,
+}
+
+/// What became, or would become, of going back.
+#[derive(Debug, Clone)]
+pub struct Reverted {
+    /// What it does to each name.
+    pub outcome: BatchOutcome,
+    /// What tells this plan from any other: the moment, the names and the versions it was made for.
+    pub plan: String,
 }
 
 /// Makes what an environment stores itself what it was at a moment: one write like any other, which deletes what was
 /// not there, brings back what was, and leaves what is the same. A value stays as strict as it is now.
 ///
 /// # Errors
-/// As a write; no such moment, or the environment was not there yet.
-pub async fn environment_revert(op: &Op, ask: Revert) -> Result<BatchOutcome, VaultError> {
+/// As a write; no such moment, or the environment was not there yet; it would not do any more what the plan said.
+pub async fn environment_revert(op: &Op, ask: Revert) -> Result<Reverted, VaultError> {
     let path = FolderPath::parse(if ask.path.is_empty() { "/" } else { &ask.path })?;
     op.write(move |op, tx| {
         let placed = access::environment(op, tx, &ask.project, &ask.environment)?;
         let event = op.authorize(tx, Action::SecretWrite, &placed.resource())?;
         let cut = there(op, tx, &placed, &ask.at)?;
         let keys = op.keyring().organization(tx, placed.environment.organization)?;
+        let mut mac = keys.mac_key().begin(MacPurpose::ClientState);
+        let at = cut.seq().map_or_else(Vec::new, |seq| seq.to_be_bytes().to_vec());
+        for part in [b"revert".as_slice(), placed.environment.id.as_bytes(), &at] {
+            mac.part(part);
+        }
+        mac.part(path.as_str().as_bytes());
         let source = StoreSource::new(tx, keys);
         let mut items = Vec::new();
         for changed in store::changed_since(tx, placed.environment.id, &path, cut)? {
+            mac.part(changed.id.as_bytes());
+            mac.part(&changed.newest.to_be_bytes());
             items.extend(item(tx, &source, changed)?);
         }
         drop(source);
+        let plan = mac.finish().to_hex(16);
+        if ask.plan.is_some_and(|meant| meant != plan) {
+            return Err(VaultError::PlanStale);
+        }
         let Revert { project, environment, force, dry_run, .. } = ask;
         let request = BatchRequest { project, environment, items, skip_same: true, force, dry_run };
         let outcome = apply(op, tx, &placed, request)?;
@@ -62,7 +86,7 @@ pub async fn environment_revert(op: &Op, ask: Revert) -> Result<BatchOutcome, Va
             let details = Details::new().with("reverted_to", cut.seq()).with("path", path.as_str());
             op.record(tx, event.details(details.with("count", count)))?;
         }
-        Ok(outcome)
+        Ok(Reverted { outcome, plan })
     })
     .await
 }

@@ -17,6 +17,7 @@ use holdfast::orgs::{ACTIONS, OrgError, setup};
 use holdfast::policy::{Action, DecisionCache, Engine, InstancePermission};
 use holdfast::telemetry::Metrics;
 use holdfast::types::{Id, ManualClock, Timestamp};
+use holdfast::vault;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -246,7 +247,7 @@ fn registry() -> Registry {
         .chain(InstancePermission::ALL.iter().map(|permission| permission.as_str()))
         .map(ActionName::new)
         .collect();
-    let lists: Vec<_> = [asked.as_slice(), links::ACTIONS, holdfast::vault::approval::ACTIONS]
+    let lists: Vec<_> = [asked.as_slice(), links::ACTIONS, vault::approval::ACTIONS, vault::scan::ACTIONS]
         .into_iter()
         .chain(ACTIONS.iter().copied())
         .collect();

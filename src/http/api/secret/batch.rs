@@ -105,6 +105,10 @@ pub(crate) struct BatchAnswer {
     counts: Counts,
     /// What the write breaks or changes elsewhere.
     warnings: Vec<Warning>,
+    /// Of a revert: what tells this plan from any other; given with the revert itself it does this or nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false, nullable = false)]
+    plan: Option<String>,
 }
 
 /// What became, or would become, of one name.
@@ -158,7 +162,12 @@ impl BatchAnswer {
             });
         }
         let warnings = outcome.warnings.into_iter().map(Warning::from).collect();
-        Self { dry_run, applied: outcome.applied, items, counts, warnings }
+        Self { dry_run, applied: outcome.applied, items, counts, warnings, plan: None }
+    }
+
+    /// The same with the id of the plan it follows.
+    pub(crate) fn planned(self, plan: String) -> Self {
+        Self { plan: Some(plan), ..self }
     }
 }
 

@@ -98,6 +98,8 @@ pub(crate) struct SecretAnswer {
     updated_at: Timestamp,
     /// By whom.
     updated_by: String,
+    /// When its value stops being good; null when that was not said.
+    expires_at: Option<Timestamp>,
     /// When somebody had the value last, to the minute.
     last_accessed_at: Option<Timestamp>,
     /// Who had it last.
@@ -175,6 +177,7 @@ impl SecretAnswer {
             created_at: view.created_at,
             updated_at: view.updated_at,
             updated_by: view.updated_by,
+            expires_at: view.expires_at,
             last_accessed_at,
             last_accessed_by,
             value: None,

@@ -24,7 +24,8 @@ use crate::auth::{Credential, CredentialKind};
 use crate::http::error::{Problem, ProblemBody};
 use crate::http::extract::{IfMatch, Json, Known, Names, OptionalJson, Query, page_of};
 use crate::http::state::State;
-use crate::types::SecretString;
+use crate::types::{SecretString, Timestamp};
+use crate::vault::care::secret_put_until;
 use crate::vault::model::Visibility;
 use crate::vault::secret::{self, BatchRequest, Item, ListSecrets, PlannedAction, ReadSecret, Wish};
 use form::{Encoding, StateWish, written};
@@ -179,6 +180,8 @@ pub(crate) struct SecretPut {
     state: Option<StateWish>,
     /// The version the change was made for; 0: the name must be new.
     base_version: Option<u32>,
+    /// When the value stops being good; as before when none.
+    expires_at: Option<Timestamp>,
 }
 
 /// A deleted secret, or the plan.
@@ -317,7 +320,10 @@ pub(crate) async fn put(
     let item = Item { name, path: folder(query.path), wish, comment: body.comment, tags: body.tags, base_version };
     let request =
         BatchRequest { project, environment, items: vec![item], skip_same: false, force: false, dry_run: false };
-    let outcome = secret::secret_batch(&op, request).await?;
+    let outcome = match body.expires_at {
+        Some(at) => secret_put_until(&op, request, at).await?,
+        None => secret::secret_batch(&op, request).await?,
+    };
     let is_new = outcome.items.first().is_some_and(|i| i.version == 1 || i.action == PlannedAction::Add);
     let body = written(&op, &state, outcome).await?;
     let mut builder = if is_new { HttpResponse::Created() } else { HttpResponse::Ok() };

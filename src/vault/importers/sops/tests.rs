@@ -72,7 +72,7 @@ fn nested_values_of_all_types_come_with_their_folders() {
         sealed("str", "one", "app:LIST:"),
         sealed("float", "1.5", "app:LIST:x:"),
     );
-    let found = read(&json(&values, &["b", "80", "True", "one", "1.5", "3"], false), SopsFormat::Json).expect("a file");
+    let found = read(&json(&values, &["b", "80", "True", "one", "1.5", "3"], false), Json).expect("a file");
     let expected = [
         ("B", "b"),
         ("app/PORT", "80"),
@@ -104,8 +104,8 @@ fn yaml_dotenv_and_ini_are_read_like_json() {
         mac_of(&["one\ntwo", "2"])
     );
     let expected = [("A".to_owned(), "one\ntwo".to_owned()), ("B".to_owned(), "2".to_owned())];
-    assert_eq!(names(&read(&yaml, SopsFormat::Yaml).expect("YAML")), expected);
-    assert_eq!(names(&read(&dotenv, SopsFormat::Dotenv).expect("dotenv")), expected);
+    assert_eq!(names(&read(&yaml, Yaml).expect("YAML")), expected);
+    assert_eq!(names(&read(&dotenv, Dotenv).expect("dotenv")), expected);
     let ini = format!(
         "A = {}\n\n[app]\n; a comment\nB    = {}\n\n[sops]\nage__list_0__map_enc = {flat}\nlastmodified = {AT}\nmac = {}\n",
         sealed("str", "1", "DEFAULT:A:"),
@@ -113,60 +113,60 @@ fn yaml_dotenv_and_ini_are_read_like_json() {
         mac_of(&["1", "2"])
     );
     let expected = [("A".to_owned(), "1".to_owned()), ("app/B".to_owned(), "2".to_owned())];
-    assert_eq!(names(&read(&ini, SopsFormat::Ini).expect("INI")), expected);
+    assert_eq!(names(&read(&ini, Ini).expect("INI")), expected);
 }
 
 #[test]
 fn what_the_mac_does_not_cover_is_left_out_and_named() {
     let values = format!(r#""A": "{}", "PLAIN": "by anybody", "L": ["by anybody"]"#, sealed("str", "a", "A:"));
-    let found = read(&json(&values, &["a"], true), SopsFormat::Json).expect("a file");
+    let found = read(&json(&values, &["a"], true), Json).expect("a file");
     assert_eq!(names(&found), [("A".to_owned(), "a".to_owned())]);
     assert!(found.remarks.iter().all(|r| r.detail.contains("does not cover")) && found.remarks.len() == 2);
     // The same with a MAC over everything, which a stranger cannot make.
-    assert!(read(&json(&values, &["a"], false), SopsFormat::Json).is_err());
+    assert!(read(&json(&values, &["a"], false), Json).is_err());
 }
 
 #[test]
 fn values_that_were_swapped_moved_dropped_or_changed_import_nothing() {
     let (a, b) = (sealed("str", "a", "A:"), sealed("str", "b", "B:"));
     let file = |first: &str, second: &str| json(&format!(r#""A": "{first}", "B": "{second}""#), &["a", "b"], false);
-    assert!(read(&file(&a, &b), SopsFormat::Json).is_ok());
+    assert!(read(&file(&a, &b), Json).is_ok());
     for wrong in [file(&b, &a), file(&a, &a), file(&a, ""), file(&a, "b2"), file(&a, &b[..b.len() - 4])] {
-        let error = read(&wrong, SopsFormat::Json).expect_err("changed").to_string();
+        let error = read(&wrong, Json).expect_err("changed").to_string();
         assert!(!error.contains("ENC["), "{error}");
     }
     let dropped = json(&format!(r#""A": "{a}""#), &["a", "b"], false);
-    assert!(read(&dropped, SopsFormat::Json).expect_err("dropped").to_string().contains("MAC"));
+    assert!(read(&dropped, Json).expect_err("dropped").to_string().contains("MAC"));
     let other = format!("{}\n", identity().lines().last().expect("a key")).replace("# ", "");
-    assert!(sops("f", file(&a, &b).as_bytes(), SopsFormat::Json, other.as_bytes()).is_ok());
+    assert!(sops("f", file(&a, &b).as_bytes(), Json, other.as_bytes()).is_ok());
     for keys in ["", "# none\n", "AGE-PLUGIN-YUBIKEY-1X\n", "age1x\n"] {
-        let error = sops("f", file(&a, &b).as_bytes(), SopsFormat::Json, keys.as_bytes()).expect_err(keys).to_string();
+        let error = sops("f", file(&a, &b).as_bytes(), Json, keys.as_bytes()).expect_err(keys).to_string();
         assert!(error.starts_with("identity file"), "{error}");
     }
     let kms = file(&a, &b).replace("\"age\"", "\"kms\"");
-    assert!(read(&kms, SopsFormat::Json).expect_err("no age").to_string().contains("kms"));
-    assert!(read("{\"A\": \"b\"}", SopsFormat::Json).expect_err("plain").to_string().contains("nothing of SOPS"));
+    assert!(read(&kms, Json).expect_err("no age").to_string().contains("kms"));
+    assert!(read("{\"A\": \"b\"}", Json).expect_err("plain").to_string().contains("nothing of SOPS"));
     // Every place where the file is cut off.
     let whole = file(&a, &b);
     for at in 0..whole.len() - 1 {
-        assert!(read(&whole[..at], SopsFormat::Json).is_err(), "cut at {at}");
+        assert!(read(&whole[..at], Json).is_err(), "cut at {at}");
     }
 }
 
 #[test]
 fn files_made_to_hurt_are_refused() {
     let deep = format!("{}1{}", "{\"a\":".repeat(100_000), "}".repeat(100_000));
-    assert!(read(&deep, SopsFormat::Json).is_err());
-    assert!(read(&"a: {".repeat(100_000), SopsFormat::Yaml).is_err());
+    assert!(read(&deep, Json).is_err());
+    assert!(read(&"a: {".repeat(100_000), Yaml).is_err());
     let bomb = "a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b]\n\
                 d: &d [*c,*c,*c,*c,*c,*c,*c,*c]\ne: &e [*d,*d,*d,*d,*d,*d,*d,*d]\nf: [*e,*e,*e,*e,*e,*e,*e,*e]\n";
-    assert!(read(bomb, SopsFormat::Yaml).is_err());
+    assert!(read(bomb, Yaml).is_err());
     let flat = format!("sops_{}=x\n", "a__map_".repeat(100_000));
-    assert!(read(&flat, SopsFormat::Dotenv).is_err());
-    assert!(read("[x\n", SopsFormat::Ini).is_err() && read("x\n", SopsFormat::Dotenv).is_err());
+    assert!(read(&flat, Dotenv).is_err());
+    assert!(read("[x\n", Ini).is_err() && read("x\n", Dotenv).is_err());
     let large = "A".repeat(crate::vault::format::MAX_INPUT_BYTES + 1);
-    assert_eq!(read(&large, SopsFormat::Json).err(), Some(ImportError::TooMuch));
-    assert!(sops("f", b"\xff\xfe", SopsFormat::Ini, identity().as_bytes()).is_err());
+    assert_eq!(read(&large, Json).err(), Some(ImportError::TooMuch));
+    assert!(sops("f", b"\xff\xfe", Ini, identity().as_bytes()).is_err());
 }
 
 #[test]
@@ -179,7 +179,7 @@ fn a_name_tells_the_format() {
 proptest! {
     #[test]
     fn nothing_makes_it_panic(input in ".{0,400}", format in 0..4_usize) {
-        let format = [SopsFormat::Dotenv, SopsFormat::Json, SopsFormat::Yaml, SopsFormat::Ini][format];
+        let format = [Dotenv, Json, Yaml, Ini][format];
         prop_assert!(read(&input, format).is_err());
         let with_these_keys = sops("f", b"{}", format, input.as_bytes());
         prop_assert!(with_these_keys.is_err());

@@ -22,7 +22,7 @@ fn at(path: &str, name: &str, wish: Wish) -> Item {
 
 fn back(at: Instant, path: &str) -> Revert {
     let (project, environment, path) = ("shop".into(), "base".into(), path.into());
-    Revert { project, environment, path, at, force: false, dry_run: false }
+    Revert { project, environment, path, at, force: false, dry_run: false, plan: None }
 }
 
 fn told(outcome: &BatchOutcome) -> Vec<(String, PlannedAction)> {
@@ -64,13 +64,13 @@ async fn a_revert_is_planned_first_and_then_writes_new_versions() {
         ("GONE", PlannedAction::Add),
     ]);
     let writes = world.events("secret.write", Outcome::Allowed).len();
-    let plan = environment_revert(&op, Revert { dry_run: true, ..back(then, "") }).await.unwrap();
+    let plan = environment_revert(&op, Revert { dry_run: true, ..back(then, "") }).await.unwrap().outcome;
     assert_eq!(told(&plan), expected);
     assert!(!plan.applied);
     assert_eq!(world.events("secret.write", Outcome::Allowed).len(), writes, "a plan records nothing");
     let middle = now(&world);
     world.clock.advance(Duration::from_secs(1));
-    let done = environment_revert(&op, back(then, "/")).await.unwrap();
+    let done = environment_revert(&op, back(then, "/")).await.unwrap().outcome;
     assert_eq!((told(&done), done.applied), (expected, true));
     let versions: Vec<_> = done.items.iter().map(|i| i.version).collect();
     assert_eq!(versions, [2, 3, 3, 3]);
@@ -82,7 +82,7 @@ async fn a_revert_is_planned_first_and_then_writes_new_versions() {
     let newest = &world.events("secret.write", Outcome::Allowed)[0];
     assert!(newest.details.contains_key("reverted_to"), "{:?}", newest.details);
     // Going back once more changes nothing, and back to the middle undoes it.
-    let again = environment_revert(&op, back(then, "/")).await.unwrap();
+    let again = environment_revert(&op, back(then, "/")).await.unwrap().outcome;
     assert!(again.items.iter().all(|i| i.action == PlannedAction::Same));
     environment_revert(&op, back(middle, "/")).await.unwrap();
     assert_eq!(seen(&op, "base", None).await.unwrap(), before);
@@ -100,10 +100,10 @@ async fn a_revert_touches_its_folder_and_its_own_secrets_only() {
     world.clock.advance(Duration::from_secs(1));
     write(&op, "base", both("2")).await.unwrap();
     set(&op, "staging", "OWN", "2").await;
-    let done = environment_revert(&op, back(then, "/api")).await.unwrap();
+    let done = environment_revert(&op, back(then, "/api")).await.unwrap().outcome;
     assert_eq!(told(&done), actions(&[("/api/A", PlannedAction::Change)]));
     let staging = Revert { environment: "staging".into(), ..back(then, "/") };
-    let done = environment_revert(&op, staging).await.unwrap();
+    let done = environment_revert(&op, staging).await.unwrap().outcome;
     assert_eq!(told(&done), actions(&[("OWN", PlannedAction::Change)]), "nothing of base");
 }
 
@@ -131,7 +131,7 @@ async fn a_revert_that_would_take_what_others_use_is_refused_until_it_is_meant()
     set(&op, "staging", "USES", "${ADDED}").await;
     assert_eq!(code(environment_revert(&op, back(then, "/")).await), "secret_has_dependents");
     assert_eq!(seen(&op, "base", None).await.unwrap()[0], "ADDED=new", "nothing was done");
-    let done = environment_revert(&op, Revert { force: true, ..back(then, "/") }).await.unwrap();
+    let done = environment_revert(&op, Revert { force: true, ..back(then, "/") }).await.unwrap().outcome;
     assert!(done.applied && !done.warnings.is_empty());
 }
 
