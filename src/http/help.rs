@@ -1,24 +1,34 @@
-//! The manual, inside the binary: `GET /help` lists its pages, `GET /help/{page}` is one, as Markdown.
+//! The manual, inside the binary: `GET /help` lists its pages, `GET /help/{page}` is one; as Markdown, and for whoever
+//! accepts HTML as pages that can be searched.
 //!
 //! It needs no token and no set-up: whoever sets the appliance up, or lost the way in, reads it first. It is served
 //! from memory and holds nothing of this instance.
 
 use std::fmt::Write as _;
 
-use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
 use actix_web::web::ServiceConfig;
+use actix_web::{HttpRequest, HttpResponse};
 use rust_embed::RustEmbed;
+use serde::Deserialize;
 
 use super::api::Answer;
 use super::error::Problem;
-use super::extract::Names;
+use super::extract::{Names, Query};
+use super::pages::help::{self, Chapter};
 use super::routes::at;
 
 /// Where the manual begins.
 const HELP: &str = "/help";
 const MARKDOWN: &str = "text/markdown; charset=utf-8";
+
+/// What is searched for.
+#[derive(Deserialize)]
+struct HelpQuery {
+    #[serde(default)]
+    q: String,
+}
 
 #[derive(RustEmbed)]
 #[folder = "assets/help"]
@@ -36,7 +46,12 @@ pub(super) fn help_routes(app: &mut ServiceConfig) {
 }
 
 /// The pages, by name, each with its title.
-async fn index() -> HttpResponse {
+async fn index(req: HttpRequest, Query(query): Query<HelpQuery>) -> Answer {
+    if help::is_person(&req) {
+        let q: String = query.q.trim().chars().take(255).collect();
+        let found = chapters(&q.to_lowercase());
+        return help::index(&req, q, found);
+    }
     let mut names: Vec<_> = Pages::iter().collect();
     names.sort_unstable();
     let mut text = String::from("# Holdfast: the manual\n\n");
@@ -45,17 +60,35 @@ async fn index() -> HttpResponse {
         let name = file.trim_end_matches(".md");
         let _infallible = writeln!(text, "- [{}]({HELP}/{name})", title(&content.data).unwrap_or(name));
     }
-    markdown(text.into_bytes())
+    Ok(markdown(text.into_bytes()))
+}
+
+/// The pages that hold `words`, which are lower case, by title; all when there are none.
+fn chapters(words: &str) -> Vec<Chapter> {
+    let read = |file: std::borrow::Cow<'static, str>| {
+        let content = Pages::get(&file)?;
+        let text = std::str::from_utf8(&content.data).ok()?;
+        let name = file.trim_end_matches(".md").to_owned();
+        let title = title(&content.data).unwrap_or(&name).to_owned();
+        text.to_lowercase().contains(words).then_some(Chapter { name, title })
+    };
+    let mut found: Vec<_> = Pages::iter().filter_map(read).collect();
+    found.sort_unstable_by(|a, b| a.title.cmp(&b.title));
+    found
 }
 
 /// One page, named with or without `.md`, so that links between pages work.
-async fn page(Names([name]): Names<1>) -> Answer {
+async fn page(req: HttpRequest, Names([name]): Names<1>) -> Answer {
     let name = name.strip_suffix(".md").unwrap_or(&name);
     let found = Pages::get(&format!("{name}.md"));
     let found = found.ok_or_else(|| {
         let problem = Problem::new(StatusCode::NOT_FOUND, "page_not_found", "the manual has no such page");
         problem.hint("the pages are listed at /help")
     })?;
+    if let (true, Ok(text)) = (help::is_person(&req), std::str::from_utf8(&found.data)) {
+        let chapter = Chapter { name: name.to_owned(), title: title(&found.data).unwrap_or(name).to_owned() };
+        return help::page(&req, chapter, text, chapters(""));
+    }
     Ok(markdown(found.data.into_owned()))
 }
 

@@ -16,7 +16,7 @@ use world::World;
 /// The paths of the router that answer GET, as the tables of pages list them.
 pub(crate) fn routes() -> Vec<String> {
     let mut pages = Vec::new();
-    for file in ["src/http/pages/mod.rs", "src/http/sign_in.rs"] {
+    for file in ["src/http/pages/mod.rs", "src/http/sign_in.rs", "src/http/help.rs"] {
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
         let text: String = std::fs::read_to_string(file).expect("readable").split_whitespace().collect();
         let table = text.split("app.service(at(\"").skip(1);

@@ -13,6 +13,7 @@ use crate::types::{Slug, Timestamp};
 pub(super) enum Section {
     Home,
     Projects,
+    Approvals,
     Members,
     Machines,
     Audit,
@@ -160,6 +161,7 @@ impl Frame {
     /// The parts of the rail below the projects that whoever looks may use.
     pub(super) fn entries(&self) -> Vec<Entry> {
         let mut entries = vec![
+            entry(Section::Approvals, "/approvals", "inbox", "Approvals"),
             entry(Section::Members, "/members", "users-round", "Members"),
             entry(Section::Machines, "/machines", "bot", "Machines"),
         ];

@@ -10,6 +10,7 @@
 //! - Every page can be read, and its main form sent, without JavaScript.
 
 mod access;
+mod approvals;
 mod assets;
 mod audit;
 mod compare;
@@ -17,6 +18,7 @@ mod environment;
 pub(crate) mod failure;
 mod form;
 mod frame;
+pub(super) mod help;
 mod home;
 mod import;
 mod machines;
@@ -52,6 +54,8 @@ pub(super) fn page_routes(app: &mut ServiceConfig) {
     app.service(at("/machines/{machine}").get(machines::one).done());
     app.service(at("/machines/{machine}/keys").post(machines::key_create).done());
     app.service(at("/machines/{machine}/keys/{key}/revoke").post(machines::key_delete).done());
+    app.service(at("/approvals").get(approvals::list).done());
+    app.service(at("/approvals/{approval}").get(approvals::one).post(approvals::decide).done());
     app.service(at("/audit").get(audit::list).done());
     app.service(at("/audit/{event}").get(audit::event).done());
     app.service(at("/projects/{project}/compare").get(compare::page).done());

@@ -16,6 +16,8 @@ pub(super) struct World {
     pub(super) viewer: Client,
     /// A place of the ledger at which half of it was there.
     middle: String,
+    /// A request that waits.
+    waits: String,
 }
 
 impl World {
@@ -30,9 +32,14 @@ impl World {
         let middle = owner.get("/audit/events?limit=1&action=secret.write").expect(200)["items"][0]["seq"].to_string();
         owner.set_secret("shop/staging", "LATER", "value-of-LATER");
         owner.set_secret("shop/staging", "REDIS_URL", "redis://cache.staging.example:6379/0");
+        let uat = at("shop/uat");
+        owner.put(&format!("{uat}/approval-rules"), json!({ "acts": ["write"], "approvals": 1 })).expect(200);
+        let waits =
+            owner.put(&format!("{uat}/secrets/FEATURE"), json!({ "value": "on", "comment": ATTACK })).expect(409);
+        let waits = waits["errors"][0]["detail"].as_str().expect("an id").to_owned();
         app.service_account("ci", "developer", "shop/staging");
         let viewer = member(app, &owner, "grace@example.com", "viewer");
-        Self { owner, viewer, middle }
+        Self { owner, viewer, middle, waits }
     }
 
     /// The addresses a route is looked at under.
@@ -83,6 +90,10 @@ impl World {
                 page("settings", &format!("{staging}/settings")),
                 page("settings-locked", "/projects/shop/environments/qa/settings"),
             ],
+            "/help" => vec![page("help", "/help"), page("help-search", "/help?q=reveal")],
+            "/help/{page}" => vec![page("help-page", "/help/access"), page("help-code", "/help/cli")],
+            "/approvals" => vec![page("approvals", route), page("approvals-all", "/approvals?state=all")],
+            "/approvals/{approval}" => vec![page("approval", &format!("/approvals/{}", self.waits))],
             "/members" => vec![page("members", route)],
             "/members/{user}/remove" => {
                 let page_of = self.owner.get("/members").expect(200);
