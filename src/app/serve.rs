@@ -157,7 +157,9 @@ pub(super) async fn run(
     if let Some(token) = token {
         // The one token a log may carry: who reads this log has the machine.
         let file = setup_token::path(&dir);
-        tracing::info!(setup_token = %token.expose(), file = %file.display(), "no owner yet; run: holdfast init");
+        let url = opened.settings.server.public_url(door.address.port(), opened.settings.tls.is_some());
+        let page = format!("{url}/setup#{}", token.expose());
+        tracing::info!(open = %page, file = %file.display(), "no owner yet: open this page, or run holdfast init");
     }
     tracing::info!(address = %address.url, pid = std::process::id(), version = telemetry::VERSION, "listening");
     let (stopping, stopped) = watch::channel(false);

@@ -87,6 +87,7 @@ fn set_up(opened: &Opened) -> Redeemed {
             organization_name: None,
             email: Email::parse("ada@example.com").unwrap(),
             password: Secret::new("correct horse battery".into()),
+            session: None,
         };
         setup::redeem(&op, &Passwords::new().unwrap(), wish).await.unwrap()
     })

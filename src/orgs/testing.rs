@@ -161,6 +161,7 @@ impl World {
             organization_name: None,
             email: Email::parse("ada@example.com").unwrap(),
             password: secret(PASSWORD),
+            session: None,
         };
         let first = setup::redeem(&op(Who::Anonymous), passwords(), redeem).await.unwrap();
         let owner = Person {

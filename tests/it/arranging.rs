@@ -386,7 +386,17 @@ fn secrets_are_looked_after() {
     shell.run(&format!("{global} edit --delete --confirm base")).expect(0);
     assert_eq!(ada.variables("shop/base"), json!({}));
     shell.run(&format!("{global} stale")).expect(0);
-    let set = |flags: &str| shell.feed(&format!("--token-file token -p shop -e base secrets set {flags}"), b"v");
+}
+
+#[test]
+fn a_value_is_set_with_its_end_on_the_command_line() {
+    let app = TestApp::start();
+    let ada = app.owner();
+    ada.create_project("shop");
+    ada.create_environment("shop", "base", None);
+    let (base, shell) = (at("shop/base"), shell(&app));
+    let global = "--token-file token -p shop -e base secrets";
+    let set = |flags: &str| shell.feed(&format!("{global} set {flags}"), b"v");
     set("SOON --expires-in 90d").expect(0);
     set("LATER --expires-at 2099-01-01T00:00:00Z").expect(0);
     set("BOTH --expires-at 2099-01-01T00:00:00Z --expires-in 1d").refused(2, "cannot be used with");

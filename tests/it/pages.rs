@@ -27,7 +27,7 @@ pub(crate) fn routes() -> Vec<String> {
 }
 
 /// Where a person leafs through what the pages look like.
-fn screenshots() -> PathBuf {
+pub(crate) fn screenshots() -> PathBuf {
     let target = variable("HOLDFAST_SCREENSHOTS").map(PathBuf::from);
     let beside = || Path::new(env!("CARGO_TARGET_TMPDIR")).join("pages");
     let folder = target.unwrap_or_else(beside);

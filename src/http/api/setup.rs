@@ -91,6 +91,7 @@ pub(crate) async fn setup(state: Data<State>, Anonymous(op): Anonymous, Json(bod
         organization_name: body.organization_name,
         email: body.email,
         password: body.password,
+        session: None,
     };
     let done = setup::redeem(&op, &state.parts.passwords, wish).await?;
     created(&SetupAnswer {

@@ -24,6 +24,8 @@ const USER_AGENT_MAX: usize = 256;
 /// No token of ours is near this.
 const TOKEN_MAX: usize = 512;
 const SETUP: &str = "/api/v1/setup";
+/// The page that does the same.
+const SETUP_PAGE: &str = "/setup";
 const SESSIONS: &str = "/api/v1/sessions";
 /// What else somebody without a token may try passwords, tokens and addresses at.
 const SIGNING_IN: &[&str] = &[
@@ -45,7 +47,7 @@ pub(super) fn admit(state: &State, req: &mut ServiceRequest, seen: &mut Seen) ->
     if is_health(req.path()) || req.path().starts_with(ASSETS) {
         return Ok(());
     }
-    let is_setup = req.path() == SETUP;
+    let is_setup = matches!(req.path(), SETUP | SETUP_PAGE);
     if !is_setup && !is_help(req.path()) && !state.is_set_up()? {
         return Err(setup_required());
     }
@@ -74,7 +76,7 @@ pub(super) fn admit(state: &State, req: &mut ServiceRequest, seen: &mut Seen) ->
 
 /// Whether a password, a token of a link or an address is asked for there, so that guesses are counted.
 fn takes_password(method: &Method, path: &str) -> bool {
-    let posted = || matches!(path, SESSIONS | SIGN_IN) || SIGNING_IN.contains(&path);
+    let posted = || matches!(path, SESSIONS | SIGN_IN | "/join" | "/forgot" | "/reset") || SIGNING_IN.contains(&path);
     (*method == Method::POST && posted()) || (*method == Method::PUT && path == PASSWORD)
 }
 

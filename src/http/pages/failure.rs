@@ -14,6 +14,7 @@ use crate::http::csrf;
 use crate::http::error::{Problem, ProblemBody};
 
 const SIGN_IN: &str = "/sign-in";
+const SETUP: &str = "/setup";
 /// Tells htmx to go elsewhere with the whole page.
 const HX_REDIRECT: HeaderName = HeaderName::from_static("hx-redirect");
 
@@ -85,8 +86,11 @@ pub(crate) fn page(req: &HttpRequest, problem: &Problem, request_id: &str, head:
     // A bearer token that is not good is told so: nobody signs in with a page for it.
     let is_nobody = told.status == 401 && !req.headers().contains_key(AUTHORIZATION);
     let is_look = csrf::is_safe(req.method()) || is_partial(req);
+    if told.code == "setup_required" && is_look {
+        return lead(req, head, SETUP);
+    }
     if is_nobody && is_look && !is_form {
-        return lead(req, head);
+        return lead(req, head, SIGN_IN);
     }
     let title = title(problem.status(), &told.code);
     let text = if is_form && req.method() == Method::POST {
@@ -102,15 +106,17 @@ pub(crate) fn page(req: &HttpRequest, problem: &Problem, request_id: &str, head:
     text.unwrap_or_else(|_| told.detail.clone()).into_bytes()
 }
 
-/// Leads to the page that signs in, and back from there: to the page one was at, for a region of it.
-fn lead(req: &HttpRequest, head: &mut ResponseHead) -> Vec<u8> {
+/// Leads to the page that signs in, and back from there: to the page one was at, for a region of it. Before there is
+/// an owner, to the page that makes one.
+fn lead(req: &HttpRequest, head: &mut ResponseHead, to: &'static str) -> Vec<u8> {
     let _always = secure(&mut head.headers, None);
     head.headers.remove(WWW_AUTHENTICATE);
     if is_partial(req) {
-        head.headers.insert(HX_REDIRECT, HeaderValue::from_static(SIGN_IN));
+        head.headers.insert(HX_REDIRECT, HeaderValue::from_static(to));
         return Vec::new();
     }
-    if let Ok(place) = HeaderValue::try_from(sign_in::address(req)) {
+    let place = if to == SIGN_IN { sign_in::address(req) } else { to.to_owned() };
+    if let Ok(place) = HeaderValue::try_from(place) {
         head.status = StatusCode::SEE_OTHER;
         head.headers.insert(LOCATION, place);
     }

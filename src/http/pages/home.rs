@@ -23,6 +23,7 @@ struct HomePage {
     groves: Vec<Grove>,
     recent: Vec<SeenEvent>,
     may_create: bool,
+    is_operator: bool,
 }
 
 /// Shows it.
@@ -34,6 +35,7 @@ pub(super) async fn page(visitor: Visitor) -> Answer {
     } else {
         Vec::new()
     };
+    let is_operator = visitor.op.identity()?.principal.instance_operator;
     let groves = access::forest(&visitor.op).await?;
-    visitor.show(&HomePage { frame, groves, recent, may_create })
+    visitor.show(&HomePage { frame, groves, recent, may_create, is_operator })
 }

@@ -18,9 +18,11 @@ mod environment;
 pub(crate) mod failure;
 mod form;
 mod frame;
+mod guest;
 pub(super) mod help;
 mod home;
 mod import;
+mod invite;
 mod machines;
 mod members;
 mod new;
@@ -34,6 +36,7 @@ pub(super) mod sign_in;
 mod theme;
 mod ui;
 mod visitor;
+mod welcome;
 
 use actix_web::web::ServiceConfig;
 
@@ -43,6 +46,13 @@ use super::routes::at;
 pub(super) fn page_routes(app: &mut ServiceConfig) {
     app.service(at("/").get(home::page).done());
     app.service(at("/assets/ui/{file}").get(assets::file).done());
+    app.service(at("/setup").get(guest::setup).post(guest::setup_submit).done());
+    app.service(at("/welcome").get(welcome::page).done());
+    app.service(at("/welcome/recovery-kit").post(welcome::kit).done());
+    app.service(at("/welcome/mail-test").post(welcome::mail_test).done());
+    app.service(at("/join").get(guest::join).post(guest::join_submit).done());
+    app.service(at("/forgot").get(guest::forgot).post(guest::forgot_submit).done());
+    app.service(at("/reset").get(guest::reset_form).post(guest::reset_submit).done());
     app.service(at("/theme").post(theme::set).done());
     app.service(at("/search").get(search::page).done());
     app.service(at("/new-project").get(new::project).post(new::project_create).done());
@@ -50,6 +60,8 @@ pub(super) fn page_routes(app: &mut ServiceConfig) {
     app.service(at("/projects/{project}/new-environment").get(new::environment).post(new::environment_create).done());
     app.service(at("/members").get(members::page).post(members::add).done());
     app.service(at("/members/{user}/remove").get(members::remove).post(members::removed).done());
+    app.service(at("/invite").get(invite::page).post(invite::create).done());
+    app.service(at("/invite/{invitation}/revoke").post(invite::revoke).done());
     app.service(at("/machines").get(machines::page).post(machines::create).done());
     app.service(at("/machines/{machine}").get(machines::one).done());
     app.service(at("/machines/{machine}/keys").post(machines::key_create).done());

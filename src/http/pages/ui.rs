@@ -129,7 +129,7 @@ mod tests {
             assert!(told(seconds).contains(words), "{}", told(seconds));
         }
         assert!(told(-90_000).contains(">in 1 d<"), "{}", told(-90_000));
-        assert!(told(0).contains("title=\"2026-11-18 14:26:40 UTC\""), "{}", told(0));
+        assert!(told(0).contains("title=\"2026-11-18 11:06:40 UTC\""), "{}", told(0));
     }
 
     #[test]

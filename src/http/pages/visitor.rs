@@ -160,7 +160,7 @@ pub(super) fn is_partial(req: &HttpRequest) -> bool {
 }
 
 /// What nobody outside can foresee: scripts and styles that carry it are ours.
-fn nonce() -> Result<String, Problem> {
+pub(super) fn nonce() -> Result<String, Problem> {
     let mut bytes = [0_u8; 18];
     keys::fill_random(&mut bytes)?;
     Ok(BASE64URL_NOPAD.encode(&bytes))

@@ -93,6 +93,8 @@ pub struct Redeem {
     pub email: Email,
     /// The owner's password.
     pub password: SecretString,
+    /// How long a session for a browser lasts, when one is wanted in place of a token.
+    pub session: Option<Duration>,
 }
 
 /// What the first owner gets.
@@ -112,14 +114,24 @@ pub struct Redeemed {
 pub async fn redeem(op: &Op, passwords: &Passwords, wish: Redeem) -> Result<Redeemed, OrgError> {
     // Before the costly hash: a wrong token must not cost one.
     op.core().db.read(|reader| check(reader, op.keyring(), &wish.token, op.now()))?;
-    let (token, slug, email) = (wish.token, wish.organization, wish.email);
+    let (token, slug, email, session) = (wish.token, wish.organization, wish.email, wish.session);
     let hash = passwords.hash(wish.password, &[email.as_str(), slug.as_str()]).await?;
     let name = wish.organization_name.map(|n| display_name(&n)).transpose()?;
     op.write(move |op, tx| {
         check(tx, op.keyring(), &token, op.now())?;
         let user = first_user(op, tx, email, &hash)?;
         let organization = organization::insert(op, tx, slug, name, user.id)?;
-        let minted = credential::mint(tx, op.keyring(), first_token(op, &organization, &user), op.now())?;
+        let first = first_token(op, &organization, &user);
+        let first = match session {
+            None => first,
+            Some(life) => NewCredential {
+                kind: CredentialKind::Session,
+                name: "browser".into(),
+                expires_at: Some(op.now().plus(life)),
+                ..first
+            },
+        };
+        let minted = credential::mint(tx, op.keyring(), first, op.now())?;
         store::setup_token_delete(tx)?;
         store::set_up(tx, op.now())?;
         let event = Event::new(op.now(), REDEEMED, Outcome::Allowed, Actor::User(user.id));

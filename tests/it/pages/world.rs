@@ -111,6 +111,7 @@ impl World {
                 let newest = self.owner.get("/audit/events?limit=1").expect(200)["items"][0]["id"].clone();
                 vec![page("audit-event", &format!("/audit/{}", newest.as_str().expect("an id")))]
             }
+            "/setup" | "/invite" | "/welcome" | "/join" | "/forgot" | "/reset" => vec![page(&route[1..], route)],
             other => panic!("no sample of the page {other}"),
         }
     }
