@@ -31,7 +31,7 @@ pub(super) fn redact_log(text: &str) -> Cow<'_, str> {
 }
 
 fn redact_but<'a>(text: &'a str, kept: Option<&str>) -> Cow<'a, str> {
-    let urls = if text.contains("://") { strip_urls(text) } else { Cow::Borrowed(text) };
+    let urls = if text.contains("://") { strip_urls(text, kept) } else { Cow::Borrowed(text) };
     match urls {
         Cow::Borrowed(text) => strip_tokens(text, kept),
         Cow::Owned(text) => match strip_tokens(&text, kept) {
@@ -73,8 +73,15 @@ fn strip_tokens<'a>(text: &'a str, kept: Option<&str>) -> Cow<'a, str> {
     }
 }
 
+/// Whether what follows a URL's path is `#` and a token of the kind that stays.
+fn is_kept(rest: &str, kept: Option<&str>) -> bool {
+    let token = rest.strip_prefix('#').and_then(|rest| rest.strip_prefix(TOKEN_PREFIX));
+    let body = token.zip(kept).and_then(|(token, kind)| token.strip_prefix(kind)?.strip_prefix('_'));
+    body.is_some_and(|body| body.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_'))
+}
+
 /// Takes `user:password@` and everything from `?` or `#` out of URLs; a URL ends at white space or a closing sign.
-fn strip_urls(text: &str) -> Cow<'_, str> {
+fn strip_urls<'a>(text: &'a str, kept: Option<&str>) -> Cow<'a, str> {
     let mut out = String::new();
     let mut copied = 0;
     let mut from = 0;
@@ -92,7 +99,8 @@ fn strip_urls(text: &str) -> Cow<'_, str> {
             out.push('…');
             copied = start + at;
         }
-        if let Some(query) = url.find(['?', '#']).filter(|query| query + 1 < url.len()) {
+        let query = url.find(['?', '#']).filter(|query| query + 1 < url.len());
+        if let Some(query) = query.filter(|query| !is_kept(&url[*query..], kept)) {
             out.push_str(&text[copied..=start + query]);
             out.push('…');
             copied = start + len;
@@ -126,6 +134,12 @@ mod tests {
     fn a_log_may_carry_a_setup_token_and_a_report_may_not() {
         assert_eq!(redact_log("hf_set_abc hf_pat_abc"), "hf_set_abc hf_pat_…");
         assert_eq!(redact("hf_set_abc"), "hf_set_…");
+        let page = "open http://localhost:8420/setup#hf_set_abc_d";
+        assert_eq!(redact_log(page), page);
+        assert_eq!(redact(page), "open http://localhost:8420/setup#…");
+        for other in ["http://a/#hf_pat_abc", "http://a/#hf_set_a&b=c", "http://a/?t=hf_set_a"] {
+            assert!(redact_log(other).ends_with('…'), "{other}");
+        }
     }
 
     #[test]
