@@ -111,7 +111,7 @@ async fn sign_out(state: Data<State>, req: HttpRequest, payload: Payload) -> Ans
 }
 
 /// Nobody yet, and the session there was in this browser.
-fn asking(req: &HttpRequest) -> Result<(Op, Option<Id<kinds::Credential>>), Problem> {
+pub(super) fn asking(req: &HttpRequest) -> Result<(Op, Option<Id<kinds::Credential>>), Problem> {
     match req.extensions_mut().remove::<Caller>() {
         Some(Caller::Known(op, credential) | Caller::Unproven(op, credential)) => {
             let is_session = credential.kind == CredentialKind::Session;

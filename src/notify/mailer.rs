@@ -8,13 +8,15 @@ use lettre::transport::smtp::Error as SmtpError;
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
 use lettre::{Address, AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor};
-use tokio::sync::{Mutex, mpsc};
+use tokio::sync::{Mutex, Semaphore, mpsc};
 
 use super::{Mail, MailError};
 use crate::config::{MailConfig, MailSecurity, read_input_file, read_secret_file};
 
 /// Mails waiting to be sent at most.
 const QUEUE_MAX: usize = 256;
+/// Mails on their way at once, with those that wait for another try: what comes then waits in the queue.
+const AT_ONCE: usize = 16;
 /// Tries of one mail.
 const TRIES: u32 = 4;
 /// How long before the second try; each next one waits four times as long.
@@ -75,10 +77,16 @@ impl Mailer {
     pub async fn run(self: Arc<Self>) {
         let Some(smtp) = &self.smtp else { return };
         let mut waiting = smtp.waiting.lock().await;
-        while let Some(mail) = waiting.recv().await {
-            // One that has to wait does not keep the others: each has a task of its own, and the queue bounds them.
+        let places = Arc::new(Semaphore::new(AT_ONCE));
+        // A place first, then a mail: what has none stays in the queue, which is what says that it is full.
+        while let Ok(place) = Arc::clone(&places).acquire_owned().await {
+            let Some(mail) = waiting.recv().await else { return };
             let mailer = Arc::clone(&self);
-            tokio::spawn(async move { mailer.deliver(&mail).await });
+            // One that has to wait does not keep the others: each has a task of its own.
+            tokio::spawn(async move {
+                mailer.deliver(&mail).await;
+                drop(place);
+            });
         }
     }
 
@@ -155,4 +163,41 @@ fn told(error: &SmtpError) -> MailError {
     }
     let words: String = words.chars().filter(|c| !c.is_control()).take(300).collect();
     if error.is_permanent() { MailError::Refused(words) } else { MailError::Undelivered(words) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::notify::Letter;
+    use crate::types::Email;
+
+    fn mail() -> Mail {
+        let letter =
+            Letter { subject: "Hello", paragraphs: vec!["Hello.".into()], action: None, note: "Nothing to do." };
+        letter.to(Email::parse("ada@example.com").unwrap(), "http://localhost").unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_server_that_never_answers_fills_the_queue_and_nothing_more() {
+        // It takes connections and says nothing.
+        let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let config = MailConfig {
+            host: "127.0.0.1".into(),
+            port: silent.local_addr().unwrap().port(),
+            security: MailSecurity::None,
+            from: Email::parse("holdfast@example.com").unwrap(),
+            login: None,
+            ca_file: None,
+        };
+        let mailer = Arc::new(Mailer::new(Some(&config)).unwrap());
+        let running = tokio::spawn(Arc::clone(&mailer).run());
+        let mut taken = 0;
+        while mailer.post(mail()).is_ok() {
+            taken += 1;
+            assert!(taken < 4 * (QUEUE_MAX + AT_ONCE), "mails wait without a limit");
+            tokio::task::yield_now().await;
+        }
+        assert!((QUEUE_MAX..=QUEUE_MAX + AT_ONCE).contains(&taken), "{taken}");
+        running.abort();
+    }
 }

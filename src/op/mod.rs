@@ -263,17 +263,16 @@ impl Op {
         }
     }
 
+    /// What the ledger keeps of whoever asks, apart from the record so that it can be erased; `text` is what they wrote.
+    pub fn personal(&self, text: Option<String>) -> Personal {
+        let origin = &self.0.origin;
+        Personal { address: origin.address.map(|a| a.to_string()), user_agent: origin.user_agent.clone(), text }
+    }
+
     /// An event of this operation that no permission is behind: one's own tokens, the set-up, jobs.
     pub fn event(&self, action: ActionName, outcome: Outcome) -> Event {
-        let origin = &self.0.origin;
-        let mut event = Event::new(self.now(), action, outcome, self.actor()).request(self.0.request);
-        if origin.address.is_some() || origin.user_agent.is_some() {
-            event = event.personal(Personal {
-                address: origin.address.map(|a| a.to_string()),
-                user_agent: origin.user_agent.clone(),
-                text: None,
-            });
-        }
+        let event = Event::new(self.now(), action, outcome, self.actor()).request(self.0.request);
+        let event = event.personal(self.personal(None));
         match &self.0.who {
             Who::Known(identity) => event.credential(identity.credential).organization(identity.principal.organization),
             _ => event,

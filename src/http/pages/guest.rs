@@ -6,7 +6,7 @@
 use actix_web::http::StatusCode;
 use actix_web::http::header::LOCATION;
 use actix_web::web::{self, Data, Payload};
-use actix_web::{HttpMessage as _, HttpRequest, HttpResponse};
+use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -17,15 +17,15 @@ use super::ui;
 use super::visitor::{Theme, html, nonce};
 use crate::http::api::Answer;
 use crate::http::error::Problem;
-use crate::http::extract::{Caller, collect};
+use crate::http::extract::collect;
 use crate::http::state::State;
-use crate::http::{cookie, csrf, proxy};
+use crate::http::{cookie, csrf, proxy, sign_in};
 use crate::op::Op;
 use crate::orgs::invitation::{self, Accept};
 use crate::orgs::reset;
 use crate::orgs::session::{self, Gives, SignIn};
 use crate::orgs::setup::{self, Redeem};
-use crate::types::{Email, SecretString, Slug};
+use crate::types::{Email, Id, SecretString, Slug, kinds};
 
 /// Where the first owner goes on.
 const WELCOME: &str = "/welcome";
@@ -52,8 +52,15 @@ fn show(status: StatusCode, view: &impl Template, nonce: &str) -> Answer {
     html(status, view, Some(nonce))
 }
 
+/// Nobody yet, and the session there was in this browser.
+type Asking = (Op, Option<Id<kinds::Credential>>);
+
 /// Whoever sends a form, and its fields: of our own page, as the browser says.
-async fn taken<T: DeserializeOwned>(state: &State, req: &HttpRequest, payload: Payload) -> Result<(Op, T), Problem> {
+async fn taken<T: DeserializeOwned>(
+    state: &State,
+    req: &HttpRequest,
+    payload: Payload,
+) -> Result<(Asking, T), Problem> {
     csrf::same_origin(state, req)?;
     if !csrf::has_origin(req) {
         let detail = "the form does not say where it is from";
@@ -63,17 +70,7 @@ async fn taken<T: DeserializeOwned>(state: &State, req: &HttpRequest, payload: P
     let unreadable = || Problem::invalid("form_invalid", "a field of the form is missing or of the wrong kind");
     let text = std::str::from_utf8(&body).map_err(|_| unreadable())?;
     let read = web::Query::<T>::from_query(text).map_err(|_| unreadable())?.into_inner();
-    Ok((asking(req)?, read))
-}
-
-/// Whoever asks, signed in or not: a session that is there is neither used nor ended.
-fn asking(req: &HttpRequest) -> Result<Op, Problem> {
-    match req.extensions_mut().remove::<Caller>() {
-        Some(Caller::Known(op, _) | Caller::Unproven(op, _)) => Ok(op.as_nobody()),
-        Some(Caller::Anonymous(op) | Caller::Lapsed(op, _)) => Ok(op),
-        Some(Caller::Refused(problem)) => Err(problem),
-        None => Err(Problem::internal("a handler ran outside of the middleware")),
-    }
+    Ok((sign_in::asking(req)?, read))
 }
 
 /// The token in what was pasted: all behind `#`, or the text itself.
@@ -135,7 +132,7 @@ fn show_setup(req: &HttpRequest, status: StatusCode, form: &SetupForm, problem: 
 
 /// Makes the owner and the organization, and signs the owner in.
 pub(super) async fn setup_submit(state: Data<State>, req: HttpRequest, payload: Payload) -> Answer {
-    let (op, form) = taken::<SetupForm>(&state, &req, payload).await?;
+    let ((op, _), form) = taken::<SetupForm>(&state, &req, payload).await?;
     match redeem(&state, &op, &form).await {
         Ok(token) => Ok(enter(&state, &req, &token, WELCOME)),
         Err(problem) if is_shown(&problem) => show_setup(&req, problem.status(), &form, Some(&problem)),
@@ -187,8 +184,8 @@ fn show_join(req: &HttpRequest, status: StatusCode, form: &JoinForm, problem: Op
 
 /// Joins, and signs in to the organization.
 pub(super) async fn join_submit(state: Data<State>, req: HttpRequest, payload: Payload) -> Answer {
-    let (op, form) = taken::<JoinForm>(&state, &req, payload).await?;
-    match accept(&state, &op, &form).await {
+    let (asking, form) = taken::<JoinForm>(&state, &req, payload).await?;
+    match accept(&state, asking, &form).await {
         Ok(Some(token)) => Ok(enter(&state, &req, &token, "/")),
         Ok(None) => Ok(HttpResponse::SeeOther().insert_header((LOCATION, "/sign-in")).finish()),
         Err(problem) if is_shown(&problem) => show_join(&req, problem.status(), &form, Some(&problem)),
@@ -196,21 +193,21 @@ pub(super) async fn join_submit(state: Data<State>, req: HttpRequest, payload: P
     }
 }
 
-async fn accept(state: &State, op: &Op, form: &JoinForm) -> Result<Option<SecretString>, Problem> {
+async fn accept(state: &State, (op, previous): Asking, form: &JoinForm) -> Result<Option<SecretString>, Problem> {
     let password = || SecretString::new(form.password.clone());
     let accept =
         Accept { token: token_of(&form.token), name: super::form::filled(&form.name), password: Some(password()) };
-    let joined = invitation::invitation_accept(op, &state.parts.passwords, accept).await?;
+    let joined = invitation::invitation_accept(&op, &state.parts.passwords, accept).await?;
     let life = state.parts.settings.sessions.absolute;
     let wish = SignIn {
         email: joined.user.email,
         password: password(),
         organization: Some(joined.organization.id.to_string()),
         code: None,
-        gives: Gives::Session { life, previous: None },
+        gives: Gives::Session { life, previous },
     };
     // Joined they are; whom a second factor is asked of signs in on the page that asks.
-    let done = session::sign_in(op, &state.parts.passwords, wish).await.ok();
+    let done = session::sign_in(&op, &state.parts.passwords, wish).await.ok();
     Ok(done.map(|done| SecretString::new(done.minted.token.expose().clone())))
 }
 
@@ -249,7 +246,7 @@ fn show_forgot(
 
 /// Mails a link, if somebody has the address; says the same if nobody has.
 pub(super) async fn forgot_submit(state: Data<State>, req: HttpRequest, payload: Payload) -> Answer {
-    let (op, form) = taken::<ForgotForm>(&state, &req, payload).await?;
+    let ((op, _), form) = taken::<ForgotForm>(&state, &req, payload).await?;
     let asked = match Email::parse(&form.email) {
         Ok(email) => {
             let asked = reset::reset_request(&op, &state.parts.mailer, state.public_url.as_str(), email).await;
@@ -293,7 +290,7 @@ fn show_reset(req: &HttpRequest, status: StatusCode, problem: Option<&Problem>) 
 
 /// Sets it; one signs in with it then, with a second factor where there is one.
 pub(super) async fn reset_submit(state: Data<State>, req: HttpRequest, payload: Payload) -> Answer {
-    let (op, form) = taken::<ResetForm>(&state, &req, payload).await?;
+    let ((op, _), form) = taken::<ResetForm>(&state, &req, payload).await?;
     let (parts, server) = (&state.parts, state.public_url.as_str());
     let password = SecretString::new(form.password);
     let done =

@@ -18,7 +18,7 @@ use crate::auth::credential::{self, Minted};
 use crate::auth::{self, Cidrs, Credential, CredentialKind, NewCredential, SignInFacts, User, authenticate};
 use crate::db::{Reader, WriteTx};
 use crate::keys::{InstanceKeys, MacPurpose, PlainToken, TokenKind, random};
-use crate::ledger::{ActionName, Actor, Details, Event, Outcome, Personal, Target};
+use crate::ledger::{ActionName, Actor, Details, Event, Outcome, Target};
 use crate::op::{Op, OpError, epoch_raise};
 use crate::orgs::organization::Organization;
 use crate::policy::PrincipalId;
@@ -246,12 +246,9 @@ fn let_in(
     let own = SignInFacts { device: asking.device, address: asking.address, ..facts };
     auth::store::sign_in_insert(tx, minted.credential.id, id, &own)?;
     epoch_raise(tx)?;
-    let origin = op.origin();
-    let personal =
-        Personal { address: origin.address.map(|a| a.to_string()), user_agent: origin.user_agent.clone(), text: None };
     let made = minted.credential.id;
     let event = Event::new(op.now(), CREATED, Outcome::Allowed, Actor::User(id)).request(op.request());
-    let event = event.personal(personal).credential(made).organization(organization);
+    let event = event.personal(op.personal(None)).credential(made).organization(organization);
     let event = event.target(Target::new("credential", made)).details(Details::new().with("confirmed_by", by));
     op.record(tx, event)?;
     Ok(Some(LetIn { user, organization: found, minted }))

@@ -8,7 +8,7 @@ use crate::auth::password::{PasswordHash, Passwords};
 use crate::auth::{self, User};
 use crate::db::{Reader, WriteTx};
 use crate::keys::{PlainToken, TokenKind};
-use crate::ledger::{Actor, Details, Event, Outcome, Personal, Target};
+use crate::ledger::{Actor, Details, Event, Outcome, Target};
 use crate::op::{Identity, Op, OpError, Who, epoch, epoch_raise};
 use crate::orgs::organization::{Organization, display_name};
 use crate::orgs::{OrgError, access, grant, organization, team};
@@ -125,17 +125,12 @@ async fn wrong(op: &Op, invitation: &Invitation, user: &User) -> OrgError {
 }
 
 fn event(op: &Op, invitation: &Invitation, user: &User, outcome: Outcome) -> Event {
-    let origin = op.origin();
     let actor = if outcome == Outcome::Allowed { Actor::User(user.id) } else { Actor::Anonymous };
     Event::new(op.now(), ACCEPTED, outcome, actor)
         .request(op.request())
         .organization(invitation.organization)
         .target(Target::new("invitation", invitation.id))
-        .personal(Personal {
-            address: origin.address.map(|a| a.to_string()),
-            user_agent: origin.user_agent.clone(),
-            text: None,
-        })
+        .personal(op.personal(None))
 }
 
 fn join(

@@ -17,7 +17,7 @@ use crate::auth::password::Passwords;
 use crate::auth::{self, User};
 use crate::db::{Reader, WriteTx};
 use crate::keys::{Keyring, PlainToken, TokenKind};
-use crate::ledger::{ActionName, Actor, Details, Event, Outcome, Personal, Target};
+use crate::ledger::{ActionName, Actor, Details, Event, Outcome, Target};
 use crate::notify::{Letter, MailError, Mailer};
 use crate::op::{Op, epoch_raise};
 use crate::policy::InstancePermission;
@@ -63,7 +63,7 @@ pub fn link(server: &str, token: &SecretString) -> SecretString {
 /// Mails a link to whoever has this address. Says the same when nobody has.
 ///
 /// # Errors
-/// This instance sends no mail; too many mails wait; the database failed.
+/// This instance sends no mail; the database failed. A mail that could not be queued is logged, never answered.
 pub async fn reset_request(op: &Op, mailer: &Mailer, server: &str, email: Email) -> Result<(), OrgError> {
     if !mailer.is_configured() {
         return Err(MailError::NotConfigured.into());
@@ -86,8 +86,11 @@ pub async fn reset_request(op: &Op, mailer: &Mailer, server: &str, email: Email)
         op.record(tx, event)?;
         Ok(!early)
     });
-    if is_known.await? {
-        mailer.post(mail)?;
+    // A failure from here on would tell that somebody has the address: it is the operator's to see.
+    if is_known.await?
+        && let Err(error) = mailer.post(mail)
+    {
+        tracing::error!(%error, "a link for a new password was not put on its way");
     }
     Ok(())
 }
@@ -107,13 +110,8 @@ fn letter(op: &Op, server: &str, token: &SecretString) -> Letter {
 
 fn requested(op: &Op, email: &Email, user: Option<&User>) -> Event {
     let outcome = if user.is_some() { Outcome::Allowed } else { Outcome::Denied };
-    let origin = op.origin();
-    let personal = Personal {
-        address: origin.address.map(|a| a.to_string()),
-        user_agent: origin.user_agent.clone(),
-        text: Some(email.to_string()),
-    };
-    let event = Event::new(op.now(), REQUESTED, outcome, Actor::Anonymous).request(op.request()).personal(personal);
+    let event = Event::new(op.now(), REQUESTED, outcome, Actor::Anonymous).request(op.request());
+    let event = event.personal(op.personal(Some(email.to_string())));
     match user {
         Some(user) => event.target(Target::new("user", user.id)),
         None => event.code("user_not_found"),
@@ -168,12 +166,7 @@ pub async fn reset_complete(
         let ended = store::signed_in_revoke(tx, user.id, op.now())?;
         epoch_raise(tx)?;
         let event = Event::new(op.now(), DONE, Outcome::Allowed, Actor::User(user.id)).request(op.request());
-        let origin = op.origin();
-        let event = event.personal(Personal {
-            address: origin.address.map(|a| a.to_string()),
-            user_agent: origin.user_agent.clone(),
-            text: None,
-        });
+        let event = event.personal(op.personal(None));
         op.record(tx, event.target(Target::new("user", user.id)).details(Details::new().with("ended", ended)))?;
         Ok::<_, OrgError>(Reset { user, ended })
     });

@@ -29,7 +29,7 @@ use crate::auth::password::{PasswordHash, Passwords};
 use crate::auth::softlock::Tries;
 use crate::auth::{self, AuthError, CredentialKind, NewCredential, SignInFacts, User};
 use crate::db::{DbError, Reader, WriteTx};
-use crate::ledger::{ActionName, Actor, Event, Outcome, Personal, Target};
+use crate::ledger::{ActionName, Actor, Event, Outcome, Target};
 use crate::op::{Op, epoch_raise};
 use crate::policy::PrincipalId;
 use crate::types::{Email, Id, SecretString, kinds};
@@ -256,7 +256,7 @@ fn open(
     epoch_raise(tx)?;
     let id = minted.credential.id;
     let event = Event::new(op.now(), CREATED, Outcome::Allowed, Actor::User(user.id)).request(op.request());
-    let event = event.personal(personal(op, None)).credential(id).organization(organization.id);
+    let event = event.personal(op.personal(None)).credential(id).organization(organization.id);
     op.record(tx, event.target(Target::new("credential", id)))?;
     Ok(SignedIn { user, organization, minted })
 }
@@ -273,14 +273,9 @@ fn end(op: &Op, tx: &mut WriteTx<'_>, previous: Id<kinds::Credential>) -> Result
     Ok(())
 }
 
-fn personal(op: &Op, text: Option<String>) -> Personal {
-    let origin = op.origin();
-    Personal { address: origin.address.map(|a| a.to_string()), user_agent: origin.user_agent.clone(), text }
-}
-
 fn failed(op: &Op, email: &Email, found: Option<&Found>) -> Event {
     let event = Event::new(op.now(), FAILED, Outcome::Denied, Actor::Anonymous).request(op.request());
-    let event = event.code("credentials_wrong").personal(personal(op, Some(email.to_string())));
+    let event = event.code("credentials_wrong").personal(op.personal(Some(email.to_string())));
     match found {
         None => event,
         Some(found) => event.organization(found.organization.id).target(Target::new("user", found.user.id)),

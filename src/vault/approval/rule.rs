@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::model::{Acts, OrganizationAct, OrganizationRule, Rule};
 use super::{APPROVALS_MAX, LIFE, LIFE_MAX, RULES_MAX, store};
 use crate::db::WriteTx;
-use crate::ledger::{Details, Event, Personal, Target};
+use crate::ledger::{Details, Event, Target};
 use crate::op::Op;
 use crate::orgs::access;
 use crate::policy::{Action, Resource};
@@ -201,12 +201,7 @@ pub(super) fn override_rule(
     if reason.trim().is_empty() {
         return Err(ParseError::new("reason", "say why the rule is passed over").into());
     }
-    let origin = op.origin();
-    Ok(event.personal(Personal {
-        address: origin.address.map(|a| a.to_string()),
-        user_agent: origin.user_agent.clone(),
-        text: Some(reason),
-    }))
+    Ok(event.personal(op.personal(Some(reason))))
 }
 
 fn told(event: Event, rule: &Rule) -> Event {
