@@ -14,6 +14,7 @@ use crate::db::{DbError, Reader};
 use crate::jobs::{Cron, Job, Run, Schedule};
 use crate::ledger;
 use crate::links;
+use crate::notify::Mailer;
 use crate::op::{Core, Op, Origin, Who};
 use crate::orgs::{deletion, invitation, token};
 use crate::types::Id;
@@ -30,8 +31,16 @@ const COMMITS_MAX: usize = 1_000;
 /// How long the answer to an `Idempotency-Key` is kept.
 const IDEMPOTENCY_LIFE: Duration = Duration::from_hours(24);
 
+/// How jobs write to people.
+pub(super) struct Post {
+    /// What sends.
+    pub(super) mailer: Arc<Mailer>,
+    /// The address people reach this instance by.
+    pub(super) server: String,
+}
+
 /// All jobs of this appliance.
-pub(super) fn all(opened: &Opened) -> Vec<Arc<dyn Job>> {
+pub(super) fn all(opened: &Opened, post: Post) -> Vec<Arc<dyn Job>> {
     let core = || Arc::clone(&opened.core);
     let dir = opened.settings.data.dir.clone();
     vec![
@@ -39,7 +48,7 @@ pub(super) fn all(opened: &Opened) -> Vec<Arc<dyn Job>> {
         Arc::new(ExpireLinks(core())),
         Arc::new(ExpireApprovals(core())),
         Arc::new(PurgeDeleted(core())),
-        Arc::new(RemindExpiring(core())),
+        Arc::new(RemindExpiring { core: core(), post }),
         Arc::new(Checkpoint { core: core(), config: opened.settings.ledger.clone() }),
         Arc::new(ResealSecrets(core())),
         Arc::new(Tidy { core: core(), dir }),
@@ -173,8 +182,12 @@ impl Job for PurgeDeleted {
     }
 }
 
-/// Tells organizations of secrets that expire soon or have expired: in their ledgers, and as a number in the log.
-struct RemindExpiring(Arc<Core>);
+/// Tells of secrets that expire soon or have expired: organizations in their ledgers, whoever said until when they are
+/// good by mail, and the operator as a number in the log.
+struct RemindExpiring {
+    core: Arc<Core>,
+    post: Post,
+}
 
 impl Job for RemindExpiring {
     fn name(&self) -> &'static str {
@@ -187,11 +200,12 @@ impl Job for RemindExpiring {
 
     fn run(&self, run: Run) -> BoxFuture<'_, anyhow::Result<String>> {
         async move {
-            let op = op(&self.0, self.name(), run);
-            let mut all = 0;
+            let op = op(&self.core, self.name(), run);
+            let (mut all, mut mails) = (0, 0);
             for _ in 0..COMMITS_MAX {
                 let told = care::expiry_remind(&op, AT_ONCE as usize).await?;
                 all += told.secrets;
+                mails += care::remind_by_mail(&self.post.mailer, &self.post.server, told.reminders);
                 if told.secrets < AT_ONCE as usize {
                     break;
                 }
@@ -199,7 +213,7 @@ impl Job for RemindExpiring {
             if all > 0 {
                 tracing::warn!(secrets = all, "secrets expire soon or have expired: holdfast secrets expiring");
             }
-            Ok(format!("{all} secrets expire soon or have expired"))
+            Ok(format!("{all} secrets expire soon or have expired; {mails} mails"))
         }
         .boxed()
     }

@@ -154,18 +154,19 @@ pub(super) async fn run(
     let control = listen_control(&dir);
     let door = http(parts)?;
     let address = Address::write(&dir, door.address, opened.settings.tls.is_some())?;
+    let url = opened.settings.server.public_url(door.address.port(), opened.settings.tls.is_some());
     if let Some(token) = token {
         // The one token a log may carry: who reads this log has the machine.
         let file = setup_token::path(&dir);
-        let url = opened.settings.server.public_url(door.address.port(), opened.settings.tls.is_some());
         let page = format!("{url}/setup#{}", token.expose());
         tracing::info!(open = %page, file = %file.display(), "no owner yet: open this page, or run holdfast init");
     }
     tracing::info!(address = %address.url, pid = std::process::id(), version = telemetry::VERSION, "listening");
     let (stopping, stopped) = watch::channel(false);
     let control = tokio::spawn(serve_control(control, op_maker(&opened, Who::Local), stopped.clone()));
+    let jobs_post = jobs::Post { mailer: Arc::clone(&mailer), server: url.to_string() };
     let post = tokio::spawn(mailer.run());
-    let runner = tokio::spawn(run_jobs(Arc::clone(&opened), metrics, stopped));
+    let runner = tokio::spawn(run_jobs(Arc::clone(&opened), metrics, jobs_post, stopped));
 
     stop.asked().await;
     tracing::info!("stopping");
@@ -263,14 +264,14 @@ async fn serve_control(control: Option<Control>, op: impl Fn() -> Op, mut stoppe
     }
 }
 
-async fn run_jobs(opened: Arc<Opened>, metrics: Arc<Metrics>, mut stopped: watch::Receiver<bool>) {
+async fn run_jobs(opened: Arc<Opened>, metrics: Arc<Metrics>, post: jobs::Post, mut stopped: watch::Receiver<bool>) {
     if !opened.settings.jobs.enabled {
         tracing::warn!("scheduled work is off (jobs.enabled): nothing expires, is purged or signed");
         return;
     }
     let core = &opened.core;
     let clock: Arc<dyn Clock> = Arc::clone(&core.clock);
-    let runner = Runner::new(core.db.clone(), clock, metrics, jobs::all(&opened));
+    let runner = Runner::new(core.db.clone(), clock, metrics, jobs::all(&opened, post));
     if let Err(error) = runner.register().await {
         tracing::error!(%error, "scheduled work does not run");
         return;

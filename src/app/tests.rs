@@ -15,6 +15,7 @@ use crate::auth::password::Passwords;
 use crate::config::{Env, Overrides, Settings};
 use crate::keys::KeyError;
 use crate::ledger::{self, EventFilter};
+use crate::notify::Mailer;
 use crate::op::{Op, Origin, Who};
 use crate::orgs::access::Sessions;
 use crate::orgs::setup::{self, Redeem, Redeemed};
@@ -203,11 +204,16 @@ fn a_newer_database_is_refused_before_anything_is_written() {
     assert!(!check(&machine.doctor(), "schema").ok);
 }
 
+fn post() -> jobs::Post {
+    jobs::Post { mailer: Arc::new(Mailer::new(None).unwrap()), server: "http://localhost".into() }
+}
+
 #[test]
 fn every_job_has_a_schedule_and_every_action_one_name() {
     let machine = Machine::new();
     let opened = machine.open();
-    let mut names: Vec<_> = jobs::all(&opened).iter().map(|job| (job.name(), job.schedule().to_string())).collect();
+    let mut names: Vec<_> =
+        jobs::all(&opened, post()).iter().map(|job| (job.name(), job.schedule().to_string())).collect();
     names.sort_unstable();
     let names: Vec<_> = names.iter().map(|(name, schedule)| (*name, schedule.as_str())).collect();
     assert_eq!(

@@ -3,6 +3,7 @@
 use clap::Subcommand;
 use serde_json::{Value, json};
 
+use super::args::FolderArg;
 use super::client::Request;
 use super::context::Context;
 use super::error::CliError;
@@ -23,6 +24,18 @@ pub enum AccessCommand {
         /// The folder of a secret: policies that look at folders are asked about it
         #[arg(long, value_name = "FOLDER", requires = "permission")]
         path: Option<String>,
+        /// Write CSV to stdout: a line per grant
+        #[arg(long)]
+        csv: bool,
+    },
+    /// List who can have the value of one secret, wherever it comes to, and by which grants
+    Secret {
+        /// Its name
+        #[arg(value_name = "NAME")]
+        name: String,
+        /// Where it is.
+        #[command(flatten)]
+        folder: FolderArg,
         /// Write CSV to stdout: a line per grant
         #[arg(long)]
         csv: bool,
@@ -61,6 +74,7 @@ Examples:
   holdfast access review --permission secret.reveal -p shop -e production
   holdfast access review --permission secret.reveal --path /pay -p shop -e production
   holdfast access review -p shop -e production --csv > review.csv
+  holdfast access secret STRIPE_KEY -p shop -e production
   holdfast access reach --user bob@example.com --permission secret.use";
 
 /// How an answer becomes a table, or CSV.
@@ -87,6 +101,19 @@ const REVIEW: Shape = Shape {
         ("permissions", "/permissions"),
         ("denied_by", "/denied_by"),
         ("id", "/id"),
+    ],
+    each: Some(("/grants", WAYS)),
+};
+const SECRET: Shape = Shape {
+    items: "/items",
+    columns: &[
+        ("kind", "/kind"),
+        ("name", "/name"),
+        ("permissions", "/permissions"),
+        ("environment", "/environment"),
+        ("through", "/through"),
+        ("reference", "/reference"),
+        ("denied_by", "/denied_by"),
     ],
     each: Some(("/grants", WAYS)),
 };
@@ -126,6 +153,7 @@ pub fn run(context: &Context, command: AccessCommand) -> Result<(), CliError> {
             };
             show(context, &context.ask_list(request, ITEMS_MAX)?, &REVIEW, csv)
         }
+        AccessCommand::Secret { name, folder, csv } => secret(context, &name, folder.path.as_deref(), csv),
         AccessCommand::Reach { who, permission, csv } => {
             let request = || {
                 Request::get(&["access", "reach"])
@@ -149,6 +177,22 @@ pub fn run(context: &Context, command: AccessCommand) -> Result<(), CliError> {
             show(context, &answer, &UNUSED, csv)
         }
     }
+}
+
+fn secret(context: &Context, name: &str, folder: Option<&str>, csv: bool) -> Result<(), CliError> {
+    let (place, folder) = (context.place(None)?, context.path(folder)?);
+    let request = || Request::get(&place.below(&["secrets", name, "access"])).query("path", folder.clone());
+    show(context, &context.ask_list(request, ITEMS_MAX)?, &SECRET, csv)?;
+    // What holds for every page is asked for once more, without the people.
+    let whole = context.ask(&request().query("limit", "1".to_owned()))?;
+    let hidden = whole["hidden_environments"].as_u64().unwrap_or_default();
+    if hidden > 0 {
+        context.output.warn(&format!("it comes to {hidden} more environments whose access you may not have explained"));
+    }
+    if whole["complete"] == false {
+        context.output.warn("it comes to more places than are looked at; the answer was cut");
+    }
+    Ok(())
 }
 
 fn show(context: &Context, answer: &Value, shape: &Shape, csv: bool) -> Result<(), CliError> {

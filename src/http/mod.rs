@@ -43,7 +43,7 @@ pub use state::ServerParts;
 use actix_web::web::ServiceConfig;
 
 use actix_web::guard;
-use api::secret::{batch, care, history, transfer, usage};
+use api::secret::{batch, care, history, reach, transfer, usage};
 use api::{
     account, audit, deletion, environment, folder, grant, health, instance, job, key, member, organization, policy,
     project, role, scan, secret, service_account, session, setup, team, time, token, user, variables, whoami,
@@ -132,6 +132,9 @@ fn arranging(v1: &mut ServiceConfig) {
     v1.service(at("/projects/{project}/environments/{environment}/folders/move").post(transfer::folder_move).done());
     v1.service(
         at("/projects/{project}/environments/{environment}/secrets/{name}/usage").get(usage::secret_usage).done(),
+    );
+    v1.service(
+        at("/projects/{project}/environments/{environment}/secrets/{name}/access").get(reach::secret_access).done(),
     );
     v1.service(at("/projects/{project}/compare").get(environment::arrange::compare).done());
     v1.service(

@@ -9,7 +9,7 @@ use actix_web::HttpResponse;
 use serde_json::{Map, Value, json};
 use utoipa::OpenApi;
 
-use super::api::secret::{batch, care, history, transfer, usage};
+use super::api::secret::{batch, care, history, reach, transfer, usage};
 use super::api::{
     account, audit, deletion, environment, folder, grant, health, instance, job, key, member, organization, policy,
     project, role, scan, secret, service_account, session, setup, team, time, token, user, variables, whoami,
@@ -129,6 +129,7 @@ const CONDITIONAL: &[&str] = &["project_update", "environment_update", "secret_p
         transfer::folder_copy,
         transfer::folder_move,
         usage::secret_usage,
+        reach::secret_access,
         usage::value_lookup,
         care::stale,
         care::expiring,

@@ -5,7 +5,7 @@ use std::fmt;
 use super::ParseError;
 
 /// An address a mail could be sent to; kept as typed, compared by [`Email::canonical`].
-#[derive(Debug, Clone, PartialEq, Eq, Hash, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, serde::Serialize, PartialOrd, Ord)]
 #[serde(transparent)]
 pub struct Email(String);
 

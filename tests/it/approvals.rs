@@ -97,6 +97,29 @@ fn the_last_approval_makes_the_change_in_the_requesters_name() {
 }
 
 #[test]
+fn an_end_that_is_given_with_a_value_waits_with_it() {
+    let shop = Shop::with(&["write"], 1);
+    let end = "2031-01-01T00:00:00.000000Z";
+    let put = |end: &str| shop.dev.put(PLACE, "KEY", json!({ "value": PROPOSED, "expires_at": end }));
+    let id = waiting(&put(end));
+    assert_ne!(waiting(&put("2032-01-01T00:00:00Z")), id, "another end is another request");
+    let told = shop.ben.get(&format!("/approvals/{id}")).expect(200);
+    assert_eq!(
+        (&told["good_until"], &shop.owner.get(&secret(PLACE, "KEY")).expect(200)["expires_at"]),
+        (&json!(end), &json!(null))
+    );
+    act(&shop.ben, &id, "approve").expect(200);
+    assert_eq!(shop.owner.value(PLACE, "KEY"), PROPOSED);
+    let ends = shop.owner.get(&format!("{}/expiry", secret(PLACE, "KEY"))).expect(200);
+    assert_eq!((&ends["expires_at"], &ends["set_by"]), (&json!(end), &told["requester"]));
+    // What says nothing of an end keeps the one that is there.
+    let without = shop.asked("another value of the request");
+    assert_eq!(shop.ben.get(&format!("/approvals/{without}")).expect(200)["good_until"], json!(null));
+    act(&shop.ben, &without, "approve").expect(200);
+    assert_eq!(shop.owner.get(&secret(PLACE, "KEY")).expect(200)["expires_at"], json!(end));
+}
+
+#[test]
 fn nobody_decides_on_their_own_or_twice_and_machines_not_at_all() {
     let shop = Shop::with(&["write"], 2);
     let own = waiting(&shop.ann.put(PLACE, "KEY", json!({ "value": "mine" })));

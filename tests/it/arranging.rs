@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::app::{TestApp, at};
+use crate::support::app::{Client, TestApp, at};
 use crate::support::cli::Shell;
 
 fn shell(app: &TestApp) -> Shell {
@@ -67,6 +67,82 @@ fn the_command_line_copies_moves_and_renames() {
     shell.run("--token-file token -p shop -e qa folders move /api --to-path /svc").expect(0);
     let moved = ada.get(&format!("{}/variables?path=/svc", at("shop/qa"))).expect(200);
     assert_eq!(moved["variables"], json!({ "DB_HOST": "db", "URL": "pg://db" }));
+}
+
+/// `who can do what in which environment, and how the value comes there`.
+fn ways(answer: &Value) -> Vec<String> {
+    let text = |v: &Value| v.as_str().unwrap_or("-").to_owned();
+    let way = |i: &Value| {
+        let how = [&i["name"], &i["permissions"][0], &i["environment"], &i["through"], &i["reference"]];
+        how.map(text).join(" ")
+    };
+    answer["items"].as_array().expect("items").iter().map(way).collect()
+}
+
+#[test]
+fn who_can_have_a_secret_is_told_wherever_its_value_comes_to() {
+    let app = TestApp::start();
+    let ada = app.owner();
+    ada.create_project("shop");
+    ada.create_environment("shop", "base", None);
+    ada.create_environment("shop", "feat", Some("base"));
+    ada.create_environment("shop", "own", Some("base"));
+    ada.create_environment("shop", "far", None);
+    ada.set_secret("shop/base", "HOST", "db");
+    ada.set_secret("shop/base", "URL", "pg://${HOST}");
+    ada.set_secret("shop/own", "HOST", "mine");
+    ada.set_secret("shop/far", "COPY", "${base.HOST}");
+    let of = |who: &Client, place: &str, name: &str, query: &str| {
+        who.get(&format!("{}/secrets/{name}/access{query}", at(place)))
+    };
+    for (name, node) in [("feat", "shop/feat"), ("far", "shop/far"), ("own", "shop/own")] {
+        app.service_account(name, "developer", node);
+    }
+    app.service_account("looks", "viewer", "shop");
+    let told = of(&ada, "shop/feat", "HOST", "").expect(200);
+    assert_eq!((&told["stored_in"], &told["visibility"]), (&json!("shop/base"), &json!("masked")));
+    assert_eq!((&told["complete"], &told["hidden_environments"]), (&json!(true), &json!(0)));
+    let all = ways(&told);
+    let machines = |all: &[String]| {
+        let mut machines: Vec<_> = all.iter().filter(|w| !w.starts_with("ada@")).cloned().collect();
+        machines.sort_unstable();
+        machines
+    };
+    let expected = [
+        "far secret.reveal shop/far reference shop/far:/COPY",
+        "far secret.use shop/far reference shop/far:/COPY",
+        "feat secret.reveal shop/feat inherited -",
+        "feat secret.reveal shop/feat reference shop/base:/URL",
+        "feat secret.use shop/feat inherited -",
+        "feat secret.use shop/feat reference shop/base:/URL",
+    ];
+    assert_eq!(machines(&all), expected, "own has a host of its own, also in the inherited URL");
+    assert!(all.contains(&"ada@example.com secret.use shop/base stored -".to_owned()), "{all:?}");
+    // A page at a time, everybody once.
+    let mut paged = Vec::new();
+    let mut cursor = String::new();
+    loop {
+        let page = of(&ada, "shop/base", "HOST", &format!("?limit=1{cursor}")).expect(200);
+        paged.extend(ways(&page));
+        let Some(next) = page["next_cursor"].as_str() else { break };
+        cursor = format!("&cursor={next}");
+    }
+    assert_eq!(paged, all);
+    // What is restricted reaches whoever holds that, also where something is built from it.
+    let body = json!({ "value": "db", "visibility": "restricted" });
+    ada.put(&format!("{}/secrets/HOST", at("shop/base")), body).expect(200);
+    app.service_account("runs", "maintainer", "shop/far");
+    let told = of(&ada, "shop/base", "HOST", "").expect(200);
+    assert_eq!(machines(&ways(&told)), ["runs secret.use.restricted shop/far reference shop/far:/COPY"]);
+    // Who may not have access explained where it is stored is told nothing; elsewhere it is counted.
+    let maintains = app.service_account("base", "maintainer", "shop/base");
+    assert_eq!(of(&maintains, "shop/base", "HOST", "").expect(200)["hidden_environments"], 1);
+    let feat = app.service_account("above", "maintainer", "shop/feat");
+    assert_eq!(of(&feat, "shop/feat", "HOST", "").status, 403);
+    assert_eq!(of(&ada, "shop/base", "NONE", "").expect(404)["code"], "secret_not_found");
+    let shell = shell(&app);
+    let csv = shell.run("--token-file token -p shop -e base access secret HOST --csv");
+    assert!(csv.expect(0).contains("\"runs\",\"secret.use.restricted\",\"shop/far\""), "{csv:?}");
 }
 
 #[test]

@@ -6,10 +6,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
+use holdfast::types::{Clock as _, SystemClock};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::support::api::Api;
 use crate::support::app::{Client, PASSWORD, TestApp};
+use crate::support::server::Server;
 use crate::support::variable;
 
 const ANOTHER: &str = "some other unrelated words";
@@ -303,4 +306,33 @@ fn an_invitation_that_was_taken_back_or_is_over_lets_nobody_in() {
         assert_eq!(accept(&app, bad, Some(ANOTHER)).1["code"], "invitation_invalid", "{bad}");
     }
     assert_eq!(ada.post("/invitations", json!({ "email": "x@example.com", "expires_in": "31d" })).status, 400);
+}
+
+#[test]
+fn who_said_an_end_is_reminded_of_it_without_a_name_of_a_secret() {
+    let mut smtp = Smtp::start("none");
+    let data = tempfile::tempdir().expect("a temporary directory");
+    let settings = smtp.settings("none", "");
+    let settings: Vec<_> = settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let server = Server::start_in(&data.path().join("data"), &settings);
+    let ada = Api::new(server.base(), &server.set_up());
+    ada.project("shop");
+    ada.environment("shop/staging", json!({}));
+    let bob = ada.person("bob@example.com", "developer", json!({}));
+    let day = Duration::from_hours(24);
+    let end = |days: u32| json!({ "value": "v", "expires_at": SystemClock.now().plus(day * days) });
+    bob.write("shop/staging", "BOBS_KEY", end(7));
+    bob.write("shop/staging", "BOBS_OTHER", end(90));
+    // Whoever is no person cannot be written to: the owner is.
+    ada.machine("ci", "developer", json!({})).write("shop/staging", "CI_KEY", end(1));
+    ada.send("POST", "/jobs/remind_expiring/run", None).expect(200);
+    let mut mails = [smtp.next(), smtp.next()];
+    mails.sort_by_key(|mail| mail["to"].to_string());
+    assert_eq!([&mails[0]["to"], &mails[1]["to"]], [&json!(["ada@example.com"]), &json!(["bob@example.com"])]);
+    for mail in mails {
+        let text = mail["parts"]["text/plain"].as_str().expect("a text part");
+        assert!(text.contains("shop/staging: 1 secret expires within 14 days."), "{text}");
+        assert!(text.contains("/projects/shop/environments/staging"), "{text}");
+        assert!(!mail.to_string().contains("_KEY"), "{mail}");
+    }
 }

@@ -356,6 +356,8 @@ pub(crate) struct ApprovalAnswer {
     ended_at: Option<Timestamp>,
     /// Until when a granted value may be shown.
     usable_until: Option<Timestamp>,
+    /// Until when the values it would write are good; null where nothing was said of that.
+    good_until: Option<Timestamp>,
     /// What it would do; empty in a list.
     items: Vec<ApprovalItemAnswer>,
     /// What it would do to the organization itself; null in a list, and for requests about an environment.
@@ -381,6 +383,7 @@ impl From<RequestView> for ApprovalAnswer {
             expires_at: request.expires_at,
             ended_at: request.ended_at,
             usable_until: request.usable_until,
+            good_until: request.good_until,
             items: view.items.into_iter().map(ApprovalItemAnswer::from).collect(),
             act: view.act.map(ApprovalActAnswer::from),
             notes: view.notes.into_iter().map(ApprovalNoteAnswer::from).collect(),

@@ -33,18 +33,20 @@ struct Row {
 
 impl Row {
     fn of(reaching: Reaching) -> Self {
-        let way = |way: &access::Way| {
-            let through = way.team.as_ref().map(|team| format!(", as part of {team}")).unwrap_or_default();
-            format!("{} on {}{through}", way.grant.role, place(&way.place))
-        };
         Self {
             is_machine: matches!(reaching.principal, PrincipalId::ServiceAccount(_)),
             holds: TOLD.iter().map(|(action, _)| reaching.actions.contains(action)).collect(),
-            ways: reaching.ways.iter().map(way).collect(),
+            ways: reaching.ways.iter().map(way_of).collect(),
             denied_by: reaching.denied_by,
             name: reaching.name,
         }
     }
+}
+
+/// A grant and how somebody has it, in words.
+pub(super) fn way_of(way: &access::Way) -> String {
+    let through = way.team.as_ref().map(|team| format!(", as part of {team}")).unwrap_or_default();
+    format!("{} on {}{through}", way.grant.role, place(&way.place))
 }
 
 /// A node in words.

@@ -15,8 +15,8 @@ use crate::http::extract::{Names, Query, page_of};
 use crate::types::{Id, ParseError, kinds};
 use crate::vault::VaultError;
 use crate::vault::approval::{
-    RequestKind, RequestState, RequestView, approval_approve, approval_comment, approval_get, approval_list,
-    approval_override, approval_reject, approval_withdraw,
+    OrganizationAct, RequestKind, RequestState, RequestView, approval_approve, approval_comment, approval_get,
+    approval_list, approval_override, approval_reject, approval_withdraw,
 };
 
 /// How many requests a page shows.
@@ -37,7 +37,8 @@ pub(super) struct ApprovalFilter {
 struct ApprovalsPage {
     frame: Frame,
     state: String,
-    requests: Vec<RequestView>,
+    /// What each is for, and the request.
+    requests: Vec<(&'static str, RequestView)>,
     next: Option<String>,
 }
 
@@ -53,7 +54,18 @@ pub(super) async fn list(visitor: Visitor, Query(filter): Query<ApprovalFilter>)
     let next = page.next.map(|next| format!("/approvals?state={}&cursor={}", ui::part(&filter.state), next.encode()));
     let frame = visitor.frame("Approvals", Section::Approvals, None).await?;
     let frame = frame.crumb("Home", "/").crumb("Approvals", "/approvals").help("approvals");
-    visitor.show(&ApprovalsPage { frame, state: filter.state, requests: page.items, next })
+    let requests = page.items.into_iter().map(|view| (wished(view.request.kind), view)).collect();
+    visitor.show(&ApprovalsPage { frame, state: filter.state, requests, next })
+}
+
+/// What a request is for, in a list.
+const fn wished(kind: RequestKind) -> &'static str {
+    match kind {
+        RequestKind::Reveal => "see a value",
+        RequestKind::Change => "change secrets",
+        RequestKind::Act(OrganizationAct::Policy) => "change a policy",
+        RequestKind::Act(OrganizationAct::Rotation) => "replace the key",
+    }
 }
 
 /// One request.
@@ -61,6 +73,7 @@ pub(super) async fn list(visitor: Visitor, Query(filter): Query<ApprovalFilter>)
 #[template(path = "approval.html")]
 struct ApprovalPage {
     frame: Frame,
+    title: String,
     view: RequestView,
     is_open: bool,
     told: Option<Told>,
@@ -86,9 +99,15 @@ async fn show(visitor: &Visitor, id: &str, done: Option<&str>, told: Option<Told
     let frame = visitor.frame("Approval", Section::Approvals, None).await?;
     let frame = frame.crumb("Home", "/").crumb("Approvals", "/approvals");
     let frame = frame.crumb(view.environment.clone(), format!("/approvals/{id}")).help("approvals").notice(done);
+    let title = match view.request.kind {
+        RequestKind::Reveal => format!("To see a value in {}", view.environment),
+        RequestKind::Change => format!("To change secrets in {}", view.environment),
+        RequestKind::Act(OrganizationAct::Policy) => format!("To change a policy of {}", view.environment),
+        RequestKind::Act(OrganizationAct::Rotation) => format!("To replace the key of {}", view.environment),
+    };
     let is_open = view.request.state == RequestState::Open && !view.is_late;
     let status = told.as_ref().and_then(|t| StatusCode::from_u16(t.status).ok()).unwrap_or(StatusCode::OK);
-    visitor.show_as(status, &ApprovalPage { frame, view, is_open, told })
+    visitor.show_as(status, &ApprovalPage { frame, title, view, is_open, told })
 }
 
 /// A decision, and what is said with it.

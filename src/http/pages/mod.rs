@@ -94,6 +94,7 @@ fn environment_routes(app: &mut ServiceConfig) {
     app.service(
         at("/projects/{project}/environments/{environment}/secrets/{name}").get(secret::page).post(secret::save).done(),
     );
+    app.service(at("/projects/{project}/environments/{environment}/secrets/{name}/access").get(secret::access).done());
     app.service(at("/projects/{project}/environments/{environment}/secrets/{name}/reveal").post(secret::reveal).done());
     app.service(at("/projects/{project}/environments/{environment}/secrets/{name}/delete").post(secret::delete).done());
     app.service(

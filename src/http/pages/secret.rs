@@ -1,9 +1,11 @@
 //! One secret: beside the table as a panel, or as a page of its own. Its value is in neither until it is revealed.
 
 mod change;
+mod reach;
 mod reveal;
 
 pub(super) use change::{create, delete, fresh, rollback, save, undelete};
+pub(super) use reach::page as access;
 pub(super) use reveal::reveal;
 
 use actix_web::http::StatusCode;

@@ -23,11 +23,13 @@ pub use matrix::{AccessMatrix, matrix};
 pub use outline::{Grove, Outline, forest, may, outline, tree};
 pub use people::{Place, PrincipalName};
 pub(crate) use people::{
-    place_of, principal_label, principal_named, require_cover, require_fresh, resource_standing, service_account_named,
+    mailboxes, place_of, principal_label, principal_named, require_cover, require_fresh, resource_standing,
+    service_account_named,
 };
 pub(crate) use principals::lacks_factor;
 pub use principals::{Session, Sessions, TreePrincipals};
 pub use review::{Reached, Reaching, ReviewWish, Way, reach, review};
+pub(crate) use review::{principals as review_principals, reaching as review_at};
 pub use whoami::{ActorFacts, CredentialFacts, SessionFacts, Whoami, whoami};
 
 /// The organization's own node.

@@ -6,7 +6,7 @@ use crate::db::{DbError, Reader};
 use crate::ledger::Event;
 use crate::op::Op;
 use crate::orgs::service_account::{self, ServiceAccount};
-use crate::orgs::{OrgError, environment, organization, project};
+use crate::orgs::{OrgError, environment, grant, organization, project};
 use crate::policy::{Node, PermissionSet, PrincipalId, Resource, effective, may_grant};
 use crate::types::{Email, Id, Slug, kinds};
 
@@ -102,6 +102,29 @@ pub(crate) fn principal_label(reader: &Reader<'_>, id: PrincipalId) -> Result<Op
         PrincipalId::User(id) => auth::store::user_get(reader, id)?.map(|u| u.email.to_string()),
         PrincipalId::ServiceAccount(id) => service_account::store::service_account_get(reader, id)?.map(|a| a.name),
     })
+}
+
+/// Where to write about something `author` did: to them, or when they are no person, no member any more or disabled,
+/// to owners of the organization, at most `owners_max`.
+///
+/// # Errors
+/// The database failed.
+pub(crate) fn mailboxes(
+    reader: &Reader<'_>,
+    organization: Id<kinds::Organization>,
+    author: &str,
+    owners_max: usize,
+) -> Result<Vec<Email>, DbError> {
+    let able = |id| Ok::<_, DbError>(auth::store::user_get(reader, id)?.filter(|u| u.disabled_at.is_none()));
+    if let Ok(id) = Id::<kinds::User>::parse(author)
+        && organization::store::member_since(reader, organization, id)?.is_some()
+        && let Some(user) = able(id)?
+    {
+        return Ok(vec![user.email]);
+    }
+    let owners = grant::store::owner_list(reader, organization, owners_max)?;
+    let owners = owners.into_iter().filter_map(|id| able(id).transpose());
+    owners.map(|found| found.map(|u| u.email)).collect()
 }
 
 /// The facts of a node, also of a deleted one, which may be restored; the organization's when it is gone for good.

@@ -86,8 +86,11 @@ pub async fn review(
     .await
 }
 
-/// What somebody can do at a node, when it is anything, or the action that is asked about.
-fn reaching(
+/// What somebody can do at a node, when it is anything, or the action that is asked about. Asks nobody's rights.
+///
+/// # Errors
+/// The database failed.
+pub(crate) fn reaching(
     op: &Op,
     reader: &Reader<'_>,
     facts: &Principal,
@@ -123,8 +126,11 @@ fn reaching(
     Ok(Some(Reaching { principal: facts.id, name, actions, ways, denied_by }))
 }
 
-/// A page of the organization's principals: people by id, then service accounts by id.
-fn principals(
+/// A page of the organization's principals: people by id, then service accounts by id. Asks nobody's rights.
+///
+/// # Errors
+/// The cursor is none; the database failed.
+pub(crate) fn principals(
     op: &Op,
     reader: &Reader<'_>,
     limit: Limit,

@@ -229,3 +229,18 @@ pub(crate) fn owner_count_without(
     )?;
     Ok(statement.query_row(params![organization, principal_columns(principal).1], |row| row.get(0))?)
 }
+
+/// The owners of an organization who can sign in, at most `rows`.
+pub(crate) fn owner_list(
+    reader: &Reader<'_>,
+    organization: Id<kinds::Organization>,
+    rows: usize,
+) -> Result<Vec<Id<kinds::User>>, DbError> {
+    let mut statement = reader.sql().prepare_cached(
+        "SELECT DISTINCT u.id FROM grants g JOIN users u ON u.id = g.principal_id
+         WHERE g.organization_id = ?1 AND g.role = 'owner' AND g.principal_kind = 'user' AND u.disabled_at IS NULL
+         ORDER BY u.id LIMIT ?2",
+    )?;
+    let rows = i64::try_from(rows).unwrap_or(i64::MAX);
+    Ok(statement.query_map(params![organization, rows], |row| row.get(0))?.collect::<Result<_, _>>()?)
+}

@@ -11,7 +11,7 @@ use crate::op::{Op, about};
 use crate::orgs::environment::Placed;
 use crate::orgs::{OrgError, access};
 use crate::policy::{Node, PrincipalId};
-use crate::types::{Id, Problem, SecretBytes, kinds};
+use crate::types::{Id, Problem, SecretBytes, Timestamp, kinds};
 use crate::vault::VaultError;
 use crate::vault::model::{FolderPath, SecretName};
 use crate::vault::store::SecretVersion;
@@ -61,6 +61,15 @@ pub(in crate::vault) fn covering<'a>(
         }
     }
     Ok(wait)
+}
+
+/// How a change shall be made.
+#[derive(Debug, Clone, Copy, Default)]
+pub(in crate::vault) struct How {
+    /// Whether others may refer to what is deleted.
+    pub(in crate::vault) force: bool,
+    /// Until when its values are good.
+    pub(in crate::vault) good_until: Option<Timestamp>,
 }
 
 /// One name of a change, with the value it shall have.
@@ -115,7 +124,7 @@ pub(in crate::vault) fn ask_change(
     tx: &mut WriteTx<'_>,
     placed: &Placed,
     wait: Wait,
-    force: bool,
+    how: How,
     items: Vec<Proposal<'_>>,
     cipher: &SecretCipher,
 ) -> Result<VaultError, VaultError> {
@@ -127,7 +136,7 @@ pub(in crate::vault) fn ask_change(
         sealed.push(item);
     }
     let scope = Scope::of(placed.clone());
-    Ok(keep(op, tx, &scope, wait, (id, RequestKind::Change, force), Asked::Items(sealed))?.into())
+    Ok(keep(op, tx, &scope, wait, (id, RequestKind::Change, how), Asked::Items(sealed))?.into())
 }
 
 /// Keeps the wish to see a value as a request, like [`ask_change`].
@@ -143,7 +152,7 @@ pub(in crate::vault) fn ask_reveal(
     item.value_tag = Vec::new();
     item.comment = String::new();
     let scope = Scope::of(placed.clone());
-    let new = (Id::new(op.now()), RequestKind::Reveal, false);
+    let new = (Id::new(op.now()), RequestKind::Reveal, How::default());
     Ok(keep(op, tx, &scope, wait, new, Asked::Items(vec![item]))?.into())
 }
 
@@ -174,7 +183,7 @@ pub fn ask_act(
 ) -> Result<ApprovalError, OrgError> {
     let organization = op.organization()?;
     let scope = organization_scope(tx, organization)?;
-    keep(op, tx, &scope, wait, (Id::new(op.now()), RequestKind::Act(act), false), Asked::Act(wish))
+    keep(op, tx, &scope, wait, (Id::new(op.now()), RequestKind::Act(act), How::default()), Asked::Act(wish))
 }
 
 /// The organization as the place of a request.
@@ -196,13 +205,13 @@ fn keep(
     tx: &mut WriteTx<'_>,
     scope: &Scope,
     wait: Wait,
-    (id, kind, force): (Id<kinds::Approval>, RequestKind, bool),
+    (id, kind, how): (Id<kinds::Approval>, RequestKind, How),
     asked: Asked,
 ) -> Result<ApprovalError, OrgError> {
     let (organization, environment) = (scope.organization(), scope.environment());
     let identity = op.identity()?;
     let requester = identity.principal.id;
-    let digest = digest(op, tx, organization, &requester, (kind, force), &asked)?;
+    let digest = digest(op, tx, organization, &requester, (kind, how), &asked)?;
     if let Some(same) = store::request_same(tx, organization, environment, &digest, op.now())? {
         return Ok(wait.required_of(scope.path(), Some(same.id)));
     }
@@ -216,13 +225,14 @@ fn keep(
         kind,
         requester,
         credential: identity.credential,
-        force,
+        force: how.force,
         approvals: wait.approvals,
         created_at: op.now(),
         expires_at: op.now().plus(wait.life),
         state: RequestState::Open,
         ended_at: None,
         usable_until: None,
+        good_until: how.good_until,
     };
     let details = Details::new().with("kind", kind.as_str()).with("approvals", wait.approvals);
     let details = match &asked {
@@ -244,7 +254,7 @@ fn digest(
     reader: &Reader<'_>,
     organization: Id<kinds::Organization>,
     requester: &PrincipalId,
-    (kind, force): (RequestKind, bool),
+    (kind, how): (RequestKind, How),
     asked: &Asked,
 ) -> Result<Vec<u8>, OrgError> {
     let keys = op.keyring().organization(reader, organization)?;
@@ -252,7 +262,10 @@ fn digest(
     mac.part(b"approval");
     mac.part(requester.to_string().as_bytes());
     mac.part(kind.as_str().as_bytes());
-    mac.part(&[u8::from(force)]);
+    mac.part(&[u8::from(how.force)]);
+    if let Some(until) = how.good_until {
+        mac.part(&until.as_micros().to_be_bytes());
+    }
     let items = match asked {
         Asked::Items(items) => items.as_slice(),
         Asked::Act(wish) => {

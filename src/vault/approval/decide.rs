@@ -15,6 +15,7 @@ use crate::orgs::environment::Placed;
 use crate::policy::{Action, PrincipalId};
 use crate::types::{Id, SecretBytes, kinds};
 use crate::vault::VaultError;
+use crate::vault::care::end_written;
 use crate::vault::secret::{BatchRequest, Item, Wish, apply_approved};
 use crate::vault::source::StoreSource;
 use crate::vault::store::{self as secrets, VersionState};
@@ -357,7 +358,10 @@ fn execute(
                 force: request.force,
                 dry_run: false,
             };
-            apply_approved(&requester, tx, placed, write)?;
+            let outcome = apply_approved(&requester, tx, placed, write)?;
+            if let Some(until) = request.good_until {
+                end_written(&requester, tx, placed, &outcome, until)?;
+            }
         }
     }
     op.record(tx, executed)?;

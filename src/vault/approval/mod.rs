@@ -28,7 +28,7 @@ mod model;
 mod rule;
 mod store;
 
-pub(in crate::vault) use ask::{Proposal, aad, ask_change, ask_reveal, covering, may_reveal, withholds};
+pub(in crate::vault) use ask::{How, Proposal, aad, ask_change, ask_reveal, covering, may_reveal, withholds};
 pub use ask::{Wait, ask_act, waits_for};
 pub(in crate::vault) use decide::state_of;
 pub use decide::{approval_approve, approval_comment, approval_override, approval_reject, approval_withdraw};

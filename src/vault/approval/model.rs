@@ -318,6 +318,8 @@ pub struct Request {
     pub ended_at: Option<Timestamp>,
     /// Until when a granted reveal may be used.
     pub usable_until: Option<Timestamp>,
+    /// Until when the values of a change shall be good, where that was said with them.
+    pub good_until: Option<Timestamp>,
 }
 
 /// What a request would do to one name.

@@ -142,7 +142,8 @@ pub(super) fn organization_rule_delete(
 }
 
 const REQUEST: &str = "SELECT id, organization_id, environment_id, kind, requester_kind, requester_id, credential_id,
-    force, approvals, created_at, expires_at, state, ended_at, usable_until FROM approval_requests";
+    force, approvals, created_at, expires_at, state, ended_at, usable_until, good_until
+    FROM approval_requests";
 
 fn request(row: &Row<'_>) -> rusqlite::Result<Request> {
     let (kind, who, state): (String, String, String) = (row.get(3)?, row.get(4)?, row.get(11)?);
@@ -164,6 +165,7 @@ fn request(row: &Row<'_>) -> rusqlite::Result<Request> {
         state: RequestState::parse(&state).map_err(|_| broken(11))?,
         ended_at: row.get(12)?,
         usable_until: row.get(13)?,
+        good_until: row.get(14)?,
     })
 }
 
@@ -180,8 +182,9 @@ pub(super) fn request_insert(tx: &WriteTx<'_>, r: &Request, digest: &[u8], asked
     tx.sql()
         .prepare_cached(
             "INSERT INTO approval_requests (id, organization_id, environment_id, kind, requester_kind, requester_id,
-                credential_id, force, approvals, digest, created_at, expires_at, state)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+                credential_id, force, approvals, digest, created_at, expires_at, state,
+                good_until)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
         )?
         .execute(params![
             r.id,
@@ -196,7 +199,8 @@ pub(super) fn request_insert(tx: &WriteTx<'_>, r: &Request, digest: &[u8], asked
             digest,
             r.created_at,
             r.expires_at,
-            r.state.as_str()
+            r.state.as_str(),
+            r.good_until
         ])?;
     match asked {
         Asked::Items(items) => items_insert(tx, r.id, items),

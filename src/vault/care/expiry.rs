@@ -1,12 +1,9 @@
-//! When values stop being good: said, listed, and told of in time.
-
-use std::collections::BTreeMap;
-use std::time::Duration;
+//! When values stop being good: said and listed.
 
 use super::store;
 use super::{Scope, days, places};
-use crate::db::Reader;
-use crate::ledger::{ActionName, Details, Outcome, Target};
+use crate::db::{Reader, WriteTx};
+use crate::ledger::{Details, Target};
 use crate::op::Op;
 use crate::orgs::access;
 use crate::orgs::environment::Placed;
@@ -14,16 +11,9 @@ use crate::policy::Action;
 use crate::types::{Cursor, Id, Limit, Page, ParseError, Timestamp, kinds};
 use crate::vault::VaultError;
 use crate::vault::model::{FolderPath, SecretName};
-use crate::vault::secret::{BatchOutcome, BatchRequest, apply, parse_name};
+use crate::vault::secret::{BatchOutcome, BatchRequest, PlannedAction, apply_ending, parse_name};
 use crate::vault::store::{SecretVersion, VersionState, secret_get};
 
-/// Secrets of an organization expire soon, or have expired.
-const EXPIRING: ActionName = ActionName::new("job.remind_expiring");
-/// What happens here without a permission.
-pub const ACTIONS: &[ActionName] = &[EXPIRING];
-
-/// How long before its end a secret is told of.
-const SOON: Duration = Duration::from_hours(14 * 24);
 /// Most secrets of one list.
 const LISTED_MAX: usize = 10_000;
 
@@ -59,15 +49,6 @@ pub struct Expiring {
     pub set_by: String,
 }
 
-/// How many secrets were told of, of how many organizations.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Told {
-    /// Secrets.
-    pub secrets: usize,
-    /// Organizations.
-    pub organizations: usize,
-}
-
 /// Says when a secret's value stops being good; with none, that it does not.
 ///
 /// # Errors
@@ -89,26 +70,39 @@ pub async fn expiry_set(op: &Op, which: Which, at: Option<Timestamp>) -> Result<
 }
 
 /// Writes one secret, and says in the same transaction when its value stops being good. What must wait for approval is
-/// asked for without that: an end is of what is there.
+/// asked for with its end.
 ///
 /// # Errors
 /// As a write; the time is over already.
 pub async fn secret_put_until(op: &Op, request: BatchRequest, at: Timestamp) -> Result<BatchOutcome, VaultError> {
     op.write(move |op, tx| {
         let placed = access::environment(op, tx, &request.project, &request.environment)?;
-        let event = op.authorize(tx, Action::SecretWrite, &placed.resource())?;
         require_ahead(op, Some(at))?;
-        let outcome = apply(op, tx, &placed, request)?;
-        for item in &outcome.items {
-            let Some(id) = item.id.filter(|_| outcome.applied) else { continue };
-            store::expiry_set(tx, id, Some(at), &op.author())?;
-            let details = Details::new().with("name", item.name.as_str()).with("path", item.path.as_str());
-            let event = event.clone().target(Target::new("secret", id));
-            op.record(tx, event.details(details.with("expires_at", at)))?;
-        }
+        let outcome = apply_ending(op, tx, &placed, request, at)?;
+        end_written(op, tx, &placed, &outcome, at)?;
         Ok(outcome)
     })
     .await
+}
+
+/// Says of everything that was written until when it is good.
+pub(in crate::vault) fn end_written(
+    op: &Op,
+    tx: &mut WriteTx<'_>,
+    placed: &Placed,
+    outcome: &BatchOutcome,
+    at: Timestamp,
+) -> Result<(), VaultError> {
+    let event = op.authorize(tx, Action::SecretWrite, &placed.resource())?;
+    for item in &outcome.items {
+        let is_written = outcome.applied && item.action != PlannedAction::Delete;
+        let Some(id) = item.id.filter(|_| is_written) else { continue };
+        store::expiry_set(tx, id, Some(at), &op.author())?;
+        let details = Details::new().with("name", item.name.as_str()).with("path", item.path.as_str());
+        let event = event.clone().target(Target::new("secret", id));
+        op.record(tx, event.details(details.with("expires_at", at)))?;
+    }
+    Ok(())
 }
 
 /// When a secret's value stops being good; none when that was not said.
@@ -198,32 +192,6 @@ pub async fn secret_expiring(
         let after = cursor.as_ref().map(Cursor::key);
         let rest = items.into_iter().filter(|e| after.is_none_or(|a| key(e).as_str() > a));
         Ok(Page::cut(rest.take(limit.rows() + 1).collect(), limit, key))
-    })
-    .await
-}
-
-/// Tells each organization of its secrets that expire within two weeks, and again when they have: one event lists
-/// them. Looks at most at `at_once`; call it until it tells of none.
-///
-/// # Errors
-/// The database failed.
-pub async fn expiry_remind(op: &Op, at_once: usize) -> Result<Told, VaultError> {
-    op.write(move |op, tx| {
-        let now = op.now();
-        let due = store::expiries_due(tx, now, now.plus(SOON), at_once)?;
-        let mut organizations: BTreeMap<Id<kinds::Organization>, Vec<(Id<kinds::SecretRow>, Timestamp)>> =
-            BTreeMap::new();
-        for one in &due {
-            store::expiry_told(tx, one.id, one.expires_at <= now)?;
-            organizations.entry(one.organization).or_default().push((one.id, one.expires_at));
-        }
-        let told = Told { secrets: due.len(), organizations: organizations.len() };
-        for (organization, secrets) in organizations {
-            let details = Details::large().with("count", secrets.len()).with("secrets", secrets);
-            let event = op.event(EXPIRING, Outcome::Allowed).organization(organization);
-            op.record(tx, event.details(details))?;
-        }
-        Ok(told)
     })
     .await
 }

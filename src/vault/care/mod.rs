@@ -6,6 +6,7 @@
 
 mod bulk;
 mod expiry;
+mod remind;
 mod store;
 mod unread;
 
@@ -13,10 +14,9 @@ mod unread;
 mod tests;
 
 pub use bulk::{BulkChange, BulkEdit, BulkFilter, BulkOutcome, End, Marks, secret_edit};
-pub(in crate::vault) use expiry::expires_at;
-pub use expiry::{
-    ACTIONS, Expiring, Told, Which, expiry_get, expiry_remind, expiry_set, secret_expiring, secret_put_until,
-};
+pub use expiry::{Expiring, Which, expiry_get, expiry_set, secret_expiring, secret_put_until};
+pub(in crate::vault) use expiry::{end_written, expires_at};
+pub use remind::{ACTIONS, Ends, Reminder, Told, expiry_remind, remind_by_mail};
 pub use unread::{Stale, secret_stale};
 
 use std::time::Duration;

@@ -127,7 +127,9 @@ pub(super) fn expiry_set(
 pub(super) struct Due {
     pub(super) id: Id<kinds::SecretRow>,
     pub(super) organization: Id<kinds::Organization>,
+    pub(super) environment: Id<kinds::Environment>,
     pub(super) expires_at: Timestamp,
+    pub(super) set_by: String,
 }
 
 /// Secrets that expire before `soon` and were not told of, or have expired at `now` and were told of before only.
@@ -138,7 +140,7 @@ pub(super) fn expiries_due(
     rows: usize,
 ) -> Result<Vec<Due>, DbError> {
     let mut statement = reader.sql().prepare_cached(
-        "SELECT s.id, s.organization_id, x.expires_at
+        "SELECT s.id, s.organization_id, s.environment_id, x.expires_at, x.set_by
          FROM secret_expiries x JOIN secrets s ON s.id = x.secret_id
          JOIN secret_versions v ON v.secret_id = s.id AND v.version = s.version
          JOIN environments e ON e.id = s.environment_id
@@ -147,7 +149,13 @@ pub(super) fn expiries_due(
          ORDER BY s.organization_id, x.expires_at LIMIT ?3",
     )?;
     let found = statement.query_map(params![now, soon, sql(rows)], |row| {
-        Ok(Due { id: row.get(0)?, organization: row.get(1)?, expires_at: row.get(2)? })
+        Ok(Due {
+            id: row.get(0)?,
+            organization: row.get(1)?,
+            environment: row.get(2)?,
+            expires_at: row.get(3)?,
+            set_by: row.get(4)?,
+        })
     })?;
     Ok(found.collect::<Result<_, _>>()?)
 }

@@ -7,7 +7,7 @@ use crate::ledger::Outcome;
 use crate::op::Who;
 use crate::orgs::testing::{World, code};
 use crate::policy::BuiltinRole;
-use crate::types::{Limit, SecretBytes};
+use crate::types::{Email, Limit, SecretBytes};
 use crate::vault::model::Visibility;
 use crate::vault::secret::{BatchRequest, Item, ListSecrets, PlannedAction, Wish, secret_batch, secret_list};
 use crate::vault::uses::Uses;
@@ -100,12 +100,17 @@ async fn an_end_is_told_once_before_and_once_after() {
     let listed = secret_expiring(&vera, &shop(), 30, Limit::default(), None).await.unwrap();
     assert_eq!(listed.items.iter().map(|e| e.name.as_str()).collect::<Vec<_>>(), ["KEY"]);
     let remind = async || expiry_remind(&world.op(Who::Job("remind_expiring")), 100).await.unwrap();
-    let one = Told { secrets: 1, organizations: 1 };
+    let one = |ends| {
+        let places = [("shop/base".to_owned(), ends)].into();
+        let to = Email::parse("ada@example.com").unwrap();
+        let reminders = vec![Reminder { to, organization: "acme".into(), places }];
+        Told { secrets: 1, organizations: 1, reminders }
+    };
     assert_eq!(remind().await, Told::default(), "it is too early");
     world.clock.advance(DAY * 7);
-    assert_eq!((remind().await, remind().await), (one, Told::default()));
+    assert_eq!((remind().await, remind().await), (one(Ends { soon: 1, over: 0 }), Told::default()));
     world.clock.advance(DAY * 14);
-    assert_eq!((remind().await, remind().await), (one, Told::default()));
+    assert_eq!((remind().await, remind().await), (one(Ends { soon: 0, over: 1 }), Told::default()));
     let events = world.events("job.remind_expiring", Outcome::Allowed);
     assert_eq!(events.len(), 2);
     assert_eq!(events[0].details["count"], 1);

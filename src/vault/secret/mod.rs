@@ -21,7 +21,7 @@ pub use table::{
     secret_tree,
 };
 pub use write::{BatchOutcome, BatchRequest, ItemOutcome, secret_batch};
-pub(in crate::vault) use write::{apply, apply_approved};
+pub(in crate::vault) use write::{apply, apply_approved, apply_ending};
 
 use super::model::{FolderPath, Origin, SecretName, Visibility};
 use super::reference::Scope;

@@ -17,7 +17,7 @@ use crate::orgs::environment::{self, Placed};
 use crate::policy::Action;
 use crate::types::{Failure, Id, Problem, SecretBytes, Timestamp, kinds};
 use crate::vault::VaultError;
-use crate::vault::approval::{self, Act, Proposal, RequestItem};
+use crate::vault::approval::{self, Act, How, Proposal, RequestItem};
 use crate::vault::generate::Told;
 use crate::vault::model::{FolderPath, SecretName};
 use crate::vault::reference::{Reference, Scope};
@@ -93,7 +93,8 @@ pub async fn secret_batch(op: &Op, request: BatchRequest) -> Result<BatchOutcome
 /// Whether the rules of the environment are asked.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Gate {
-    Ask,
+    /// They are; what must wait remembers until when its values shall be good.
+    Ask(Option<Timestamp>),
     Passed,
 }
 
@@ -105,7 +106,19 @@ pub(in crate::vault) fn apply(
     placed: &Placed,
     request: BatchRequest,
 ) -> Result<BatchOutcome, VaultError> {
-    apply_through(op, tx, placed, request, Gate::Ask)
+    apply_through(op, tx, placed, request, Gate::Ask(None))
+}
+
+/// The same, for values that are good until then: a request that is made of it says so. Whoever calls keeps the end of
+/// what was written.
+pub(in crate::vault) fn apply_ending(
+    op: &Op,
+    tx: &mut WriteTx<'_>,
+    placed: &Placed,
+    request: BatchRequest,
+    good_until: Timestamp,
+) -> Result<BatchOutcome, VaultError> {
+    apply_through(op, tx, placed, request, Gate::Ask(Some(good_until)))
 }
 
 /// The same, for a request that has its approvals.
@@ -135,7 +148,10 @@ fn apply_through(
     let mut warnings = require_no_dependents(op, tx, placed, &planned, request.force)?;
     warnings.extend(require_whole(op, tx, placed, &planned, request.force)?);
     warnings.truncate(WARNINGS_MAX);
-    let wait = if gate == Gate::Ask { waits(tx, placed, &planned)? } else { None };
+    let (wait, good_until) = match gate {
+        Gate::Ask(good_until) => (waits(tx, placed, &planned)?, good_until),
+        Gate::Passed => (None, None),
+    };
     let mut items = Vec::with_capacity(planned.len());
     // A version has the time of the event that tells of it.
     let now = events.first().map_or_else(|| op.now(), Event::at);
@@ -146,7 +162,7 @@ fn apply_through(
         return Ok(BatchOutcome { placed: placed.clone(), items, warnings, applied: false });
     }
     if let Some(wait) = wait {
-        return Err(ask(op, tx, placed, wait, request.force, &planned)?);
+        return Err(ask(op, tx, placed, wait, How { force: request.force, good_until }, &planned)?);
     }
     let source = StoreSource::new(tx, organization);
     for one in &planned {
@@ -179,7 +195,7 @@ fn ask(
     tx: &mut WriteTx<'_>,
     placed: &Placed,
     wait: approval::Wait,
-    force: bool,
+    how: How,
     planned: &[Planned],
 ) -> Result<VaultError, VaultError> {
     let cipher =
@@ -190,7 +206,7 @@ fn ask(
         state: p.state.as_str(),
         value: &p.value,
     });
-    approval::ask_change(op, tx, placed, wait, force, items.collect(), &cipher)
+    approval::ask_change(op, tx, placed, wait, how, items.collect(), &cipher)
 }
 
 fn outcome(p: &Planned, id: Option<Id<kinds::SecretRow>>) -> ItemOutcome {

@@ -30,6 +30,9 @@ pub(super) struct Listed {
 /// The place of the version that a secret `s` had at the place `?1`: one step into an index, however many there are.
 const AT: &str = "(SELECT z.seq, z.version FROM secret_versions z
     WHERE z.secret_id = s.id AND z.seq <= ?1 ORDER BY z.seq DESC, z.version DESC LIMIT 1)";
+/// The row of the same version, for what reads all of it: the index names it, so that it is not looked up twice.
+const ROW_AT: &str = "(SELECT z.rowid FROM secret_versions z
+    WHERE z.secret_id = s.id AND z.seq <= ?1 ORDER BY z.seq DESC, z.version DESC LIMIT 1)";
 /// Who may see the newest version of a secret `s`, from the same index.
 const NEWEST: &str = "(SELECT y.visibility FROM secret_versions y
     WHERE y.secret_id = s.id ORDER BY y.seq DESC, y.version DESC LIMIT 1)";
@@ -61,8 +64,7 @@ pub(super) fn secret_at(
     cut: Cut,
 ) -> Result<Option<Then>, DbError> {
     let mut statement = reader.sql().prepare_cached(&format!(
-        "SELECT {COLUMNS}, {NEWEST} FROM secrets s
-         JOIN secret_versions v ON v.secret_id = s.id AND (v.seq, v.version) = {AT}
+        "SELECT {COLUMNS}, {NEWEST} FROM secrets s JOIN secret_versions v ON v.rowid = {ROW_AT}
          WHERE s.environment_id = ?2 AND s.path = ?3 AND s.name = ?4"
     ))?;
     let found = statement.query_row(params![cut.as_sql(), environment, path.as_str(), name.as_str()], then);
@@ -80,8 +82,7 @@ pub(super) fn secret_list_whole_at(
 ) -> Result<Vec<Then>, DbError> {
     let place = within(path, beneath);
     let mut statement = reader.sql().prepare_cached(&format!(
-        "SELECT {COLUMNS}, {NEWEST} FROM secrets s
-         JOIN secret_versions v ON v.secret_id = s.id AND (v.seq, v.version) = {AT}
+        "SELECT {COLUMNS}, {NEWEST} FROM secrets s JOIN secret_versions v ON v.rowid = {ROW_AT}
          WHERE s.environment_id = ?2 AND {place} AND v.state <> 'deleted'"
     ))?;
     Ok(statement.query_map(params![cut.as_sql(), environment, path.as_str()], then)?.collect::<Result<_, _>>()?)

@@ -112,7 +112,7 @@ impl World {
                 vec![page("audit-event", &format!("/audit/{}", newest.as_str().expect("an id")))]
             }
             "/setup" | "/invite" | "/welcome" | "/join" | "/forgot" | "/reset" => vec![page(&route[1..], route)],
-            other => panic!("no sample of the page {other}"),
+            other => samples_of_secret(other),
         }
     }
 
@@ -211,4 +211,17 @@ fn secrets(owner: &Client) {
     owner.get(&format!("{}/secrets/REDIS_URL?reveal=true", at(staging))).expect(200);
     let lock = json!({ "reason": "Freeze until the audit is done" });
     owner.post(&format!("{}/lock", at("shop/qa")), lock).expect(200);
+}
+
+/// The addresses of pages about one secret.
+fn samples_of_secret(route: &str) -> Vec<Value> {
+    let page = |name: &str, url: &str| json!({ "route": route, "name": name, "url": url });
+    let secrets = "/projects/shop/environments/staging/secrets";
+    match route {
+        "/projects/{project}/environments/{environment}/secrets/{name}/access" => vec![
+            page("secret-access", &format!("{secrets}/DATABASE_URL/access")),
+            page("secret-access-folder", &format!("{secrets}/TOKEN/access?path=/api/v2")),
+        ],
+        other => panic!("no sample of the page {other}"),
+    }
 }

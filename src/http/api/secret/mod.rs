@@ -6,6 +6,7 @@ mod form;
 mod generate;
 pub(crate) mod history;
 mod personal;
+pub(crate) mod reach;
 pub(crate) mod transfer;
 pub(crate) mod usage;
 

@@ -1,0 +1,94 @@
+//! Who can have the value of one secret, and why.
+
+use askama::Template;
+
+use super::PlaceQuery;
+use crate::http::api::Answer;
+use crate::http::extract::{Names, Query};
+use crate::http::pages::access::way_of;
+use crate::http::pages::environment::{Head, Tab};
+use crate::http::pages::frame::{Frame, Section};
+use crate::http::pages::ui;
+use crate::http::pages::visitor::{Theme, Visitor};
+use crate::policy::{Action, PrincipalId};
+use crate::types::Limit;
+use crate::vault::usage::{Arrival, Through, secret_reach};
+
+/// How many people and machines a page looks at.
+const ROWS: u32 = 200;
+
+/// Somebody, in one environment.
+struct Row {
+    name: String,
+    is_machine: bool,
+    how: &'static str,
+    environment: String,
+    through: String,
+    ways: Vec<String>,
+    denied_by: Vec<String>,
+}
+
+impl Row {
+    fn of(arrival: Arrival) -> Self {
+        let reaching = arrival.reaching;
+        let how = match reaching.actions.first() {
+            Some(Action::SecretReveal) => "see it",
+            Some(Action::SecretUseRestricted) => "use it, never see it",
+            _ => "use it",
+        };
+        let through = match arrival.through {
+            Through::Stored => "stored there".to_owned(),
+            Through::Inherited => "inherited".to_owned(),
+            Through::Reference(place) if place.is_empty() => "in a secret you may not see".to_owned(),
+            Through::Reference(place) => format!("in {place}"),
+        };
+        Self {
+            is_machine: matches!(reaching.principal, PrincipalId::ServiceAccount(_)),
+            name: reaching.name,
+            how,
+            environment: arrival.environment,
+            through,
+            ways: reaching.ways.iter().map(way_of).collect(),
+            denied_by: reaching.denied_by,
+        }
+    }
+}
+
+/// The page.
+#[derive(Template)]
+#[template(path = "secret_access.html")]
+struct SecretAccessPage {
+    frame: Frame,
+    head: Head,
+    /// The secret, as `/api/KEY`.
+    shown: String,
+    stored_in: String,
+    rows: Vec<Row>,
+    hidden: usize,
+    is_cut: bool,
+}
+
+/// Shows it.
+pub(in crate::http::pages) async fn page(
+    visitor: Visitor,
+    Names([project, environment, name]): Names<3>,
+    Query(query): Query<PlaceQuery>,
+) -> Answer {
+    let (frame, head) = Head::of(&visitor, &project, &environment, Tab::Secrets, "Access").await?;
+    let found =
+        secret_reach(&visitor.op, (&project, &environment), (&query.path, &name), Limit::parse(ROWS)?, None).await?;
+    let folder = if query.path.is_empty() || query.path == "/" { "" } else { &query.path };
+    let secret = format!("{}/secrets/{}", head.base, ui::part(&name));
+    let place = if folder.is_empty() { String::new() } else { format!("?path={}", ui::part(folder)) };
+    let frame = frame.crumb(name.clone(), format!("{secret}{place}"));
+    let frame = frame.crumb("Access", format!("{secret}/access{place}")).help("access");
+    visitor.show(&SecretAccessPage {
+        frame,
+        head,
+        shown: if folder.is_empty() { name } else { format!("{folder}/{name}") },
+        stored_in: found.stored_in.path(),
+        is_cut: found.page.next.is_some() || !found.complete,
+        rows: found.page.items.into_iter().map(Row::of).collect(),
+        hidden: found.hidden_environments,
+    })
+}
