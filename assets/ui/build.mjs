@@ -37,7 +37,7 @@ function sprite() {
 
 const built = await esbuild.build({
   absWorkingDir: here,
-  entryPoints: { app: "src/app.ts", guest: "src/guest.ts", style: "app.css" },
+  entryPoints: { app: "src/app.ts", guest: "src/guest.ts", editor: "src/editor.ts", style: "app.css" },
   bundle: true,
   minify: true,
   write: false,

@@ -19,6 +19,11 @@ pub enum MembersCommand {
     /// List the members and their grants
     #[command(visible_alias = "ls")]
     List(LimitArg),
+    /// Show a member: what they hold themselves, what as part of a team
+    Show {
+        /// Their e-mail address or id
+        user: String,
+    },
     /// Add a person, with a role on the organization, or on --project and --environment
     Add(AddArgs),
     /// Invite a person by mail or by a link to hand over, with a role as `add` gives it
@@ -104,6 +109,17 @@ const COLUMNS: &[Column] = &[
     ("id", "/user/id"),
 ];
 
+const DETAIL: &[Column] = &[
+    ("email", "/user/email"),
+    ("name", "/user/name"),
+    ("grants", "/grants"),
+    ("teams", "/teams"),
+    ("through teams", "/through"),
+    ("disabled", "/user/disabled"),
+    ("joined", "/joined_at"),
+    ("id", "/user/id"),
+];
+
 /// Runs the command.
 ///
 /// # Errors
@@ -114,6 +130,7 @@ pub fn run(context: &Context, command: MembersCommand) -> Result<(), CliError> {
         MembersCommand::List(limit) => {
             output.list(&context.ask_list(|| Request::get(&["members"]), limit.items())?, COLUMNS)
         }
+        MembersCommand::Show { user } => output.item(&context.ask(&Request::get(&["members", &user]))?, DETAIL),
         MembersCommand::Add(args) => {
             let file = args.password_file.as_deref();
             let password = file.map(|f| context.input.line(Some(f), "Password:", "--password-file")).transpose()?;

@@ -40,6 +40,20 @@ pub enum OrganizationsCommand {
         #[arg(long, value_name = "true|false")]
         require_second_factor: Option<bool>,
     },
+    /// Hand ownership over: a member becomes an owner, and you stop being one
+    Transfer {
+        /// The organization
+        slug: String,
+        /// Who shall own it: e-mail address or id
+        #[arg(long, value_name = "USER")]
+        to: String,
+        /// The role you keep on the organization; none when not given
+        #[arg(long, value_name = "ROLE")]
+        keep: Option<String>,
+        /// How it is confirmed.
+        #[command(flatten)]
+        severe: SevereArgs,
+    },
     /// Delete an organization with everything in it; 30 days are left to restore it
     Delete {
         /// The organization
@@ -93,6 +107,14 @@ pub fn run(context: &Context, command: OrganizationsCommand) -> Result<(), CliEr
                 Some(required) => Request::put(&path).body(&json!({ "second_factor_required": required })),
             };
             output.item(&context.ask(&request)?, &[("second factor required", "/second_factor_required")])
+        }
+        OrganizationsCommand::Transfer { slug, to, keep, severe: args } => {
+            let fields = body(json!({"user": to, "role": keep}));
+            let request = || Request::post(&["organizations", &slug, "transfer"]).body(&fields);
+            match severe(context, &args, "hand over the organization", &slug, request)? {
+                Some(done) => output.answer(&done),
+                None => Ok(()),
+            }
         }
         OrganizationsCommand::Delete { slug, severe: args } => {
             let request = || Request::delete(&["organizations", &slug]);

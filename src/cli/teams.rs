@@ -23,8 +23,19 @@ pub enum TeamsCommand {
     },
     /// Make a team without anybody in it
     Create {
-        /// Its name, which never changes
+        /// Its name
         name: String,
+        /// What it is for
+        #[arg(long)]
+        description: Option<String>,
+    },
+    /// Change how a team is called, or what it is for
+    Update {
+        /// Its name or id
+        team: String,
+        /// Its new name
+        #[arg(long)]
+        name: Option<String>,
         /// What it is for
         #[arg(long)]
         description: Option<String>,
@@ -90,6 +101,10 @@ pub fn run(context: &Context, command: TeamsCommand) -> Result<(), CliError> {
         TeamsCommand::Create { name, description } => {
             let fields = body(json!({"name": name, "description": description}));
             output.item(&context.ask(&Request::post(&[BASE]).body(&fields))?, COLUMNS)
+        }
+        TeamsCommand::Update { team, name, description } => {
+            let fields = body(json!({"name": name, "description": description}));
+            output.item(&context.ask(&Request::patch(&[BASE, &team]).body(&fields))?, COLUMNS)
         }
         TeamsCommand::Add { team, member } => {
             let fields = body(json!({"user": member.user, "team": member.team_member}));

@@ -229,6 +229,7 @@ fn tree(v1: &mut ServiceConfig) {
             .put(organization::security_set)
             .done(),
     );
+    v1.service(at("/organizations/{organization}/transfer").post(organization::transfer).done());
     v1.service(at("/organizations/{organization}/restore").post(organization::restore).done());
 
     v1.service(at("/projects").get(project::list).post(project::create).done());
@@ -257,7 +258,7 @@ fn people(v1: &mut ServiceConfig) {
     v1.service(at("/members").get(member::list).post(member::create).done());
     v1.service(at("/invitations").get(invitation::list).post(invitation::create).done());
     v1.service(at("/invitations/{invitation}").delete(invitation::delete).done());
-    v1.service(at("/members/{user}").delete(member::delete).done());
+    v1.service(at("/members/{user}").get(member::get).delete(member::delete).done());
     v1.service(at("/service-accounts").get(service_account::list).post(service_account::create).done());
     v1.service(
         at("/service-accounts/{service_account}")
@@ -278,7 +279,7 @@ fn people(v1: &mut ServiceConfig) {
     v1.service(at("/roles").get(role::list).post(role::create).done());
     v1.service(at("/roles/{role}").get(role::get).patch(role::update).delete(role::delete).done());
     v1.service(at("/teams").get(team::list).post(team::create).done());
-    v1.service(at("/teams/{team}").get(team::get).delete(team::delete).done());
+    v1.service(at("/teams/{team}").get(team::get).patch(team::update).delete(team::delete).done());
     v1.service(at("/teams/{team}/members").post(team::member_add).done());
     v1.service(at("/teams/{team}/members/{member}").delete(team::member_remove).done());
     v1.service(at("/policies").get(own_policy::list).done());

@@ -40,6 +40,7 @@ const OWN: &[&str] = &[
     "role_get",
     "team_list",
     "team_get",
+    "member_get",
     "policy_evaluate",
     "policy_templates",
     "policy_schema",
@@ -230,7 +231,8 @@ fn body(id: &str, t: &Things) -> Value {
         "grant_create" => json!({ "user": t.id("user"), "role": "viewer" }),
         "role_create" => json!({ "name": "another", "permissions": ["secret.list"] }),
         "role_update" => json!({ "description": "Another" }),
-        "team_member_add" => json!({ "user": t.id("user") }),
+        "team_update" => json!({ "description": "Another" }),
+        "team_member_add" | "organization_transfer" => json!({ "user": t.id("user") }),
         "policy_put" => json!({ "source": "forbid (principal, action, resource);", "mode": "observe" }),
         "policy_simulate" => json!({ "name": "rotation", "source": "forbid (principal, action, resource);" }),
         "policy_evaluate" => json!({ "action": "secret.use" }),
@@ -290,6 +292,7 @@ fn naming(endpoint: &Endpoint, own: &Things, other: &Things) -> Vec<(String, Opt
             bodies(all)
         }
         "team_member_add" => bodies(vec![json!({ "user": other.id("user") }), json!({ "team": other.id("team") })]),
+        "organization_transfer" => bodies(vec![json!({ "user": other.id("user") })]),
         "scan_candidates" | "scan_matches" => {
             let mut whole = body(&endpoint.id, own);
             whole["project"] = json!(project);

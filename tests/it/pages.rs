@@ -2,6 +2,7 @@
 //! viewer, in light and dark, from 320 to 1,440 px, with and without JavaScript; what people do on them; and that no
 //! text of theirs becomes markup.
 
+mod governance;
 mod plain;
 mod world;
 
@@ -16,7 +17,8 @@ use world::World;
 /// The paths of the router that answer GET, as the tables of pages list them.
 pub(crate) fn routes() -> Vec<String> {
     let mut pages = Vec::new();
-    for file in ["src/http/pages/mod.rs", "src/http/sign_in.rs", "src/http/help.rs"] {
+    for file in ["src/http/pages/mod.rs", "src/http/pages/governance/mod.rs", "src/http/sign_in.rs", "src/http/help.rs"]
+    {
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
         let text: String = std::fs::read_to_string(file).expect("readable").split_whitespace().collect();
         let table = text.split("app.service(at(\"").skip(1);

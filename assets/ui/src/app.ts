@@ -5,6 +5,7 @@ import { keys } from "./keys";
 import { palette } from "./palette";
 import { panel } from "./panel";
 import { paste } from "./paste";
+import { rail } from "./rail";
 import { secrets } from "./secrets";
 import { times } from "./times";
 
@@ -12,6 +13,7 @@ document.documentElement.classList.add("scripted");
 panel();
 paste();
 secrets();
+rail();
 palette();
 keys();
 times();

@@ -104,6 +104,9 @@ pub struct ExplainArgs {
     /// Whose.
     #[command(flatten)]
     who: WhoArgs,
+    /// Ask about somebody who was given nothing but this role, on the organization
+    #[arg(long, value_name = "ROLE", conflicts_with_all = ["user", "service_account"])]
+    role: Option<String>,
     /// Ask about the organization, whatever this directory is bound to
     #[arg(long, conflicts_with_all = ["project", "environment"])]
     on_organization: bool,
@@ -141,7 +144,7 @@ fn explain(context: &Context, args: &ExplainArgs) -> Result<(), CliError> {
         (config.project.as_ref().map(|p| &p.value), config.environment.as_ref().map(|e| &e.value))
     };
     let fields = json!({
-        "actor": actor(&args.who),
+        "actor": args.role.as_ref().map_or_else(|| actor(&args.who), |role| json!({ "role": role })),
         "action": args.action,
         "resource": body(json!({"project": project, "environment": project.and(environment)})),
     });

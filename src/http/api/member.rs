@@ -10,7 +10,7 @@ use crate::auth::User;
 use crate::http::extract::{DryRun, Json, Known, ListQuery, Names, Query};
 use crate::http::schema::UserId;
 use crate::http::state::State;
-use crate::orgs::member::{self, Member, MemberAdd};
+use crate::orgs::member::{self, Member, MemberAdd, MemberDetail};
 use crate::types::{Email, SecretString, Slug, Timestamp};
 
 /// A person of the organization.
@@ -47,6 +47,43 @@ impl From<Member> for MemberAnswer {
     fn from(member: Member) -> Self {
         let grants = member.grants.into_iter().map(GrantAnswer::from).collect();
         Self { user: member.user.into(), grants, joined_at: member.joined_at }
+    }
+}
+
+/// A person of the organization, and by which way they hold what they hold.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct MemberDetailAnswer {
+    /// The person.
+    user: UserAnswer,
+    /// What was given to them themselves, as far as you may know of it.
+    grants: Vec<GrantAnswer>,
+    /// What they hold as part of a team.
+    through: Vec<TeamGrant>,
+    /// The teams they are in themselves.
+    teams: Vec<Slug>,
+    /// Since when.
+    joined_at: Timestamp,
+}
+
+/// A grant somebody has as part of a team.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct TeamGrant {
+    /// The team.
+    team: Slug,
+    /// What it was given.
+    grant: GrantAnswer,
+}
+
+impl From<MemberDetail> for MemberDetailAnswer {
+    fn from(detail: MemberDetail) -> Self {
+        let through = detail.through.into_iter().map(|(team, grant)| TeamGrant { team, grant: grant.into() });
+        Self {
+            user: detail.member.user.into(),
+            grants: detail.member.grants.into_iter().map(GrantAnswer::from).collect(),
+            through: through.collect(),
+            teams: detail.teams.into_iter().map(|team| team.name).collect(),
+            joined_at: detail.member.joined_at,
+        }
     }
 }
 
@@ -106,6 +143,13 @@ pub(crate) async fn create(state: Data<State>, Known(op, _): Known, Json(body): 
         environment: body.environment,
     };
     created(&MemberAnswer::from(member::member_add(&op, &state.parts.passwords, new).await?))
+}
+
+/// A person of the organization, by id or e-mail address.
+#[utoipa::path(get, path = "/members/{user}", operation_id = "member_get",
+    responses((status = 200, description = "The member.", body = MemberDetailAnswer)))]
+pub(crate) async fn get(Known(op, _): Known, Names([user]): Names<1>) -> Answer {
+    ok(&MemberDetailAnswer::from(member::member_get(&op, &user).await?))
 }
 
 /// Removes a person with their grants and credentials of this organization; everybody may leave.

@@ -4,10 +4,11 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::deletion::Deleted;
+use super::member::UserAnswer;
 use super::{Answer, List, created, ok};
 use crate::http::extract::{DryRun, Json, Known, Names, Query};
 use crate::http::schema::OrganizationId;
-use crate::orgs::organization::{self, Organization, Security};
+use crate::orgs::organization::{self, Organization, Security, TransferWish};
 use crate::types::{Slug, Timestamp};
 
 /// A tenant.
@@ -141,4 +142,43 @@ pub(crate) async fn security_set(
     let wish = Security { second_factor_required: body.second_factor_required };
     let Security { second_factor_required } = organization::security_set(&op, name, wish).await?;
     ok(&SecurityBody { second_factor_required })
+}
+
+/// Who shall own the organization in your place.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TransferBody {
+    /// A member, by id or e-mail address.
+    user: String,
+    /// The role you keep on the organization; none: no role of its own there.
+    role: Option<Slug>,
+}
+
+/// Ownership that changed hands, or would.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Transferred {
+    /// Whether nothing was changed.
+    dry_run: bool,
+    /// Who owns the organization now.
+    owner: UserAnswer,
+    /// Whether they did before.
+    owned_before: bool,
+    /// The role you keep.
+    role: Option<Slug>,
+}
+
+/// Hands ownership over: a member becomes an owner, and you stop being one.
+#[utoipa::path(post, path = "/organizations/{organization}/transfer", operation_id = "organization_transfer",
+    params(DryRun), request_body = TransferBody,
+    responses((status = 200, description = "Who owns it now.", body = Transferred)))]
+pub(crate) async fn transfer(
+    Known(op, _): Known,
+    Names([name]): Names<1>,
+    Query(query): Query<DryRun>,
+    Json(body): Json<TransferBody>,
+) -> Answer {
+    let dry_run = query.dry_run;
+    let wish = TransferWish { to: body.user, keep: body.role, dry_run };
+    let done = organization::ownership_transfer(&op, name, wish).await?;
+    ok(&Transferred { dry_run, owner: done.owner.into(), owned_before: done.owned_before, role: done.keeps })
 }

@@ -7,8 +7,9 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::{Answer, ok};
 use crate::http::extract::{Json, Known, Query};
-use crate::orgs::access::{self, PrincipalName, Question};
+use crate::orgs::access::{self, PrincipalName, Question, RoleAt};
 use crate::policy::Action;
+use crate::types::Slug;
 
 /// A question.
 #[derive(Deserialize, ToSchema)]
@@ -27,9 +28,9 @@ pub(crate) struct EvaluateRequest {
     resource: ResourceWish,
 }
 
-/// About whom: `"self"`, or a user or service account.
+/// About whom: `"self"`, a user, a service account, or whoever has nothing but one role.
 #[derive(Deserialize, ToSchema)]
-#[serde(untagged, expecting = "an actor is \"self\", {\"user\": …} or {\"service_account\": …}")]
+#[serde(untagged, expecting = "an actor is \"self\", {\"user\": …}, {\"service_account\": …} or {\"role\": …}")]
 pub(crate) enum ActorWish {
     /// Whoever asks.
     Own(Own),
@@ -37,6 +38,8 @@ pub(crate) enum ActorWish {
     User(UserWish),
     /// A service account, by id or name.
     ServiceAccount(ServiceAccountWish),
+    /// Somebody who was given nothing but this role, on the organization.
+    Role(RoleWish),
 }
 
 impl Default for ActorWish {
@@ -69,6 +72,14 @@ pub(crate) struct ServiceAccountWish {
     service_account: String,
 }
 
+/// A role.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RoleWish {
+    /// By name.
+    role: Slug,
+}
+
 /// A node.
 #[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -94,6 +105,19 @@ pub(crate) struct Evaluation {
     missing: Option<&'static str>,
     /// The roles that hold it: built-in ones, least first, then the organization's own.
     held_by: Vec<String>,
+}
+
+impl From<access::Evaluation> for Evaluation {
+    fn from(found: access::Evaluation) -> Self {
+        Self {
+            decision: DecisionWord::of(found.allow),
+            policies: found.policies.to_vec(),
+            reasons: found.reasons,
+            would_deny: found.would_deny.to_vec(),
+            missing: found.missing.map(crate::policy::Permission::as_str),
+            held_by: found.held_by,
+        }
+    }
 }
 
 /// Allow or deny.
@@ -140,21 +164,19 @@ pub(crate) struct MatrixAnswer {
 #[utoipa::path(post, path = "/policy/evaluate", operation_id = "policy_evaluate", request_body = EvaluateRequest,
     responses((status = 200, description = "The decision.", body = Evaluation)))]
 pub(crate) async fn evaluate(Known(op, _): Known, Json(body): Json<EvaluateRequest>) -> Answer {
+    let ResourceWish { project, environment } = body.resource;
     let actor = match body.actor {
+        ActorWish::Role(wish) => {
+            let action = Action::parse(&body.action)?;
+            let at = RoleAt::Node(project, environment);
+            return ok(&Evaluation::from(access::evaluate_role(&op, &wish.role, action, &at).await?));
+        }
         ActorWish::Own(Own::Own) => PrincipalName::Own,
         ActorWish::User(wish) => PrincipalName::User(wish.user),
         ActorWish::ServiceAccount(wish) => PrincipalName::ServiceAccount(wish.service_account),
     };
-    let ResourceWish { project, environment } = body.resource;
-    let found = access::evaluate(&op, Question { actor, action: body.action, project, environment }).await?;
-    ok(&Evaluation {
-        decision: DecisionWord::of(found.allow),
-        policies: found.policies.to_vec(),
-        reasons: found.reasons,
-        would_deny: found.would_deny.to_vec(),
-        missing: found.missing.map(crate::policy::Permission::as_str),
-        held_by: found.held_by,
-    })
+    let question = Question { actor, action: body.action, project, environment };
+    ok(&Evaluation::from(access::evaluate(&op, question).await?))
 }
 
 /// Role × action × resource, as the policies themselves decide.

@@ -8,7 +8,7 @@ use super::{Answer, List, created, ok};
 use crate::http::error::Problem;
 use crate::http::extract::{DryRun, Json, Known, Names, Query};
 use crate::http::schema::TeamId;
-use crate::orgs::team::{self, Member, MemberName, MemberView, TeamView};
+use crate::orgs::team::{self, Member, MemberName, MemberView, TeamChange, TeamView};
 use crate::types::{Slug, Timestamp};
 
 /// A team.
@@ -75,8 +75,19 @@ impl From<TeamView> for TeamAnswer {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct TeamCreate {
-    /// Its name, which never changes.
+    /// Its name.
     name: Slug,
+    /// What it is for.
+    #[schema(max_length = 500)]
+    description: Option<String>,
+}
+
+/// What may change of a team. What is not named stays.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TeamUpdate {
+    /// Its name.
+    name: Option<Slug>,
     /// What it is for.
     #[schema(max_length = 500)]
     description: Option<String>,
@@ -124,6 +135,14 @@ pub(crate) async fn create(Known(op, _): Known, Json(body): Json<TeamCreate>) ->
     responses((status = 200, description = "The team.", body = TeamAnswer)))]
 pub(crate) async fn get(Known(op, _): Known, Names([name]): Names<1>) -> Answer {
     ok(&TeamAnswer::from(team::team_get(&op, &name).await?))
+}
+
+/// Changes how a team is called, and what it is for.
+#[utoipa::path(patch, path = "/teams/{team}", operation_id = "team_update", request_body = TeamUpdate,
+    responses((status = 200, description = "The team.", body = TeamAnswer)))]
+pub(crate) async fn update(Known(op, _): Known, Names([name]): Names<1>, Json(body): Json<TeamUpdate>) -> Answer {
+    let change = TeamChange { name: body.name, description: body.description };
+    ok(&TeamAnswer::from(team::team_update(&op, name, change).await?))
 }
 
 /// Deletes a team with its grants.

@@ -13,7 +13,7 @@ use crate::policy::{Action, PrincipalId};
 use crate::types::Limit;
 
 /// What a row says at a glance, in the order people ask.
-const TOLD: &[(Action, &str)] = &[
+pub(super) const TOLD: &[(Action, &str)] = &[
     (Action::SecretList, "see names"),
     (Action::SecretUse, "use values"),
     (Action::SecretReveal, "see values"),
@@ -47,6 +47,30 @@ impl Row {
 pub(super) fn way_of(way: &access::Way) -> String {
     let through = way.team.as_ref().map(|team| format!(", as part of {team}")).unwrap_or_default();
     format!("{} on {}{through}", way.grant.role, place(&way.place))
+}
+
+/// Somewhere that somebody reaches, as a row of their own page.
+pub(super) struct Reach {
+    pub(super) place: String,
+    /// The page of what is reached; nothing for the organization.
+    pub(super) href: String,
+    pub(super) is_protected: bool,
+    pub(super) holds: Vec<bool>,
+    pub(super) ways: Vec<String>,
+}
+
+impl Reach {
+    pub(super) fn of(reached: access::Reached) -> Self {
+        let at = &reached.place;
+        let href = match (&at.project, &at.environment) {
+            (Some((_, project)), Some((_, environment))) => format!("/projects/{project}/environments/{environment}"),
+            (Some((_, project)), None) => format!("/projects/{project}"),
+            (None, _) => String::new(),
+        };
+        let (place, is_protected) = (place(at), reached.protected);
+        let row = Row::of(reached.reaching);
+        Self { place, href, is_protected, holds: row.holds, ways: row.ways }
+    }
 }
 
 /// A node in words.

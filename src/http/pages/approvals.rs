@@ -7,6 +7,7 @@ use serde::Deserialize;
 use super::failure::Told;
 use super::form::{Form, filled};
 use super::frame::{Frame, Section};
+use super::governance::{DiffLine, lines};
 use super::ui;
 use super::visitor::{Theme, Visitor};
 use crate::http::api::Answer;
@@ -77,6 +78,12 @@ struct ApprovalPage {
     view: RequestView,
     is_open: bool,
     told: Option<Told>,
+}
+
+impl ApprovalPage {
+    fn lines(diff: &str) -> Vec<DiffLine> {
+        lines(diff)
+    }
 }
 
 /// What was done before.

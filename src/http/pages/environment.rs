@@ -26,6 +26,7 @@ const ASKED: &[Action] = &[
     Action::EnvironmentUpdate,
     Action::EnvironmentLock,
     Action::EnvironmentDelete,
+    Action::EnvironmentProtect,
     Action::AccessExplain,
 ];
 

@@ -16,7 +16,9 @@ pub(super) enum Section {
     Approvals,
     Members,
     Machines,
+    Policies,
     Audit,
+    Settings,
     Help,
 }
 
@@ -165,9 +167,13 @@ impl Frame {
             entry(Section::Members, "/members", "users-round", "Members"),
             entry(Section::Machines, "/machines", "bot", "Machines"),
         ];
+        if self.permissions.permits(Action::PolicyManage, false) {
+            entries.push(entry(Section::Policies, "/policies", "scale", "Policies"));
+        }
         if self.may_audit() {
             entries.push(entry(Section::Audit, "/audit", "scroll-text", "Audit"));
         }
+        entries.push(entry(Section::Settings, "/organization", "settings", "Settings"));
         entries.push(entry(Section::Help, "/help", "book-open", "Help"));
         entries
     }

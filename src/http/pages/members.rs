@@ -16,7 +16,6 @@ use crate::http::extract::{Names, Query, page_of};
 use crate::orgs::access;
 use crate::orgs::member::{self, Member, MemberAdd};
 use crate::orgs::role::{self, RoleView};
-use crate::orgs::team::{self, TeamView};
 use crate::policy::Action;
 use crate::types::{Email, SecretString, Slug};
 
@@ -61,7 +60,6 @@ struct Typed {
 struct MembersPage {
     frame: Frame,
     members: Vec<Member>,
-    teams: Vec<TeamView>,
     roles: Vec<RoleView>,
     typed: Typed,
     told: Option<Told>,
@@ -75,11 +73,6 @@ impl MembersPage {
     fn holds(member: &Member) -> Vec<String> {
         member.grants.iter().map(|g| format!("{} on {}", g.grant.role, place(&g.place))).collect()
     }
-
-    /// What a team holds, in words.
-    fn team_holds(team: &TeamView) -> Vec<String> {
-        team.grants.iter().map(|g| format!("{} on {}", g.grant.role, place(&g.place))).collect()
-    }
 }
 
 /// Shows it.
@@ -90,7 +83,6 @@ pub(super) async fn page(visitor: Visitor, Query(query): Query<MembersQuery>) ->
 async fn show(visitor: &Visitor, status: StatusCode, query: MembersQuery, typed: Typed, told: Option<Told>) -> Answer {
     let (limit, cursor) = page_of(Some(ROWS), query.cursor.as_deref())?;
     let page = member::member_list(&visitor.op, limit, cursor).await?;
-    let teams = team::team_list(&visitor.op).await?;
     let roles = role::role_list(&visitor.op).await?;
     let may = access::may(&visitor.op, None, None, &[Action::MemberInvite, Action::MemberRemove]).await?;
     let frame = visitor.frame("Members", Section::Members, None).await?;
@@ -98,7 +90,7 @@ async fn show(visitor: &Visitor, status: StatusCode, query: MembersQuery, typed:
     let next = page.next.map(|next| format!("/members?cursor={}", next.encode()));
     let (may_invite, may_remove) = (may.contains(&Action::MemberInvite), may.contains(&Action::MemberRemove));
     let members = page.items;
-    visitor.show_as(status, &MembersPage { frame, members, teams, roles, typed, told, next, may_invite, may_remove })
+    visitor.show_as(status, &MembersPage { frame, members, roles, typed, told, next, may_invite, may_remove })
 }
 
 /// A node as a form names it.

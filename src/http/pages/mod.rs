@@ -18,6 +18,7 @@ mod environment;
 pub(crate) mod failure;
 mod form;
 mod frame;
+mod governance;
 mod guest;
 pub(super) mod help;
 mod home;
@@ -72,6 +73,8 @@ pub(super) fn page_routes(app: &mut ServiceConfig) {
     app.service(at("/audit/{event}").get(audit::event).done());
     app.service(at("/projects/{project}/compare").get(compare::page).done());
     environment_routes(app);
+    governance::governance_routes(app);
+    governance::usage_routes(app);
 }
 
 /// Where people work most.

@@ -3,7 +3,7 @@
 use askama::Template;
 use serde::Deserialize;
 
-use super::frame::{Frame, Section};
+use super::frame::{Branch, Frame, Section};
 use super::ui;
 use super::visitor::{Theme, Visitor};
 use crate::http::api::Answer;
@@ -48,6 +48,23 @@ pub(super) async fn page(visitor: Visitor, Names([name]): Names<1>, Query(query)
     let may = access::may(&visitor.op, Some(&slug), None, &[Action::EnvironmentCreate]).await?;
     let nodes = drawn(tree);
     visitor.show(&ProjectPage { frame, project, nodes, may_create: !may.is_empty() })
+}
+
+/// The environments of a project as the rail shows them.
+#[derive(Template)]
+#[template(path = "branches.html")]
+struct Branches {
+    branches: Vec<Branch>,
+}
+
+/// Shows them in the rail; whoever asks for them as a page is led to the project.
+pub(super) async fn branches(visitor: Visitor, Names([name]): Names<1>) -> Answer {
+    let frame = visitor.frame("Environments", Section::Projects, Some(&name)).await?;
+    if !visitor.is_partial {
+        return Visitor::go(&format!("/projects/{}", ui::part(&name)));
+    }
+    let open = frame.trunks.into_iter().find(|trunk| trunk.is_open);
+    visitor.show(&Branches { branches: open.map(|trunk| trunk.branches).unwrap_or_default() })
 }
 
 /// The lines a tree is drawn with.

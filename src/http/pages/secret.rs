@@ -3,6 +3,7 @@
 mod change;
 mod reach;
 mod reveal;
+pub(super) mod uses;
 
 pub(super) use change::{create, delete, fresh, rollback, save, undelete};
 pub(super) use reach::page as access;

@@ -17,6 +17,7 @@ use crate::orgs::environment::{
     self, EnvironmentUpdate, Flow, FlowWish, environment_delete, environment_lock, environment_unlock,
 };
 use crate::policy::{Action, Tier};
+use crate::vault::approval::{self, Rule, RuleWish};
 use crate::vault::impact;
 
 /// What was done before.
@@ -39,6 +40,8 @@ struct SettingsPage {
     head: Head,
     told: Option<Told>,
     toll: Option<Toll>,
+    /// What others must agree on here.
+    rules: Vec<Rule>,
 }
 
 impl SettingsPage {
@@ -72,8 +75,9 @@ async fn show(visitor: &Visitor, project: &str, environment: &str, done: Option<
     } else {
         None
     };
+    let rules = approval::rule_list(&visitor.op, project, environment).await.unwrap_or_default();
     let status = told.as_ref().and_then(|t| StatusCode::from_u16(t.status).ok()).unwrap_or(StatusCode::OK);
-    visitor.show_as(status, &SettingsPage { frame, head, told, toll })
+    visitor.show_as(status, &SettingsPage { frame, head, told, toll, rules })
 }
 
 /// The address of an environment's page.
@@ -166,6 +170,53 @@ pub(super) async fn lock(Names([project, environment]): Names<2>, Form(visitor, 
         (environment_unlock(&visitor.op, p, e).await, "unlocked")
     };
     let on = format!("{}/settings?done={word}", base(&project, &environment));
+    answer(&visitor, [&project, &environment], done.map_err(Problem::from), &on).await
+}
+
+/// What others shall agree on, in a folder of the environment.
+#[derive(Default)]
+struct RuleForm {
+    path: String,
+    acts: Vec<String>,
+    approvals: u32,
+    reason: Option<String>,
+    removes: bool,
+}
+
+impl RuleForm {
+    fn of(fields: Vec<(String, String)>) -> Result<Self, Problem> {
+        let mut form = Self { path: "/".to_owned(), ..Self::default() };
+        for (name, value) in fields {
+            match name.as_str() {
+                "path" => form.path = filled(&value).unwrap_or_else(|| "/".to_owned()),
+                "acts" => form.acts.push(value),
+                "approvals" => {
+                    let wrong = |_| Problem::invalid("form_invalid", "approvals are a number");
+                    form.approvals = value.trim().parse().map_err(wrong)?;
+                }
+                "reason" => form.reason = filled(&value),
+                "act" => form.removes = value == "remove",
+                _ => {}
+            }
+        }
+        Ok(form)
+    }
+}
+
+/// Sets the rule of a folder, or takes it away.
+pub(super) async fn rule(
+    Names([project, environment]): Names<2>,
+    Form(visitor, fields): Form<Vec<(String, String)>>,
+) -> Answer {
+    let form = RuleForm::of(fields)?;
+    let (op, p, e) = (&visitor.op, project.clone(), environment.clone());
+    let done = if form.removes {
+        approval::rule_remove(op, p, e, form.path, form.reason).await
+    } else {
+        let RuleForm { path, acts, approvals, reason, .. } = form;
+        approval::rule_set(op, p, e, RuleWish { path, acts, approvals, life: None, reason }).await
+    };
+    let on = format!("{}/settings?done=changed", base(&project, &environment));
     answer(&visitor, [&project, &environment], done.map_err(Problem::from), &on).await
 }
 

@@ -1,5 +1,7 @@
 //! A form in other words: the command, the request, and the line of a file that do the same. Values are placeholders.
 
+use super::visitor::Visitor;
+
 /// The same act on the command line, over HTTP, and as a file.
 #[derive(Debug, Clone)]
 pub(super) struct ShowAs {
@@ -9,6 +11,22 @@ pub(super) struct ShowAs {
 }
 
 impl ShowAs {
+    /// Any act: its command, its request below the API with a body as JSON, and the same as a file.
+    pub(super) fn of(
+        visitor: &Visitor,
+        cli: impl Into<String>,
+        (method, path): (&str, &str),
+        json: &str,
+        yaml: impl Into<String>,
+    ) -> Self {
+        let base = visitor.state.public_url.as_str().trim_end_matches('/');
+        let body = if json.is_empty() { String::new() } else { format!(" \\\n  --json '{json}'") };
+        let curl = format!(
+            "curl --request {method} '{base}/api/v1{path}' \\\n  --header 'Authorization: Bearer <TOKEN>'{body}"
+        );
+        Self { cli: cli.into(), curl, yaml: yaml.into() }
+    }
+
     /// Writing a secret.
     pub(super) fn secret(base_url: &str, place: (&str, &str), name: &str, folder: &str) -> Self {
         let (project, environment) = place;

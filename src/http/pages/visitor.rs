@@ -194,8 +194,10 @@ pub(super) fn secure(headers: &mut HeaderMap, nonce: Option<&str>) -> Result<(),
 /// What a page may do: run our scripts, show our styles and icons, speak to us.
 fn policy(nonce: Option<&str>) -> String {
     let script = nonce.map_or_else(|| "'none'".to_owned(), |nonce| format!("'nonce-{nonce}'"));
+    // The editor makes its own style sheet, under the nonce of the page.
+    let style = nonce.map_or_else(String::new, |nonce| format!(" 'nonce-{nonce}'"));
     format!(
-        "default-src 'none'; script-src {script}; style-src 'self'; img-src 'self'; font-src 'self'; \
+        "default-src 'none'; script-src {script}; style-src 'self'{style}; img-src 'self'; font-src 'self'; \
          connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; \
          require-trusted-types-for 'script'; trusted-types htmx"
     )

@@ -1,12 +1,16 @@
-//! May they, and why: what `policy explain` answers.
+//! May they, and why: what `policy explain` answers, of somebody and of a role.
 
 use std::sync::Arc;
 
 use super::PrincipalName;
+use crate::db::Reader;
 use crate::op::{Op, epoch};
 use crate::orgs::{OrgError, access, role};
-use crate::policy::{Action, Decision, InstancePermission, Permission};
-use crate::types::ParseError;
+use crate::policy::{
+    Action, Circumstances, Context, Decision, GrantFact, InstancePermission, Node, Permission, Principal, PrincipalId,
+    Resource,
+};
+use crate::types::{Id, ParseError, Slug, kinds};
 
 /// What is asked.
 #[derive(Debug, Clone)]
@@ -51,6 +55,18 @@ impl From<&Decision> for Evaluation {
     }
 }
 
+impl Evaluation {
+    /// The same, naming also the organization's own roles that hold what is missing.
+    fn with_own_roles(mut self, reader: &Reader<'_>, organization: Id<kinds::Organization>) -> Result<Self, OrgError> {
+        if let Some(missing) = self.missing {
+            let own = role::roles_of(reader, organization)?;
+            let holding = own.iter().filter(|r| r.permissions().contains(missing));
+            self.held_by.extend(holding.map(|r| r.name().to_owned()));
+        }
+        Ok(self)
+    }
+}
+
 enum Asked {
     Action(Action),
     Instance(InstancePermission),
@@ -90,16 +106,55 @@ pub async fn evaluate(op: &Op, question: Question) -> Result<Evaluation, OrgErro
         };
         Ok(match action {
             Asked::Action(action) => {
-                let mut found = Evaluation::from(&*op.decide_for(reader, epoch_seen, &principal, action, &resource)?);
-                if let Some(missing) = found.missing {
-                    let own = role::roles_of(reader, own.organization)?;
-                    let holding = own.iter().filter(|r| r.permissions().contains(missing));
-                    found.held_by.extend(holding.map(|r| r.name().to_owned()));
-                }
-                found
+                let found = Evaluation::from(&*op.decide_for(reader, epoch_seen, &principal, action, &resource)?);
+                found.with_own_roles(reader, own.organization)?
             }
             Asked::Instance(permission) => Evaluation::from(&op.core().policy.decide_instance(&principal, permission)),
         })
+    })
+    .await
+}
+
+/// What a question about a role is asked of: a node, or any of a kind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RoleAt {
+    /// The organization, a project of it, or an environment, by ids or slugs.
+    Node(Option<String>, Option<String>),
+    /// An environment like most, or one that is protected.
+    Environment {
+        /// Whether it is protected.
+        protected: bool,
+    },
+}
+
+/// Decides for somebody who was given nothing but one role, on the organization. Everybody who is signed in may ask,
+/// as they may read the matrix; of a node, who may see it.
+///
+/// # Errors
+/// No such role; the node is not visible.
+pub async fn evaluate_role(op: &Op, name: &Slug, action: Action, at: &RoleAt) -> Result<Evaluation, OrgError> {
+    op.read(|reader| {
+        let (epoch_now, own) = op.principal(reader)?;
+        let organization = own.organization;
+        let resource = match at {
+            RoleAt::Node(project, environment) => access::node(op, reader, project.as_deref(), environment.as_deref())?,
+            RoleAt::Environment { protected } => {
+                let (project, environment) = (Id::from_bytes([2; 16]), Id::from_bytes([3; 16]));
+                Resource::environment(organization, project, environment, &[]).with_protected(*protected)
+            }
+        };
+        let role = role::role_named(reader, organization, name)?;
+        let principal = Principal {
+            id: PrincipalId::User(Id::from_bytes([0; 16])),
+            organization,
+            instance_operator: false,
+            grants: GrantFact::new(role, Node::Organization(organization)).into_iter().collect(),
+        };
+        let forbids = op.core().policies.forbids(reader, organization, epoch_now, false)?;
+        let circumstances = Circumstances { at: op.now(), address: op.origin().address };
+        let context = Context { forbids: Some(&*forbids), circumstances: Some(&circumstances) };
+        let decision = op.core().policy.decide(&principal, action, &resource, context);
+        Evaluation::from(&decision).with_own_roles(reader, organization)
     })
     .await
 }

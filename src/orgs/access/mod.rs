@@ -18,7 +18,7 @@ mod principals;
 mod review;
 mod whoami;
 
-pub use explain::{Evaluation, Question, evaluate};
+pub use explain::{Evaluation, Question, RoleAt, evaluate, evaluate_role};
 pub use matrix::{AccessMatrix, matrix};
 pub use outline::{Grove, Outline, forest, may, outline, tree};
 pub use people::{Place, PrincipalName};

@@ -7,7 +7,7 @@ use crate::db::{Reader, WriteTx};
 use crate::ledger::{Details, Event, Target};
 use crate::op::{Op, epoch_raise};
 use crate::orgs::access::{Place, PrincipalName};
-use crate::policy::{Action, GrantFact, Node, PrincipalId, Resource, Role};
+use crate::policy::{Action, BuiltinRole, GrantFact, Node, PrincipalId, Resource, Role, effective, may_grant};
 use crate::types::{Cursor, Id, Limit, Page, ParseError, Slug, Timestamp, kinds};
 
 /// Most grants one principal, or one team, has in an organization.
@@ -237,6 +237,46 @@ pub(crate) fn visible_of(op: &Op, reader: &Reader<'_>, holder: impl Into<Holder>
         }
     }
     Ok(shown)
+}
+
+/// The visible ones of all grants a principal has, with the team each comes through.
+///
+/// # Errors
+/// The credential is gone; the database failed.
+pub(crate) fn visible_held(
+    op: &Op,
+    reader: &Reader<'_>,
+    principal: PrincipalId,
+) -> Result<Vec<(GrantView, Option<Slug>)>, OrgError> {
+    let mut shown = Vec::new();
+    for (grant, team) in store::grant_held(reader, op.organization()?, principal)? {
+        if visible(op, reader, &grant)? {
+            shown.push((view(reader, grant)?, team));
+        }
+    }
+    Ok(shown)
+}
+
+/// The roles whoever asks may give at a node, built-in ones first: for offering them, never for giving.
+///
+/// # Errors
+/// The node is not there or not visible.
+pub async fn givable(op: &Op, project: Option<&str>, environment: Option<&str>) -> Result<Vec<Role>, OrgError> {
+    op.read(|reader| {
+        let resource = access::node(op, reader, project, environment)?;
+        let (_, principal) = op.principal(reader)?;
+        let held = effective(&principal, &resource);
+        let builtin = BuiltinRole::ALL.iter().map(|role| Role::Builtin(*role));
+        let mut offered = Vec::new();
+        for role in builtin.chain(role::roles_of(reader, principal.organization)?) {
+            let fits = role.grantable_on(resource.node().kind()) && may_grant(held, role.permissions()).is_ok();
+            if fits && op.permits(reader, role.grant_action(), &resource)? {
+                offered.push(role);
+            }
+        }
+        Ok(offered)
+    })
+    .await
 }
 
 /// A page of the organization's grants that whoever asks may know of; a page may be short and still name a next one.

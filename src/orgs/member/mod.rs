@@ -3,6 +3,10 @@
 //! An address that is known elsewhere joins like a new one: same answer, same work. A password given here opens this
 //! organization only, so whoever sets it cannot become that person anywhere else.
 
+mod detail;
+
+pub use detail::{MemberDetail, member_get};
+
 use super::{OrgError, access, grant, organization, team};
 use crate::auth::password::{PasswordHash, Passwords};
 use crate::auth::{self, User};

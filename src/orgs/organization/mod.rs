@@ -2,6 +2,7 @@
 
 mod security;
 pub(crate) mod store;
+mod transfer;
 
 use super::{OrgError, access, deletion, grant};
 use crate::auth::credential::{self, Minted};
@@ -14,6 +15,7 @@ use crate::types::{Id, ParseError, Slug, Timestamp, kinds};
 
 pub use deletion::{Deletion, DeletionKind, Shredding};
 pub use security::{Security, security_get, security_set};
+pub use transfer::{Transfer, TransferWish, ownership_transfer};
 
 /// Longest display name, in characters.
 pub const NAME_MAX: usize = 100;

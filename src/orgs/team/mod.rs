@@ -4,9 +4,11 @@
 //! out takes it: both need `team.manage` and all of that held. Teams never hold ownership, are nested at most three
 //! deep, and no team is in itself. Machines are in no team: what they hold lies beneath their own node.
 
+mod change;
 mod member;
 pub(crate) mod store;
 
+pub use change::{TeamChange, team_update};
 pub use member::{MemberName, member_add, member_remove};
 pub(crate) use member::{put, require_adding};
 
@@ -34,7 +36,7 @@ pub struct Team {
     pub id: Id<kinds::Team>,
     /// The tenant.
     pub organization: Id<kinds::Organization>,
-    /// Its name, which never changes.
+    /// Its name: grants and other teams name it by its id.
     pub name: Slug,
     /// What it is for.
     pub description: String,

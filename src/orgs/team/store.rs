@@ -71,6 +71,29 @@ pub(crate) fn team_list(reader: &Reader<'_>, organization: Id<kinds::Organizatio
     Ok(statement.query_map([organization], team)?.collect::<Result<_, _>>()?)
 }
 
+/// Changes a team's name and description.
+pub(crate) fn team_update(tx: &WriteTx<'_>, t: &Team) -> Result<(), DbError> {
+    tx.sql().prepare_cached("UPDATE teams SET name = ?2, description = ?3 WHERE id = ?1")?.execute(params![
+        t.id,
+        t.name.as_str(),
+        t.description
+    ])?;
+    Ok(())
+}
+
+/// The teams of an organization a person is in themselves, by name.
+pub(crate) fn team_of(
+    reader: &Reader<'_>,
+    organization: Id<kinds::Organization>,
+    user: Id<kinds::User>,
+) -> Result<Vec<Team>, DbError> {
+    let mut statement = reader.sql().prepare_cached(&format!(
+        "{TEAM} WHERE organization_id = ?1 AND id IN (SELECT team_id FROM team_members
+         WHERE organization_id = ?1 AND member_kind = 'user' AND member_id = ?2) ORDER BY name LIMIT {TEAMS_MAX}"
+    ))?;
+    Ok(statement.query_map(params![organization, user], team)?.collect::<Result<_, _>>()?)
+}
+
 /// Removes a team with its list of members, and from the teams it is in. Its grants are gone before.
 pub(crate) fn team_delete(tx: &WriteTx<'_>, id: Id<kinds::Team>) -> Result<(), DbError> {
     tx.sql()

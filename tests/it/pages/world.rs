@@ -38,6 +38,7 @@ impl World {
             owner.put(&format!("{uat}/secrets/FEATURE"), json!({ "value": "on", "comment": ATTACK })).expect(409);
         let waits = waits["errors"][0]["detail"].as_str().expect("an id").to_owned();
         app.service_account("ci", "developer", "shop/staging");
+        governance(&owner);
         let viewer = member(app, &owner, "grace@example.com", "viewer");
         Self { owner, viewer, middle, waits }
     }
@@ -71,6 +72,10 @@ impl World {
                 page("secret-inherited", "/projects/shop/environments/feat-checkout/secrets/SENTRY_DSN"),
                 page("secret-restricted", "/projects/shop/environments/production/secrets/SIGNING_KEY"),
             ],
+            "/projects/{project}/environments/{environment}/secrets/{name}/uses" => {
+                vec![page("uses", &format!("{staging}/secrets/DATABASE_PASSWORD/uses"))]
+            }
+            "/projects/{project}/branches" => vec![page("branches", "/projects/shop/branches")],
             "/projects/{project}/compare" => vec![
                 page("compare", "/projects/shop/compare?left=staging&right=production"),
                 page("compare-choose", "/projects/shop/compare"),
@@ -104,6 +109,42 @@ impl World {
                     &format!("/members/{}/remove", grace["user"]["id"].as_str().expect("an id")),
                 )]
             }
+            "/members/{user}" => {
+                let owner = self.owner.get("/whoami").expect(200)["actor"]["id"].clone();
+                let grace = self.owner.get("/members/grace@example.com").expect(200)["user"]["id"].clone();
+                let url = |id: &Value| format!("/members/{}", id.as_str().expect("an id"));
+                vec![page("member", &url(&grace)), page("member-owner", &url(&owner))]
+            }
+            "/teams" => vec![page("teams", route)],
+            "/teams/{team}" => vec![page("team", "/teams/web")],
+            "/roles" => vec![page("roles", route)],
+            "/new-role" => vec![page("new-role", route)],
+            "/roles/{role}" => vec![page("role", "/roles/release-manager"), page("role-built-in", "/roles/developer")],
+            "/grants" => vec![
+                page("grants", route),
+                page("grants-node", "/grants?node=shop/staging&to=grace@example.com"),
+                page("grants-empty", "/grants?node=billing"),
+            ],
+            "/access" => vec![page("matrix", route), page("matrix-node", "/access?on=shop/production")],
+            "/access/why" => vec![
+                page("why", "/access/why?role=developer&action=secret.reveal&on=protected"),
+                page("why-person", "/access/why?who=grace@example.com&action=secret.use&on=shop/staging"),
+            ],
+            "/access/people" => vec![page("matrix-people", "/access/people?project=shop&action=secret.list")],
+            "/access/review" => vec![
+                page("review", "/access/review?node=shop/staging"),
+                page("review-one", "/access/review?node=shop/production&action=secret.reveal"),
+            ],
+            "/access/unused" => vec![page("unused", route), page("unused-all", "/access/unused?show=all&days=30")],
+            "/policies" => vec![page("policies", route)],
+            "/new-policy" => {
+                vec![page("new-policy", route), page("new-policy-template", "/new-policy?template=working-hours")]
+            }
+            "/policies/{policy}" => vec![page("policy", "/policies/working-hours")],
+            "/policies/{policy}/versions" => vec![page("policy-versions", "/policies/working-hours/versions")],
+            "/organization" => vec![page("organization", route)],
+            "/organization/keys" => vec![page("keys", route)],
+            "/organization/transfer" => vec![page("transfer", "/organization/transfer?to=grace@example.com")],
             "/machines" => vec![page("machines", route)],
             "/machines/{machine}" => vec![page("machine", "/machines/ci")],
             "/audit" => vec![page("audit", route), page("audit-denied", "/audit?outcome=denied&action=secret.reveal")],
@@ -158,6 +199,35 @@ fn member(app: &TestApp, owner: &Client, email: &str, role: &str) -> Client {
     owner.post("/members", body).expect(201);
     let session = app.nobody().post("/sessions", json!({ "email": email, "password": PASSWORD })).expect(201);
     app.client(session["token"].as_str().expect("a token"))
+}
+
+/// Teams in teams, a role of one's own, and what they were given.
+fn governance(owner: &Client) {
+    let about = "Everybody who builds the storefront, with a description that goes on for longer than a line has room";
+    owner.post("/teams", json!({ "name": "engineering" })).expect(201);
+    owner.post("/teams", json!({ "name": "web", "description": about })).expect(201);
+    owner.post("/teams/engineering/members", json!({ "team": "web" })).expect(200);
+    owner.post("/members", json!({ "email": "lin@example.com", "name": "Lin" })).expect(201);
+    owner.post("/teams/web/members", json!({ "user": "lin@example.com" })).expect(200);
+    let permissions = json!(["project.read", "environment.read", "secret.list", "deploy.production"]);
+    let role = json!({ "name": "release-manager", "description": "Ships on Tuesdays", "permissions": permissions });
+    owner.post("/roles", role).expect(201);
+    let given = json!({ "team": "web", "role": "developer", "project": "shop", "environment": "staging" });
+    owner.post("/grants", given).expect(201);
+    owner.post("/grants", json!({ "team": "engineering", "role": "release-manager", "project": "shop" })).expect(201);
+    let templates = owner.get("/policy/templates").expect(200);
+    let start = templates["items"].as_array().expect("a list").iter().find(|t| t["name"] == "working-hours");
+    let start = start.expect("a template");
+    let put = |name: &str, mode: &str, about: &str| {
+        let body = json!({
+            "source": start["source"], "tests": start["tests"], "mode": mode, "description": about,
+        });
+        let answer = owner.put(&format!("/policies/{name}"), body);
+        assert!(matches!(answer.status, 200 | 201), "{}", answer.text());
+    };
+    put("working-hours", "observe", "Looks on first");
+    put("working-hours", "enforce", "No value of production is shown outside working hours");
+    put("night", "observe", "");
 }
 
 fn environments(owner: &Client) {

@@ -89,7 +89,7 @@ impl Edited {
 }
 
 /// A browser sends every end of a line as CR LF; values have the ends that were typed.
-fn lines(value: SecretString) -> SecretString {
+pub(super) fn lines(value: SecretString) -> SecretString {
     if value.expose().contains("\r\n") { SecretString::new(value.expose().replace("\r\n", "\n")) } else { value }
 }
 
