@@ -72,10 +72,6 @@ impl World {
                 page("secret-inherited", "/projects/shop/environments/feat-checkout/secrets/SENTRY_DSN"),
                 page("secret-restricted", "/projects/shop/environments/production/secrets/SIGNING_KEY"),
             ],
-            "/projects/{project}/environments/{environment}/secrets/{name}/uses" => {
-                vec![page("uses", &format!("{staging}/secrets/DATABASE_PASSWORD/uses"))]
-            }
-            "/projects/{project}/branches" => vec![page("branches", "/projects/shop/branches")],
             "/projects/{project}/compare" => vec![
                 page("compare", "/projects/shop/compare?left=staging&right=production"),
                 page("compare-choose", "/projects/shop/compare"),
@@ -109,6 +105,23 @@ impl World {
                     &format!("/members/{}/remove", grace["user"]["id"].as_str().expect("an id")),
                 )]
             }
+            "/machines" => vec![page("machines", route)],
+            "/machines/{machine}" => vec![page("machine", "/machines/ci")],
+            "/audit" => vec![page("audit", route), page("audit-denied", "/audit?outcome=denied&action=secret.reveal")],
+            "/audit/{event}" => {
+                let newest = self.owner.get("/audit/events?limit=1").expect(200)["items"][0]["id"].clone();
+                vec![page("audit-event", &format!("/audit/{}", newest.as_str().expect("an id")))]
+            }
+            "/setup" | "/invite" | "/welcome" | "/join" | "/forgot" | "/reset" => vec![page(&route[1..], route)],
+            other => self.governed(other),
+        }
+    }
+
+    /// The same of the pages of who may do what.
+    fn governed(&self, route: &str) -> Vec<Value> {
+        let page = |name: &str, url: &str| json!({ "route": route, "name": name, "url": url });
+        let staging = "/projects/shop/environments/staging";
+        match route {
             "/members/{user}" => {
                 let owner = self.owner.get("/whoami").expect(200)["actor"]["id"].clone();
                 let grace = self.owner.get("/members/grace@example.com").expect(200)["user"]["id"].clone();
@@ -145,14 +158,10 @@ impl World {
             "/organization" => vec![page("organization", route)],
             "/organization/keys" => vec![page("keys", route)],
             "/organization/transfer" => vec![page("transfer", "/organization/transfer?to=grace@example.com")],
-            "/machines" => vec![page("machines", route)],
-            "/machines/{machine}" => vec![page("machine", "/machines/ci")],
-            "/audit" => vec![page("audit", route), page("audit-denied", "/audit?outcome=denied&action=secret.reveal")],
-            "/audit/{event}" => {
-                let newest = self.owner.get("/audit/events?limit=1").expect(200)["items"][0]["id"].clone();
-                vec![page("audit-event", &format!("/audit/{}", newest.as_str().expect("an id")))]
+            "/projects/{project}/environments/{environment}/secrets/{name}/uses" => {
+                vec![page("uses", &format!("{staging}/secrets/DATABASE_PASSWORD/uses"))]
             }
-            "/setup" | "/invite" | "/welcome" | "/join" | "/forgot" | "/reset" => vec![page(&route[1..], route)],
+            "/projects/{project}/branches" => vec![page("branches", "/projects/shop/branches")],
             other => samples_of_secret(other),
         }
     }

@@ -3,8 +3,6 @@
 use actix_web::HttpResponse;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 
-use crate::http::api::Answer;
-
 /// One line. What a program for tables would take for a formula is made text.
 fn line(cells: &[String]) -> String {
     let cell = |text: &String| {
@@ -16,19 +14,19 @@ fn line(cells: &[String]) -> String {
 }
 
 /// A table as a file.
-pub(super) fn file(name: &str, heading: &[&str], rows: &[Vec<String>]) -> Answer {
+pub(super) fn file(name: &str, heading: &[&str], rows: &[Vec<String>]) -> HttpResponse {
     let mut text = line(&heading.iter().map(ToString::to_string).collect::<Vec<_>>());
     for row in rows {
         text.push_str(&line(row));
     }
     let disposition = HeaderValue::try_from(format!("attachment; filename=\"{name}.csv\""));
     let disposition = disposition.unwrap_or_else(|_| HeaderValue::from_static("attachment"));
-    Ok(HttpResponse::Ok()
+    HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8")))
         .insert_header((CONTENT_DISPOSITION, disposition))
         .insert_header((X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")))
         .insert_header((CACHE_CONTROL, HeaderValue::from_static("no-store")))
-        .body(text))
+        .body(text)
 }
 
 #[cfg(test)]

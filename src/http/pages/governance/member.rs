@@ -20,6 +20,7 @@ const PROJECTS: u32 = 100;
 
 /// The page.
 #[derive(Template)]
+#[expect(clippy::struct_excessive_bools, reason = "each part of the page is shown by a right of its own")]
 #[template(path = "member.html")]
 struct MemberPage {
     frame: Frame,

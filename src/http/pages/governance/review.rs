@@ -136,7 +136,7 @@ async fn review_file(op: &Op, wish: &ReviewWish, query: &ReviewQuery) -> Answer 
     let name = if query.node.trim().is_empty() { "organization".to_owned() } else { query.node.replace('/', "-") };
     let name: String = name.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
     let heading = ["kind", "name", "permissions", "role", "team", "given_on", "denied_by"];
-    csv::file(&format!("access-review-{name}"), &heading, &rows)
+    Ok(csv::file(&format!("access-review-{name}"), &heading, &rows))
 }
 
 /// Whose, as the address says it.
@@ -203,7 +203,7 @@ pub(super) async fn unused(visitor: Visitor, Query(query): Query<UnusedQuery>) -
             vec![held.action.to_string(), UnusedPage::word(&held.used).to_owned(), at]
         };
         let rows: Vec<_> = all.iter().map(row).collect();
-        return csv::file("unused-permissions", &["permission", "state", "last_used_at"], &rows);
+        return Ok(csv::file("unused-permissions", &["permission", "state", "last_used_at"], &rows));
     }
     let shows_all = query.show == "all";
     let (held, unused) = (all.len(), all.iter().filter(|h| h.used == Use::Unused).count());

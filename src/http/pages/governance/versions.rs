@@ -68,7 +68,7 @@ async fn show(visitor: &Visitor, name: &str, query: DiffQuery, told: Option<Told
     let op = &visitor.op;
     let versions = policy::policy_versions(op, name).await?;
     let names = author_names(op, versions.iter().map(|v| v.saved_by.clone()).collect()).await?;
-    let slug = versions.first().map(|v| v.name.to_string()).unwrap_or_else(|| name.to_owned());
+    let slug = versions.first().map_or_else(|| name.to_owned(), |v| v.name.to_string());
     let now = versions.first().map_or(0, |v| v.version);
     let (from, to, diff) = policy::policy_diff(op, name, query.from, query.to).await?;
     let frame = visitor.frame(format!("Versions of {slug}"), Section::Policies, None).await?;

@@ -47,6 +47,16 @@ impl UsesPage {
         format!("/projects/{project}/environments/{environment}/secrets/{}{path}", ui::part(one.name.as_str()))
     }
 
+    /// The page of an environment beneath, named as `project/environment`.
+    fn place_href(path: &str) -> String {
+        let (project, environment) = path.split_once('/').unwrap_or_default();
+        format!("/projects/{project}/environments/{environment}")
+    }
+
+    fn slug(path: &str) -> &str {
+        path.split_once('/').map_or(path, |(_, slug)| slug)
+    }
+
     fn project(&self) -> &str {
         self.head.placed.environment.project_slug.as_str()
     }
