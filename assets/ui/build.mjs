@@ -1,5 +1,5 @@
-// Builds assets/dist from assets/ui: node build.mjs NPM_FOLDER. One style sheet, one script, one sprite of icons, and
-// each of them packed, so that no request waits for that.
+// Builds assets/dist from assets/ui: node build.mjs NPM_FOLDER. One style sheet, one script (and those
+// that only one page loads), one sprite of icons, and each of them packed, so that no request waits for that.
 import { createRequire } from "node:module";
 import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";

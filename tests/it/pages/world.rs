@@ -177,6 +177,13 @@ impl World {
         let path = format!("{}/secrets/{}", at("evil/dev"), percent(&name));
         let body = json!({ "value": ATTACK, "comment": ATTACK, "interpolate": false, "visibility": "unmasked" });
         self.owner.put(&path, body).expect(201);
+        let about: String = ATTACK.chars().take(400).collect();
+        self.owner.post("/teams", json!({ "name": "evil", "description": about })).expect(201);
+        let role = json!({ "name": "evil", "description": about, "permissions": ["secret.list"] });
+        self.owner.post("/roles", role).expect(201);
+        let source = format!("forbid (principal, action == Action::\"quota.manage\", resource); // {ATTACK}");
+        let policy = json!({ "source": source, "mode": "observe", "description": about });
+        self.owner.put("/policies/evil", policy).expect(201);
         let base = "/projects/evil/environments/dev";
         let attack = percent(ATTACK);
         let urls = [
@@ -189,6 +196,22 @@ impl World {
             format!("{base}/secrets/{attack}"),
             format!("{base}/new-secret?path={attack}"),
             format!("/search?q={attack}"),
+            "/teams".to_owned(),
+            "/teams/evil".to_owned(),
+            "/roles/evil".to_owned(),
+            "/policies".to_owned(),
+            "/policies/evil".to_owned(),
+            "/policies/evil/versions".to_owned(),
+            format!("/grants?node={attack}&to={attack}"),
+            format!("/grants?to={attack}"),
+            format!("/access?on={attack}"),
+            format!("/access/why?who={attack}&action=secret.use&on={attack}"),
+            format!("/access/people?project={attack}"),
+            format!("/access/review?node={attack}&action={attack}"),
+            format!("/access/unused?who={attack}"),
+            format!("/new-policy?template={attack}"),
+            format!("/organization/transfer?to={attack}"),
+            format!("{base}/secrets/{}/uses", percent(&name)),
             format!("/projects/{attack}"),
             format!("/nothing/{attack}"),
         ];
