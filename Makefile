@@ -19,7 +19,7 @@ ASSETS := assets/ui/build.sh
 SNAPSHOTS_USED := $(abspath $(TARGET))/snapshots-used
 
 .NOTPARALLEL:
-.PHONY: help run build test fmt lint bench clean assets \
+.PHONY: help run build test fmt lint bench clean assets cluster cluster-down test-cluster \
 	check-fmt check-clippy check-doc check-deny check-code test-tools preflight-build preflight-test
 
 help: ## list what can be made
@@ -47,6 +47,18 @@ bench: preflight-test assets ## measure beside OpenBao in the same run; prints o
 
 assets: ## styles, scripts and icons of the pages: assets/dist, built from assets/ui when that changed
 	@sh $(ASSETS)
+
+cluster: ## start a real Kubernetes on this machine (root; see tests/cluster/README.md)
+	@bash tests/cluster/preflight.sh
+	@bash tests/cluster/build.sh
+	@bash tests/cluster/images.sh
+	@bash tests/cluster/up.sh
+
+cluster-down: ## end it; leaves nothing but what was built
+	@bash tests/cluster/down.sh
+
+test-cluster: ## check the cluster itself and the demo shop on it, on a cluster of its own
+	@bash tests/cluster/test.sh
 
 clean: ## remove what was built; data and installed tools stay
 	cargo clean
