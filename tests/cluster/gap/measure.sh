@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# measure.sh [PODS]: for how long a new pod is open although a policy closes it, on the running cluster. Starts the pods
+# measure.sh [PODS [SECONDS]]: for how long a new pod is open although a policy closes it, on the running cluster. Starts the pods
 # one after the other, then again all at once; each connects out from its first instruction and is connected to from
 # outside. Prints a table.
 set -euo pipefail
 . "$(dirname "$0")/../env.sh"
 . "$here/lib.sh"
-pods=${1:-10}
-open=gap-open closed=gap-closed seconds=4
+pods=${1:-10} seconds=${2:-4} # pods of a round, and how long each looks
+open=gap-open closed=gap-closed
 cleanup() { kubectl_admin delete namespace "$open" "$closed" --ignore-not-found --wait >/dev/null; }
 trap cleanup EXIT
 cleanup
