@@ -23,16 +23,16 @@ pub struct HowArgs {
     plan: PlanArgs,
 }
 
-/// A secret and where it goes.
+/// Secrets and where they go.
 #[derive(Debug, Args)]
 pub struct SecretTransferArgs {
-    /// Its name
-    #[arg(value_name = "NAME")]
-    name: String,
-    /// Where it is.
+    /// Its name, or several
+    #[arg(value_name = "NAME", required = true)]
+    names: Vec<String>,
+    /// Where they are.
     #[command(flatten)]
     folder: FolderArg,
-    /// The name it gets [default: the same]
+    /// The name it gets, of one [default: the same]
     #[arg(long, value_name = "NAME")]
     to_name: Option<String>,
     /// Where it goes.
@@ -158,7 +158,27 @@ fn secret(context: &Context, args: &SecretTransferArgs, verb: &str, force: bool)
     if let Some(name) = &args.to_name {
         to["name"] = json!(name);
     }
-    on_secret(context, (&args.name, &args.folder), verb, (to, args.how), force)
+    match (args.names.as_slice(), &args.to_name) {
+        ([name], _) => on_secret(context, (name, &args.folder), verb, (to, args.how), force),
+        (_, Some(_)) => Err(CliError::usage("--to-name is for one secret, not for several")),
+        (names, None) => on_secrets(context, (names, &args.folder), verb, (&to, args.how), force),
+    }
+}
+
+fn on_secrets(
+    context: &Context,
+    (names, folder): (&[String], &FolderArg),
+    verb: &str,
+    (to, how): (&Value, HowArgs),
+    force: bool,
+) -> Result<(), CliError> {
+    let place = context.place(None)?;
+    let path = context.path(folder.path.as_deref())?;
+    let secrets: Vec<_> = names.iter().map(|name| json!({ "path": path, "name": name })).collect();
+    send(context, how, |how| {
+        let fields = json!({ "mode": verb, "secrets": secrets, "to": to });
+        Request::post(&place.below(&["transfer"])).body(&how.fields(fields, force))
+    })
 }
 
 fn on_secret(

@@ -128,6 +128,7 @@ fn arranging(v1: &mut ServiceConfig) {
     v1.service(
         at("/projects/{project}/environments/{environment}/secrets/{name}/move").post(transfer::secret_move).done(),
     );
+    v1.service(at("/projects/{project}/environments/{environment}/transfer").post(transfer::secrets_transfer).done());
     v1.service(at("/projects/{project}/environments/{environment}/folders/copy").post(transfer::folder_copy).done());
     v1.service(at("/projects/{project}/environments/{environment}/folders/move").post(transfer::folder_move).done());
     v1.service(

@@ -127,6 +127,7 @@ const CONDITIONAL: &[&str] = &["project_update", "environment_update", "secret_p
         history::undelete,
         transfer::secret_copy,
         transfer::secret_move,
+        transfer::secrets_transfer,
         transfer::folder_copy,
         transfer::folder_move,
         usage::secret_usage,

@@ -1,6 +1,7 @@
 // What pages gain from a script. Each of them works without; nothing here writes markup, only text.
 import "./htmx";
 import "htmx.org/dist/ext/hx-csp.js";
+import { chosen } from "./chosen";
 import { keys } from "./keys";
 import { palette } from "./palette";
 import { panel } from "./panel";
@@ -14,6 +15,7 @@ panel();
 paste();
 secrets();
 rail();
+chosen();
 palette();
 keys();
 times();

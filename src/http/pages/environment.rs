@@ -214,6 +214,11 @@ impl Row {
         }
     }
 
+    /// Whether this environment itself stores it.
+    fn is_own(&self) -> bool {
+        matches!(self.badge.kind, "own" | "overrides")
+    }
+
     /// Whether its value may be shown to a person.
     fn is_shown(&self) -> bool {
         self.state == VersionState::Set && self.visibility != Visibility::Restricted && !self.is_blocked
@@ -247,6 +252,8 @@ struct EnvironmentPage {
     total: usize,
     is_cut: bool,
     undo: Option<String>,
+    /// Whether rows can be ticked: now, by who may do something with them.
+    may_choose: bool,
 }
 
 /// Shows it.
@@ -266,12 +273,14 @@ pub(super) async fn page(
     let filters = filters(&head.base, &query, counts);
     let rows: Vec<_> = table.rows.into_iter().map(|row| Row::of(&head.base, row)).collect();
     let total = rows.len();
-    let rows = rows.into_iter().filter(|row| matches(&query.show, row)).collect();
+    let rows: Vec<_> = rows.into_iter().filter(|row| matches(&query.show, row)).collect();
     let undo = query.deleted.as_deref().map(|name| {
         let place = format!("{}/secrets/{}/undelete", head.base, ui::part(name));
         if query.path.is_empty() { place } else { format!("{place}?path={}", ui::part(&query.path)) }
     });
-    visitor.show(&EnvironmentPage { frame, head, query, counts, filters, rows, total, is_cut: table.is_cut, undo })
+    let is_cut = table.is_cut;
+    let may_choose = query.at.is_empty() && (head.may_write() || head.may_use()) && rows.iter().any(Row::is_own);
+    visitor.show(&EnvironmentPage { frame, head, query, counts, filters, rows, total, is_cut, undo, may_choose })
 }
 
 fn matches(show: &str, row: &Row) -> bool {

@@ -211,6 +211,7 @@ fn notice(done: &str) -> Option<&'static str> {
         "saved" => "Saved as a new version.",
         "same" => "Nothing changed: it was the same already.",
         "deleted" => "Deleted. It can be brought back below.",
+        "deleted-many" => "Deleted. Each can be brought back in its own page.",
         "restored" => "Brought back.",
         "rolled-back" => "The older version is the newest again.",
         "imported" => "The changes are applied.",

@@ -13,6 +13,7 @@ mod access;
 mod approvals;
 mod assets;
 mod audit;
+mod chosen;
 mod compare;
 mod environment;
 pub(crate) mod failure;
@@ -83,6 +84,7 @@ fn environment_routes(app: &mut ServiceConfig) {
     app.service(
         at("/projects/{project}/environments/{environment}/import").get(import::page).post(import::submit).done(),
     );
+    app.service(at("/projects/{project}/environments/{environment}/selected").post(chosen::submit).done());
     app.service(at("/projects/{project}/environments/{environment}/export").post(import::export).done());
     app.service(at("/projects/{project}/environments/{environment}/history").get(past::page).post(past::revert).done());
     app.service(at("/projects/{project}/environments/{environment}/access").get(access::page).done());

@@ -52,6 +52,41 @@ impl ShowAs {
         }
     }
 
+    /// Doing something to several secrets: `tag`, `delete`, `copy` or `move`.
+    pub(super) fn chosen(base_url: &str, (project, environment): (&str, &str), act: &str) -> Self {
+        let base = format!("{base_url}/api/v1/projects/{project}/environments/{environment}");
+        let place = format!("--project {project} --environment {environment}");
+        let (cli, path, fields, yaml) = match act {
+            "tag" => (
+                format!("holdfast secrets edit {place} --tag OLD_TAG --add-tag TAG --dry-run"),
+                "edit",
+                "\"filter\": {\"secrets\": [{\"name\": \"<NAME>\"}]}, \"change\": {\"add_tags\": [\"<TAG>\"]}",
+                "filter:\n  secrets:\n    - name: <NAME>\nchange:\n  add_tags: [<TAG>]",
+            ),
+            "delete" => (
+                format!("holdfast secrets edit {place} --tag OLD_TAG --delete --dry-run"),
+                "edit",
+                "\"filter\": {\"secrets\": [{\"name\": \"<NAME>\"}]}, \"change\": {\"delete\": true}",
+                "filter:\n  secrets:\n    - name: <NAME>\nchange:\n  delete: true",
+            ),
+            _ => (
+                format!("holdfast secrets {act} NAME NAME {place} --to-environment ENVIRONMENT --dry-run"),
+                "transfer",
+                "\"secrets\": [{\"name\": \"<NAME>\"}], \"to\": {\"environment\": \"<ENVIRONMENT>\"}",
+                "secrets:\n  - name: <NAME>\nto:\n  environment: <ENVIRONMENT>",
+            ),
+        };
+        let mode = if path == "transfer" { format!("\"mode\": \"{act}\", ") } else { String::new() };
+        Self {
+            cli,
+            curl: format!(
+                "curl --request POST '{base}/{path}?dry_run=true' \\\n  --header 'Authorization: Bearer <TOKEN>' \\\n  \
+                 --json '{{{mode}{fields}}}'"
+            ),
+            yaml: yaml.to_owned(),
+        }
+    }
+
     /// Making a project.
     pub(super) fn project(base_url: &str) -> Self {
         Self {

@@ -1,5 +1,7 @@
 //! Changing many secrets at once, found by a filter.
 
+use std::collections::BTreeSet;
+
 use super::store;
 use super::{days, expiry};
 use crate::db::{Reader, WriteTx};
@@ -14,7 +16,7 @@ use crate::vault::model::{FolderPath, SecretName, Visibility};
 use crate::vault::rehearsal;
 use crate::vault::secret::{BATCH_MAX, BatchOutcome, BatchRequest, Item, Wish, apply, holds, wanted};
 use crate::vault::source::StoreSource;
-use crate::vault::store::{SecretVersion, VersionState, secret_list, use_get};
+use crate::vault::store::{SecretVersion, VersionState, secret_get, secret_list, use_get};
 
 /// Most bytes of values one change holds in memory.
 const BYTES_MAX: usize = 32 * 1024 * 1024;
@@ -26,8 +28,8 @@ pub struct BulkFilter {
     pub path: String,
     /// Whether those beneath it are meant, too.
     pub recursive: bool,
-    /// The one with this name.
-    pub name: Option<SecretName>,
+    /// These and no others, by folder and name, wherever they are; with none named, all of the folder.
+    pub names: Vec<(FolderPath, SecretName)>,
     /// Those with these words in their name, comment or tags, in any case.
     pub words: Option<String>,
     /// Those with all of these tags.
@@ -157,9 +159,13 @@ fn find(op: &Op, reader: &Reader<'_>, placed: &Placed, filter: &BulkFilter) -> R
     let ends = ends.map(|ahead| op.now().plus(ahead));
     let mut found = Vec::new();
     let mut bytes = 0;
-    for version in secret_list(reader, placed.environment.id, &path, filter.recursive)? {
+    let candidates = if filter.names.is_empty() {
+        secret_list(reader, placed.environment.id, &path, filter.recursive)?
+    } else {
+        named(reader, placed, &filter.names)?
+    };
+    for version in candidates {
         let is_meant = words.as_deref().is_none_or(|words| holds(&version, words))
-            && filter.name.as_ref().is_none_or(|name| *name == version.name)
             && filter.tags.iter().all(|tag| version.tags.contains(tag))
             && filter.visibility.is_none_or(|visibility| visibility == version.visibility)
             && is_unread(reader, &version, unread)?
@@ -176,6 +182,25 @@ fn find(op: &Op, reader: &Reader<'_>, placed: &Placed, filter: &BulkFilter) -> R
         return Err(VaultError::TooMuch);
     }
     found.sort_unstable_by(|a, b| (&a.path, &a.name).cmp(&(&b.path, &b.name)));
+    Ok(found)
+}
+
+/// The secrets with these names, each once.
+fn named(
+    reader: &Reader<'_>,
+    placed: &Placed,
+    names: &[(FolderPath, SecretName)],
+) -> Result<Vec<SecretVersion>, VaultError> {
+    if names.len() > BATCH_MAX {
+        return Err(VaultError::TooMany { len: names.len() });
+    }
+    let names: BTreeSet<_> = names.iter().collect();
+    let mut found = Vec::with_capacity(names.len());
+    for (path, name) in names {
+        let version = secret_get(reader, placed.environment.id, path, name)?;
+        let version = version.filter(|v| v.state != VersionState::Deleted);
+        found.push(version.ok_or_else(|| VaultError::not_found("secret", name.as_str()))?);
+    }
     Ok(found)
 }
 

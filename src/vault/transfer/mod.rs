@@ -13,7 +13,7 @@ mod pointing;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 pub use pointing::Pointing;
 use pointing::{Holders, Look, Moves, Spot};
@@ -43,13 +43,8 @@ const WARNINGS_MAX: usize = 200;
 /// What is copied or moved.
 #[derive(Debug, Clone)]
 pub enum What {
-    /// One secret the environment stores itself.
-    Secret {
-        /// Its folder.
-        path: String,
-        /// Its name.
-        name: String,
-    },
+    /// Secrets the environment stores itself, by folder and name.
+    Secrets(Vec<(FolderPath, SecretName)>),
     /// A folder with what the environment itself stores in it and beneath it.
     Folder {
         /// Its path.
@@ -216,11 +211,15 @@ fn authorize(op: &Op, tx: &WriteTx<'_>, ask: &Transfer, from: &Placed, to: &Plac
 fn listed(reader: &Reader<'_>, from: &Placed, what: &What) -> Result<Vec<SecretVersion>, VaultError> {
     let id = from.environment.id;
     let mut versions = match what {
-        What::Secret { path, name } => {
-            let path = folder_of(path)?;
-            let parsed = SecretName::parse_any(name)?;
-            let found = store::secret_get(reader, id, &path, &parsed)?.filter(|v| v.state != VersionState::Deleted);
-            vec![found.ok_or_else(|| VaultError::not_found("secret", name))?]
+        What::Secrets(names) if names.len() > BATCH_MAX => return Err(VaultError::TooMany { len: names.len() }),
+        What::Secrets(names) => {
+            let names: BTreeSet<_> = names.iter().collect();
+            let mut found = Vec::with_capacity(names.len());
+            for (path, name) in names {
+                let there = store::secret_get(reader, id, path, name)?.filter(|v| v.state != VersionState::Deleted);
+                found.push(there.ok_or_else(|| VaultError::not_found("secret", name.as_str()))?);
+            }
+            found
         }
         What::Folder { path } => {
             let path = folder_of(path)?;
@@ -246,19 +245,26 @@ fn folder_of(text: &str) -> Result<FolderPath, ParseError> {
     FolderPath::parse(if text.is_empty() { "/" } else { text })
 }
 
-/// Where each goes.
+/// Where each goes; no two to one place.
 fn spots(ask: &Transfer, versions: &[SecretVersion]) -> Result<HashMap<Spot, Spot>, VaultError> {
+    if ask.to.name.is_some() && versions.len() != 1 {
+        return Err(ParseError::new("name", "is given to one secret, not to several").into());
+    }
     let mut spots = HashMap::with_capacity(versions.len());
+    let mut taken = BTreeSet::new();
     for version in versions {
         let (path, name) = (&version.path, &version.name);
         let then = match &ask.what {
-            What::Secret { .. } => {
+            What::Secrets(_) => {
                 let folder = ask.to.path.as_deref().map_or_else(|| Ok(path.clone()), folder_of)?;
                 let name = ask.to.name.as_deref().map_or_else(|| Ok(name.clone()), SecretName::parse_any)?;
                 (folder, name)
             }
             What::Folder { path: top } => (moved_folder(&folder_of(top)?, ask.to.path.as_deref(), path)?, name.clone()),
         };
+        if !taken.insert(then.clone()) {
+            return Err(ParseError::new("to", format!("would hold {} twice", then.1)).into());
+        }
         spots.insert((path.clone(), name.clone()), then);
     }
     Ok(spots)
@@ -289,7 +295,7 @@ fn require_fit(
         let nested = match (&ask.what, ask.to.path.as_deref()) {
             (What::Folder { path }, Some(to)) => folder_of(path)?.contains(&folder_of(to)?),
             (What::Folder { .. }, None) => true,
-            (What::Secret { .. }, _) => false,
+            (What::Secrets(_), _) => false,
         };
         if nested || spots.iter().any(|(was, then)| was == then) {
             return Err(ParseError::new("to", "is where it is, or within it").into());
@@ -392,7 +398,10 @@ fn require_meant(ask: &Transfer, moves: &Moves<'_>, holders: &Holders) -> Result
         return Ok(Vec::new());
     }
     let name = match &ask.what {
-        What::Secret { name, .. } => name.clone(),
+        What::Secrets(names) => match names.as_slice() {
+            [(_, name)] => name.to_string(),
+            names => format!("{} secrets", names.len()),
+        },
         What::Folder { path } => format!("{}:{path}", moves.from.path()),
     };
     let error = VaultError::HasDependents { name, dependents, hidden: holders.hidden };

@@ -102,3 +102,49 @@ fn a_form_that_is_not_taken_keeps_what_was_typed_but_no_value() {
     let read = world.owner.get(&format!("{}/secrets/TYPED?reveal=true", at("shop/staging"))).expect(200);
     assert_eq!((&read["value"], &read["tags"]), (&json!("one\ntwo"), &json!(["a", "b"])));
 }
+
+#[test]
+fn ticked_secrets_are_tagged_copied_moved_and_deleted_after_a_plan() {
+    let app = TestApp::start();
+    let world = World::build(&app);
+    let owner = app.client(&world.owner.token);
+    owner.create_environment("shop", "picked", None);
+    owner.create_environment("shop", "target", None);
+    owner.set_secret("shop/picked", "A", "1");
+    owner.set_secret("shop/picked", "B", "2");
+    owner.put(&format!("{}/secrets/C?path=/api", at("shop/picked")), json!({ "value": "${/A}" })).expect(201);
+    let page = "/projects/shop/environments/picked/selected";
+    let send = |token: &str, body: &str| ask(&app, "POST", page, token, &[], body);
+    let own = |body: &str| send(&world.owner.token, body);
+    let names = |place: &str| {
+        let list = owner.get(&format!("{}/secrets?recursive=true", at(place))).expect(200);
+        let shown = |s: &serde_json::Value| format!("{}{}", s["path"].as_str().unwrap(), s["name"].as_str().unwrap());
+        list["items"].as_array().unwrap().iter().map(shown).collect::<Vec<_>>()
+    };
+    let asked = own("act=tag&secret=/A&secret=/api/C");
+    assert!(asked.status == 200 && asked.text().contains("Tag 2 secrets"), "{}", asked.text());
+    let plan = own("act=tag&secret=/A&secret=/api/C&add_tags=pci,%20old&step=plan");
+    assert!(plan.text().contains("What would change") && plan.text().contains("value=\"pci, old\""), "{}", plan.text());
+    let tags = |name: &str| owner.get(&format!("{}/secrets/{name}", at("shop/picked"))).expect(200)["tags"].clone();
+    assert_eq!(tags("A"), json!([]), "a plan changes nothing");
+    assert_eq!(own("act=tag&secret=/A&secret=/api/C&add_tags=pci,%20old&step=apply").status, 303);
+    assert_eq!((tags("A"), tags("B")), (json!(["old", "pci"]), json!([])));
+    assert_eq!(own("act=copy&secret=/A&secret=/B&to_environment=target&to_folder=/x&step=apply").status, 303);
+    assert_eq!(names("shop/target"), ["/xA", "/xB"]);
+    // What others refer to is moved or deleted only when that is meant.
+    let refused = own("act=delete&secret=/A&secret=/B&step=apply");
+    assert!(refused.status == 409 && refused.text().contains("/A"), "{}", refused.text());
+    let kept = own("act=move&secret=/A&secret=/B&to_folder=/m&step=plan");
+    assert!(kept.status == 200 && kept.text().contains("reference"), "{}", kept.text());
+    assert_eq!(own("act=move&secret=/A&secret=/B&to_folder=/m&rewrite_references=yes&step=apply").status, 303);
+    assert_eq!(owner.get(&format!("{}/variables?path=/api", at("shop/picked"))).expect(200)["variables"]["C"], "1");
+    assert_eq!(own("act=delete&secret=/m/B&step=apply").status, 303);
+    assert_eq!(names("shop/picked").len(), 2);
+    assert_eq!(own("act=tag").status, 400);
+    assert_eq!(own("act=tag&secret=/NONE&add_tags=x&step=apply").status, 404);
+    assert_eq!(send(&world.viewer.token, "act=tag&secret=/m/A&add_tags=x&step=apply").status, 403);
+    // Two of one name have no room in one folder.
+    owner.put(&format!("{}/secrets/A?path=/api", at("shop/picked")), json!({ "value": "3" })).expect(201);
+    let twice = own("act=copy&secret=/m/A&secret=/api/A&to_folder=/z&step=plan");
+    assert!(twice.status == 400 && twice.text().contains("twice"), "{}", twice.text());
+}

@@ -10,9 +10,9 @@ use crate::http::api::{Answer, List, ok};
 use crate::http::error::Problem;
 use crate::http::extract::{DryRun, Json, Known, Names, Query, page_of};
 use crate::http::schema::SecretId;
-use crate::types::Timestamp;
+use crate::types::{ParseError, Timestamp};
 use crate::vault::care::{self, BulkChange, BulkEdit, BulkFilter, End, Expiring, Marks, Scope, Stale, Which};
-use crate::vault::model::Visibility;
+use crate::vault::model::{FolderPath, SecretName, Visibility};
 
 /// Days a secret was not read for, when nothing is said.
 const STALE_DAYS: u32 = 90;
@@ -163,10 +163,36 @@ fn end<'de, D: Deserializer<'de>>(d: D) -> Result<End, D::Error> {
     Ok(said(d)?.map_or(End::Never, End::At))
 }
 
+/// A secret of an environment, by folder and name.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SecretNamed {
+    /// Its folder; `/` when none.
+    #[serde(default)]
+    #[schema(required = false, pattern = "^/", max_length = 512)]
+    path: String,
+    /// Its name.
+    #[schema(min_length = 1, max_length = 255)]
+    name: String,
+}
+
+/// The folders and names, read.
+pub(super) fn named(secrets: &[SecretNamed]) -> Result<Vec<(FolderPath, SecretName)>, Problem> {
+    let read = |s: &SecretNamed| {
+        let path = FolderPath::parse(if s.path.is_empty() { "/" } else { &s.path })?;
+        Ok::<_, ParseError>((path, SecretName::parse_any(&s.name)?))
+    };
+    Ok(secrets.iter().map(read).collect::<Result<_, _>>()?)
+}
+
 /// Which secrets an environment stores itself are meant; what is not said matches all.
 #[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct EditFilter {
+    /// These and no others; `path` and `recursive` say nothing then.
+    #[serde(default)]
+    #[schema(required = false, max_items = 10_000)]
+    secrets: Vec<SecretNamed>,
     /// The folder; `/` when none.
     #[serde(default)]
     #[schema(required = false, pattern = "^/")]
@@ -304,7 +330,7 @@ pub(crate) async fn edit(
     let dry_run = query.dry_run;
     let f = body.filter;
     let filter = BulkFilter {
-        name: None,
+        names: named(&f.secrets)?,
         path: f.path,
         recursive: f.recursive,
         words: f.search,

@@ -3,10 +3,13 @@
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::care::{SecretNamed, named};
 use super::form::Warning;
 use crate::http::api::{Answer, ok};
+use crate::http::error::Problem;
 use crate::http::extract::{DryRun, Json, Known, Names, Query};
 use crate::http::schema::SecretId;
+use crate::vault::model::{FolderPath, SecretName};
 use crate::vault::transfer::{self, Destination, Mode, Transfer, TransferOutcome, Transferred, What};
 
 /// Which secret, and whether it is only planned.
@@ -196,20 +199,80 @@ impl From<TransferOutcome> for TransferAnswer {
     }
 }
 
-fn of_secret(names: [String; 3], query: TransferQuery, body: SecretTransferBody, mode: Mode) -> Transfer {
-    let [project, environment, name] = names;
+/// How several secrets go.
+#[derive(Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum TransferMode {
+    /// They stay where they were, too.
+    Copy,
+    /// They do not.
+    Move,
+}
+
+/// A copy or move of several secrets.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SecretsTransferBody {
+    /// Whether they stay where they were.
+    mode: TransferMode,
+    /// Which.
+    #[schema(min_items = 1, max_items = 10_000)]
+    secrets: Vec<SecretNamed>,
+    /// Where to; each keeps its name.
+    to: FolderDestination,
+    /// Write references anew so that they mean what they meant.
+    #[serde(default)]
+    #[schema(required = false)]
+    rewrite_references: bool,
+    /// Overwrite names that are there already.
+    #[serde(default)]
+    #[schema(required = false)]
+    replace: bool,
+    /// Move them although references to them break.
+    #[serde(default)]
+    #[schema(required = false)]
+    force: bool,
+}
+
+fn of_secrets(names: [String; 2], query: &DryRun, body: SecretsTransferBody) -> Result<Transfer, Problem> {
+    let [project, environment] = names;
     let to = body.to;
-    Transfer {
+    Ok(Transfer {
         project,
         environment,
-        what: What::Secret { path: query.path, name },
+        what: What::Secrets(named(&body.secrets)?),
+        to: Destination { project: to.project, environment: to.environment, path: to.path, name: None },
+        mode: match body.mode {
+            TransferMode::Copy => Mode::Copy,
+            TransferMode::Move => Mode::Move,
+        },
+        rewrite_references: body.rewrite_references,
+        replace: body.replace,
+        force: body.force,
+        dry_run: query.dry_run,
+    })
+}
+
+fn of_secret(
+    names: [String; 3],
+    query: &TransferQuery,
+    body: SecretTransferBody,
+    mode: Mode,
+) -> Result<Transfer, Problem> {
+    let [project, environment, name] = names;
+    let to = body.to;
+    let path = FolderPath::parse(if query.path.is_empty() { "/" } else { &query.path })?;
+    Ok(Transfer {
+        project,
+        environment,
+        what: What::Secrets(vec![(path, SecretName::parse_any(&name)?)]),
         to: Destination { project: to.project, environment: to.environment, path: to.path, name: to.name },
         mode,
         rewrite_references: body.rewrite_references,
         replace: body.replace,
         force: body.force,
         dry_run: query.dry_run,
-    }
+    })
 }
 
 fn of_folder(names: [String; 2], query: &DryRun, body: FolderTransferBody, mode: Mode) -> Transfer {
@@ -238,7 +301,7 @@ pub(crate) async fn secret_copy(
     Query(query): Query<TransferQuery>,
     Json(body): Json<SecretTransferBody>,
 ) -> Answer {
-    ok(&TransferAnswer::from(transfer::secret_transfer(&op, of_secret(names, query, body, Mode::Copy)).await?))
+    ok(&TransferAnswer::from(transfer::secret_transfer(&op, of_secret(names, &query, body, Mode::Copy)?).await?))
 }
 
 /// Moves a secret to another name, folder or environment, and tells which references point at it.
@@ -251,7 +314,7 @@ pub(crate) async fn secret_move(
     Query(query): Query<TransferQuery>,
     Json(body): Json<SecretTransferBody>,
 ) -> Answer {
-    ok(&TransferAnswer::from(transfer::secret_transfer(&op, of_secret(names, query, body, Mode::Move)).await?))
+    ok(&TransferAnswer::from(transfer::secret_transfer(&op, of_secret(names, &query, body, Mode::Move)?).await?))
 }
 
 /// Copies a folder with the secrets of this environment in it and beneath it.
@@ -278,4 +341,17 @@ pub(crate) async fn folder_move(
     Json(body): Json<FolderTransferBody>,
 ) -> Answer {
     ok(&TransferAnswer::from(transfer::secret_transfer(&op, of_folder(names, &query, body, Mode::Move)).await?))
+}
+
+/// Copies or moves several secrets to another folder or environment, all or nothing.
+#[utoipa::path(post, path = "/projects/{project}/environments/{environment}/transfer",
+    operation_id = "secrets_transfer", params(DryRun), request_body = SecretsTransferBody,
+    responses((status = 200, description = "What was done, or the plan.", body = TransferAnswer)))]
+pub(crate) async fn secrets_transfer(
+    Known(op, _): Known,
+    Names(names): Names<2>,
+    Query(query): Query<DryRun>,
+    Json(body): Json<SecretsTransferBody>,
+) -> Answer {
+    ok(&TransferAnswer::from(transfer::secret_transfer(&op, of_secrets(names, &query, body)?).await?))
 }

@@ -231,7 +231,8 @@ async fn mark(visitor: &Visitor, which: &Which, edited: &Edited) -> Result<&'sta
     {
         return Ok("same");
     }
-    let filter = BulkFilter { path: before.path.to_string(), name: Some(before.name.clone()), ..BulkFilter::default() };
+    let names = vec![(before.path.clone(), before.name.clone())];
+    let filter = BulkFilter { names, ..BulkFilter::default() };
     let edit = BulkEdit {
         project: which.project.clone(),
         environment: which.environment.clone(),
