@@ -148,3 +148,21 @@ fn ticked_secrets_are_tagged_copied_moved_and_deleted_after_a_plan() {
     let twice = own("act=copy&secret=/m/A&secret=/api/A&to_folder=/z&step=plan");
     assert!(twice.status == 400 && twice.text().contains("twice"), "{}", twice.text());
 }
+
+#[test]
+fn a_drawn_value_is_stored_and_not_shown() {
+    let app = TestApp::start();
+    let world = World::build(&app);
+    let owner = app.client(&world.owner.token);
+    let send =
+        |body: &str| ask(&app, "POST", "/projects/shop/environments/staging/new-secret", &world.owner.token, &[], body);
+    for (recipe, length) in [("random", 32), ("hex", 64), ("uuid", 36)] {
+        let name = format!("DRAWN_{}", recipe.to_uppercase());
+        let made = send(&format!("name={name}&what=generate&recipe={recipe}&value=typed&visibility=masked"));
+        assert_eq!(made.status, 303, "{}", made.text());
+        let shown = owner.get(&format!("{}/secrets/{name}?reveal=true", at("shop/staging"))).expect(200);
+        assert_eq!(shown["value"].as_str().map(str::len), Some(length), "{recipe}");
+    }
+    let wrong = send("name=DRAWN_WRONG&what=generate&recipe=dice&visibility=masked");
+    assert!(wrong.status == 400 && wrong.text().contains("no such kind of value"), "{}", wrong.text());
+}

@@ -17,6 +17,7 @@ use crate::http::pages::ui;
 use crate::http::pages::visitor::{Theme, Visitor};
 use crate::types::SecretString;
 use crate::vault::care::{BulkChange, BulkEdit, BulkFilter, Marks, secret_edit};
+use crate::vault::generate::{Alphabet, Recipe};
 use crate::vault::model::Visibility;
 use crate::vault::secret::{self, BatchRequest, Item, Wish};
 
@@ -32,9 +33,12 @@ pub(in crate::http::pages) struct Edited {
     /// The value; as it is when empty and `keep` is not.
     #[serde(default)]
     value: Option<SecretString>,
-    /// `value`, `keep`, `empty` or `unset`.
+    /// `value`, `keep`, `generate`, `empty` or `unset`.
     #[serde(default)]
     what: String,
+    /// What is drawn, with `generate`.
+    #[serde(default)]
+    recipe: String,
     #[serde(default)]
     comment: String,
     #[serde(default)]
@@ -70,6 +74,7 @@ impl Edited {
         let visibility = Visibility::parse(&self.visibility).ok();
         let value = self.value.unwrap_or_else(|| SecretString::new(String::new()));
         let wish = match (self.what.as_str(), value.expose().is_empty()) {
+            ("generate", _) => Wish::Generate { recipe: recipe(&self.recipe)?, visibility },
             ("unset", _) => visibility.map_or(Wish::Unset, Wish::UnsetAs),
             ("empty", _) | (_, false) => Wish::Set { value: lines(value).into_bytes(), interpolate, visibility },
             _ => {
@@ -86,6 +91,24 @@ impl Edited {
         let path = filled(path);
         Ok(Item { name, path, wish, comment: Some(self.comment), tags: Some(tags), base_version })
     }
+}
+
+/// What is drawn: the kinds a form offers, in the sizes the manual names.
+fn recipe(kind: &str) -> Result<Recipe, Problem> {
+    Ok(match kind {
+        "random" | "" => Recipe::random(32, Alphabet::alphanumeric())?,
+        "uuid" => Recipe::uuid(),
+        "hex" => Recipe::hex(32)?,
+        "base64" => Recipe::base64(32, false)?,
+        "passphrase" => Recipe::passphrase(6, "-".to_owned())?,
+        "ssh_key" => Recipe::ssh_key(String::new())?,
+        "age_key" => Recipe::age_key(),
+        _ => {
+            return Err(
+                Problem::invalid("generate_invalid", "no such kind of value").field("recipe", "generate_invalid")
+            );
+        }
+    })
 }
 
 /// A browser sends every end of a line as CR LF; values have the ends that were typed.
