@@ -141,6 +141,12 @@ fn who_can_have_a_secret_is_told_wherever_its_value_comes_to() {
     assert_eq!(of(&feat, "shop/feat", "HOST", "").status, 403);
     assert_eq!(of(&ada, "shop/base", "NONE", "").expect(404)["code"], "secret_not_found");
     let shell = shell(&app);
+    // Several at once keep their names.
+    let copy = "--token-file token -p shop -e base secrets copy HOST URL";
+    shell.run(&format!("{copy} --to-name OTHER")).refused(2, "for one secret");
+    shell.run(&format!("{copy} --to-path /many")).expect(0);
+    let many = ada.get(&format!("{}/secrets?path=/many", at("shop/base"))).expect(200);
+    assert_eq!(many["items"].as_array().map(Vec::len), Some(2));
     let csv = shell.run("--token-file token -p shop -e base access secret HOST --csv");
     assert!(csv.expect(0).contains("\"runs\",\"secret.use.restricted\",\"shop/far\""), "{csv:?}");
 }

@@ -216,6 +216,7 @@ fn body(id: &str, t: &Things) -> Value {
         "secret_rollback" | "policy_rollback" => json!({ "version": 1 }),
         "secret_copy" | "secret_move" => json!({ "to": { "name": "OTHER" } }),
         "folder_copy" | "folder_move" => json!({ "path": "/", "to": { "path": "/api" } }),
+        "secrets_transfer" => json!({ "mode": "copy", "secrets": [{ "name": "KEY" }], "to": { "path": "/api" } }),
         "value_lookup" => json!({ "value": "value" }),
         "secret_expiry_set" => json!({ "expires_at": null }),
         "secret_edit" => json!({ "change": { "add_tags": ["t"] } }),
@@ -269,6 +270,10 @@ fn naming(endpoint: &Endpoint, own: &Things, other: &Things) -> Vec<(String, Opt
         "folder_copy" | "folder_move" => bodies(vec![
             json!({ "path": "/", "to": { "environment": environment } }),
             json!({ "path": "/", "to": { "project": project, "environment": environment } }),
+        ]),
+        "secrets_transfer" => bodies(vec![
+            json!({ "mode": "copy", "secrets": [{ "name": "KEY" }], "to": { "environment": environment } }),
+            json!({ "mode": "move", "secrets": [{ "name": "KEY" }], "to": { "project": project, "environment": environment } }),
         ]),
         "member_create" | "invitation_create" => bodies(
             place.iter().map(|(n, id)| json!({ "email": "eve@example.com", "role": "viewer", *n: id })).collect(),

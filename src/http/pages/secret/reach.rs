@@ -21,7 +21,8 @@ const ROWS: u32 = 200;
 struct Row {
     name: String,
     is_machine: bool,
-    how: &'static str,
+    /// In which ways; several where everything else is the same.
+    how: Vec<&'static str>,
     environment: String,
     through: String,
     ways: Vec<String>,
@@ -32,9 +33,9 @@ impl Row {
     fn of(arrival: Arrival) -> Self {
         let reaching = arrival.reaching;
         let how = match reaching.actions.first() {
-            Some(Action::SecretReveal) => "see it",
-            Some(Action::SecretUseRestricted) => "use it, never see it",
-            _ => "use it",
+            Some(Action::SecretReveal) => "see",
+            Some(Action::SecretUseRestricted) => "use, never see",
+            _ => "use",
         };
         let through = match arrival.through {
             Through::Stored => "stored there".to_owned(),
@@ -45,13 +46,30 @@ impl Row {
         Self {
             is_machine: matches!(reaching.principal, PrincipalId::ServiceAccount(_)),
             name: reaching.name,
-            how,
+            how: vec![how],
             environment: arrival.environment,
             through,
             ways: reaching.ways.iter().map(way_of).collect(),
             denied_by: reaching.denied_by,
         }
     }
+}
+
+/// One row where somebody can have it in more than one way for the same reason.
+fn joined(rows: impl Iterator<Item = Row>) -> Vec<Row> {
+    let mut all: Vec<Row> = Vec::new();
+    for mut row in rows {
+        let how = std::mem::take(&mut row.how);
+        let same = all.last_mut().filter(|last| {
+            (&last.name, last.is_machine, &last.environment, &last.through, &last.ways, &last.denied_by)
+                == (&row.name, row.is_machine, &row.environment, &row.through, &row.ways, &row.denied_by)
+        });
+        match same {
+            Some(last) => last.how.extend(how),
+            None => all.push(Row { how, ..row }),
+        }
+    }
+    all
 }
 
 /// The page.
@@ -88,7 +106,7 @@ pub(in crate::http::pages) async fn page(
         shown: if folder.is_empty() { name } else { format!("{folder}/{name}") },
         stored_in: found.stored_in.path(),
         is_cut: found.page.next.is_some() || !found.complete,
-        rows: found.page.items.into_iter().map(Row::of).collect(),
+        rows: joined(found.page.items.into_iter().map(Row::of)),
         hidden: found.hidden_environments,
     })
 }
