@@ -216,7 +216,7 @@ fn body(id: &str, t: &Things) -> Value {
         "secret_rollback" | "policy_rollback" => json!({ "version": 1 }),
         "secret_copy" | "secret_move" => json!({ "to": { "name": "OTHER" } }),
         "folder_copy" | "folder_move" => json!({ "path": "/", "to": { "path": "/api" } }),
-        "secrets_transfer" => json!({ "mode": "copy", "secrets": [{ "name": "KEY" }], "to": { "path": "/api" } }),
+        "secrets_transfer" => several(json!({ "path": "/api" })),
         "value_lookup" => json!({ "value": "value" }),
         "secret_expiry_set" => json!({ "expires_at": null }),
         "secret_edit" => json!({ "change": { "add_tags": ["t"] } }),
@@ -240,6 +240,11 @@ fn body(id: &str, t: &Things) -> Value {
         "scan_matches" => json!({ "key": "0".repeat(64), "digests": [] }),
         other => panic!("{other} takes a body: give a sample of it"),
     }
+}
+
+/// A secret on its way to somewhere.
+fn several(to: Value) -> Value {
+    json!({ "mode": "copy", "secrets": [{ "name": "KEY" }], "to": to })
 }
 
 /// Requests of an endpoint that name something of `other` in their query or body; everything else is `own`.
@@ -271,10 +276,7 @@ fn naming(endpoint: &Endpoint, own: &Things, other: &Things) -> Vec<(String, Opt
             json!({ "path": "/", "to": { "environment": environment } }),
             json!({ "path": "/", "to": { "project": project, "environment": environment } }),
         ]),
-        "secrets_transfer" => bodies(vec![
-            json!({ "mode": "copy", "secrets": [{ "name": "KEY" }], "to": { "environment": environment } }),
-            json!({ "mode": "move", "secrets": [{ "name": "KEY" }], "to": { "project": project, "environment": environment } }),
-        ]),
+        "secrets_transfer" => bodies(vec![several(json!({ "project": project, "environment": environment }))]),
         "member_create" | "invitation_create" => bodies(
             place.iter().map(|(n, id)| json!({ "email": "eve@example.com", "role": "viewer", *n: id })).collect(),
         ),
