@@ -19,7 +19,7 @@ ASSETS := assets/ui/build.sh
 SNAPSHOTS_USED := $(abspath $(TARGET))/snapshots-used
 
 .NOTPARALLEL:
-.PHONY: help run build test fmt lint bench clean assets cluster cluster-down test-cluster \
+.PHONY: help run build test fmt lint bench bench-ui clean assets cluster cluster-down test-cluster \
 	check-fmt check-clippy check-doc check-deny check-code test-tools preflight-build preflight-test
 
 help: ## list what can be made
@@ -44,6 +44,9 @@ fmt: ## format the code
 
 bench: preflight-test assets ## measure beside OpenBao in the same run; prints one table, writes JSON
 	bash tests/bench/run.sh
+
+bench-ui: preflight-test assets ## measure the pages of a release build in Chromium; prints one table, writes JSON
+	bash tests/bench/run-ui.sh
 
 assets: ## styles, scripts and icons of the pages: assets/dist, built from assets/ui when that changed
 	@sh $(ASSETS)

@@ -13,10 +13,12 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use super::control::Control;
+use super::doctor::Doctor;
 use super::{AppError, Opened, jobs, open, setup_token};
 use crate::auth::password::Passwords;
 use crate::config::{Env, Overrides, Settings, write_private_file};
 use crate::db::DbError;
+use crate::governance::health::Examiner;
 use crate::http::{self, ServerError, ServerParts};
 use crate::jobs::Runner;
 use crate::notify::Mailer;
@@ -149,6 +151,7 @@ pub(super) async fn run(
         mailer: Arc::clone(&mailer),
         settings: Arc::clone(&opened.settings),
         metrics: Arc::clone(&metrics),
+        examiner: Arc::new(Examiner::new(Doctor::new(Arc::clone(&opened.settings), Arc::clone(&opened.core.clock)))),
     };
     // Before the listener is announced: who waits for that may ask here at once.
     let control = listen_control(&dir);

@@ -1,5 +1,7 @@
 //! `holdfast audit`: the ledger, read through the server or verified on a copied database without one.
 
+mod tail;
+
 use std::fs::File;
 use std::io::Write;
 use std::path::PathBuf;
@@ -20,6 +22,9 @@ pub enum AuditCommand {
     /// List events, newest first
     #[command(visible_alias = "ls")]
     List(ListArgs),
+    /// Follow the ledger: recent events, then each as it comes
+    #[command(after_help = TAIL_HELP)]
+    Tail(tail::TailArgs),
     /// Show an event
     Show {
         /// Its id or number
@@ -30,7 +35,7 @@ pub enum AuditCommand {
         /// Its id or number
         event: String,
     },
-    /// Write events as JSON lines
+    /// Write events as JSON lines or CSV
     Export(ExportArgs),
     /// Write the newest signed checkpoint to stdout; keep it elsewhere, and verify against it later
     Checkpoint,
@@ -38,6 +43,15 @@ pub enum AuditCommand {
     #[command(after_help = VERIFY_HELP)]
     Verify(VerifyArgs),
 }
+
+const TAIL_HELP: &str = "\
+Ends with Ctrl-C. A connection that breaks is taken up again where it was. That somebody follows is
+recorded, once for each connection.
+
+Examples:
+  holdfast audit tail
+  holdfast audit tail --action secret.reveal --recent 0
+  holdfast audit tail --json | jq -r .actor.name";
 
 const VERIFY_HELP: &str = "\
 With --data-dir nothing is asked of a server: the database is read, with the key you pinned and a
@@ -52,23 +66,42 @@ Examples:
 /// Which events.
 #[derive(Debug, Args)]
 pub struct ListArgs {
-    /// Who did it: e-mail address, name or id
-    #[arg(long)]
-    actor: Option<String>,
-    /// What was done, like secret.reveal
-    #[arg(long)]
-    action: Option<String>,
-    /// What it was done to: an id or a name
-    #[arg(long)]
-    target: Option<String>,
-    /// allow or deny
-    #[arg(long, value_parser = ["allow", "deny"])]
-    decision: Option<String>,
+    #[command(flatten)]
+    which: WhichArgs,
     #[command(flatten)]
     span: SpanArgs,
     /// The most events to show
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     limit: u32,
+}
+
+/// What the events are about.
+#[derive(Debug, Args)]
+pub struct WhichArgs {
+    /// Who did it: an e-mail address or id, or a job's name
+    #[arg(long)]
+    actor: Option<String>,
+    /// What was done, like secret.reveal
+    #[arg(long)]
+    action: Option<String>,
+    /// What it was done to: an id
+    #[arg(long)]
+    target: Option<String>,
+    /// allow or deny
+    #[arg(long, value_parser = ["allow", "deny"])]
+    decision: Option<String>,
+}
+
+impl WhichArgs {
+    fn ask(&self, request: Request, context: &Context) -> Request {
+        request
+            .query_opt("actor", self.actor.as_deref())
+            .query_opt("action", self.action.as_deref())
+            .query_opt("target", self.target.as_deref())
+            .query_opt("decision", self.decision.as_deref())
+            .query_opt("project", context.flags.project.as_deref())
+            .query_opt("environment", context.flags.environment.as_deref())
+    }
 }
 
 /// A span of time.
@@ -85,6 +118,11 @@ pub struct SpanArgs {
 /// What to export.
 #[derive(Debug, Args)]
 pub struct ExportArgs {
+    /// How they are written
+    #[arg(long, value_parser = ["jsonl", "csv"], default_value = "jsonl")]
+    format: String,
+    #[command(flatten)]
+    which: WhichArgs,
     #[command(flatten)]
     span: SpanArgs,
     /// Write into this file in place of stdout
@@ -124,6 +162,7 @@ pub fn run(context: &Context, command: AuditCommand) -> Result<(), CliError> {
     let output = &context.output;
     match command {
         AuditCommand::List(args) => list(context, &args),
+        AuditCommand::Tail(args) => tail::run(context, &args),
         AuditCommand::Show { event } => output.answer(&context.ask(&Request::get(&["audit", "events", &event]))?),
         AuditCommand::Proof { event } => {
             output.answer(&context.ask(&Request::get(&["audit", "events", &event, "proof"]))?)
@@ -139,23 +178,20 @@ pub fn run(context: &Context, command: AuditCommand) -> Result<(), CliError> {
 
 fn list(context: &Context, args: &ListArgs) -> Result<(), CliError> {
     let request = || {
-        Request::get(&["audit", "events"])
-            .query_opt("actor", args.actor.as_deref())
-            .query_opt("action", args.action.as_deref())
-            .query_opt("target", args.target.as_deref())
-            .query_opt("decision", args.decision.as_deref())
+        args.which
+            .ask(Request::get(&["audit", "events"]), context)
             .query_opt("from", args.span.from.as_deref())
             .query_opt("to", args.span.to.as_deref())
-            .query_opt("project", context.flags.project.as_deref())
-            .query_opt("environment", context.flags.environment.as_deref())
     };
     let limit = usize::try_from(args.limit).unwrap_or(usize::MAX);
     context.output.list(&context.ask_list(request, limit)?, COLUMNS)
 }
 
 fn export(context: &Context, args: &ExportArgs) -> Result<(), CliError> {
-    let request = Request::get(&["audit", "export"])
-        .query("format", "jsonl")
+    let request = args
+        .which
+        .ask(Request::get(&["audit", "export"]), context)
+        .query("format", args.format.as_str())
         .query_opt("from", args.span.from.as_deref())
         .query_opt("to", args.span.to.as_deref());
     let client = context.client()?;
@@ -175,6 +211,7 @@ fn export(context: &Context, args: &ExportArgs) -> Result<(), CliError> {
     })?;
     file.sync_all().map_err(cannot)?;
     drop(progress);
+    let events = if args.format == "csv" { events.saturating_sub(1) } else { events };
     output.say(&format!("wrote {events} events to {}", path.display()));
     Ok(())
 }

@@ -3,6 +3,7 @@
 use clap::Args;
 use serde_json::Value;
 
+use super::client::Request;
 use super::context::Context;
 use super::error::{CliError, Exit};
 use super::offline::{self, DataDirArgs};
@@ -12,6 +13,9 @@ use super::offline::{self, DataDirArgs};
 pub struct DoctorArgs {
     #[command(flatten)]
     place: DataDirArgs,
+    /// Ask the running server in place of looking at the data here
+    #[arg(long, conflicts_with_all = ["data_dir", "config", "root_key_file"])]
+    server: bool,
 }
 
 /// Runs the command. The report is `{ok, checks: [{name, ok, detail, fix}]}`.
@@ -19,7 +23,11 @@ pub struct DoctorArgs {
 /// # Errors
 /// A problem was found (exit code 1), or the machine cannot be looked at.
 pub fn run(context: &Context, args: DoctorArgs) -> Result<(), CliError> {
-    let report = offline::doctor(&args.place.into())?;
+    let report = if args.server {
+        context.ask(&Request::post(&["instance", "health", "check"]))?
+    } else {
+        offline::doctor(&args.place.into())?
+    };
     let output = &context.output;
     if output.structured() {
         output.answer(&report)?;

@@ -62,6 +62,11 @@ pub enum OrganizationsCommand {
         #[command(flatten)]
         severe: SevereArgs,
     },
+    /// Restore a deleted organization (instance operators)
+    Restore {
+        /// The organization
+        slug: String,
+    },
 }
 
 /// A new organization.
@@ -122,6 +127,9 @@ pub fn run(context: &Context, command: OrganizationsCommand) -> Result<(), CliEr
                 Some(deleted) => output.answer(&deleted),
                 None => Ok(()),
             }
+        }
+        OrganizationsCommand::Restore { slug } => {
+            output.item(&context.ask(&Request::post(&["organizations", &slug, "restore"]))?, COLUMNS)
         }
     }
 }

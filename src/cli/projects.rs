@@ -51,6 +51,9 @@ pub struct CreateArgs {
     /// What it is
     #[arg(long)]
     description: Option<String>,
+    /// Fill it with a small tree of environments and made-up values, to look around in
+    #[arg(long)]
+    demo: bool,
 }
 
 /// Changes of a project.
@@ -84,10 +87,14 @@ const COLUMNS: &[Column] =
 pub fn run(context: &Context, command: ProjectsCommand) -> Result<(), CliError> {
     let output = &context.output;
     match command {
-        ProjectsCommand::Create(CreateArgs { slug, name, description }) => {
-            let fields = body(json!({"slug": slug, "name": name, "description": description}));
+        ProjectsCommand::Create(CreateArgs { slug, name, description, demo }) => {
+            let demo = demo.then_some(true);
+            let fields = body(json!({"slug": slug, "name": name, "description": description, "demo": demo}));
             output.item(&context.ask(&Request::post(&["projects"]).body(&fields))?, COLUMNS)?;
-            output.next(&format!("holdfast environments create NAME --project {slug}"));
+            output.next(&match demo {
+                Some(_) => format!("holdfast secrets list --project {slug} --environment staging"),
+                None => format!("holdfast environments create NAME --project {slug}"),
+            });
             Ok(())
         }
         ProjectsCommand::List(limit) => {

@@ -7,17 +7,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::GovernanceError;
 use crate::db::Reader;
 use crate::keys::LedgerSigner;
-use crate::ledger::{self, Checkpoint, Details, EventFilter, EventView, InclusionProof, Outcome, Report, Sign, Trust};
+use crate::ledger::{self, Checkpoint, EventFilter, EventView, InclusionProof, Outcome, Report, Sign, Trust};
 use crate::op::Op;
-use crate::orgs::access;
 use crate::orgs::environment::Placed;
+use crate::orgs::{OrgError, access};
 use crate::policy::{Action, Node, PrincipalId};
 use crate::types::{Cursor, Id, Limit, Page, ParseError, Timestamp, kinds};
 
 /// Which events are asked for. What is not set matches all.
 #[derive(Debug, Clone, Default)]
 pub struct AuditQuery {
-    /// The actor's id, a job's name, or the kind of an actor that has no id.
+    /// The actor's id, a member's address, a job's name, or the kind of an actor that has no id.
     pub actor: Option<String>,
     /// The action's name.
     pub action: Option<String>,
@@ -47,7 +47,7 @@ pub struct SeenEvent {
 /// The longest text a filter compares, in bytes.
 const FILTER_MAX: usize = 512;
 
-fn filter(op: &Op, reader: &Reader<'_>, query: &AuditQuery) -> Result<EventFilter, GovernanceError> {
+pub(super) fn filter(op: &Op, reader: &Reader<'_>, query: &AuditQuery) -> Result<EventFilter, GovernanceError> {
     let texts = [("actor", &query.actor), ("action", &query.action), ("target", &query.target)];
     for (name, text) in texts {
         if text.as_ref().is_some_and(|t| t.is_empty() || t.len() > FILTER_MAX || t.chars().any(char::is_control)) {
@@ -68,7 +68,7 @@ fn filter(op: &Op, reader: &Reader<'_>, query: &AuditQuery) -> Result<EventFilte
         project,
         environment,
         action: query.action.clone(),
-        actor: query.actor.clone(),
+        actor: query.actor.as_deref().map(|named| actor(op, reader, named)).transpose()?,
         target: query.target.clone(),
         mentions: None,
         outcome: query.outcome,
@@ -77,23 +77,35 @@ fn filter(op: &Op, reader: &Reader<'_>, query: &AuditQuery) -> Result<EventFilte
     })
 }
 
-fn authorize(op: &Op, reader: &Reader<'_>, action: Action) -> Result<(), GovernanceError> {
+/// The id of an actor that is named by a member's address; anything else stands for itself.
+fn actor(op: &Op, reader: &Reader<'_>, named: &str) -> Result<String, GovernanceError> {
+    if !named.contains('@') {
+        return Ok(named.to_owned());
+    }
+    match access::principal_named(op, reader, &access::PrincipalName::User(named.to_owned())) {
+        Ok(PrincipalId::User(id)) => Ok(id.to_string()),
+        Err(OrgError::NotFound { .. }) | Ok(_) => Ok(named.to_owned()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+pub(super) fn authorize(op: &Op, reader: &Reader<'_>, action: Action) -> Result<(), GovernanceError> {
     op.authorize(reader, action, &access::own_organization(op)?)?;
     Ok(())
 }
 
 /// Tells how actors are called; each is looked up once.
-struct Names<'r, 'c> {
+pub(super) struct Names<'r, 'c> {
     reader: &'r Reader<'c>,
     known: HashMap<String, Option<String>>,
 }
 
 impl<'r, 'c> Names<'r, 'c> {
-    fn new(reader: &'r Reader<'c>) -> Self {
+    pub(super) fn new(reader: &'r Reader<'c>) -> Self {
         Self { reader, known: HashMap::new() }
     }
 
-    fn see(&mut self, event: EventView) -> Result<SeenEvent, GovernanceError> {
+    pub(super) fn see(&mut self, event: EventView) -> Result<SeenEvent, GovernanceError> {
         let id = event.actor.id.as_ref();
         if let Some(actor_name) = self.known.get(id) {
             return Ok(SeenEvent { actor_name: actor_name.clone(), event });
@@ -209,58 +221,6 @@ pub async fn audit_checkpoint(op: &Op) -> Result<Checkpoint, GovernanceError> {
         Ok(ledger::checkpoint_make(tx, &signer, op.now())?)
     })
     .await
-}
-
-/// An export under way.
-pub struct Export {
-    op: Op,
-    filter: EventFilter,
-    next: Option<u64>,
-}
-
-/// A part of an export: JSON lines.
-pub type ExportChunk = Vec<u8>;
-
-/// Begins an export of the organization's events, oldest first; it is recorded.
-///
-/// # Errors
-/// Not allowed; a project or environment that is not there.
-pub async fn audit_export(op: &Op, query: AuditQuery) -> Result<Export, GovernanceError> {
-    let filter = op
-        .write(move |op, tx| {
-            let event = op.authorize(tx, Action::AuditExport, &access::own_organization(op)?)?;
-            let filter = filter(op, tx, &query)?;
-            let details = Details::new().with("from", query.from).with("to", query.to);
-            op.record(tx, event.details(details))?;
-            Ok::<_, GovernanceError>(filter)
-        })
-        .await?;
-    Ok(Export { op: op.clone(), filter, next: Some(0) })
-}
-
-impl Export {
-    /// The next part, about a mebibyte; none at the end. The right is asked again for each.
-    ///
-    /// # Errors
-    /// The right was taken away; the database failed.
-    pub async fn next(&mut self) -> Result<Option<ExportChunk>, GovernanceError> {
-        while let Some(from) = self.next {
-            let (op, filter) = (&self.op, &self.filter);
-            let (chunk, next) = op
-                .read(|reader| {
-                    authorize(op, reader, Action::AuditExport)?;
-                    let mut out = Vec::new();
-                    let next = ledger::export_chunk(reader, filter, from, &mut out)?;
-                    Ok::<_, GovernanceError>((out, next))
-                })
-                .await?;
-            self.next = next;
-            if !chunk.is_empty() {
-                return Ok(Some(chunk));
-            }
-        }
-        Ok(None)
-    }
 }
 
 /// Recomputes the whole log and compares it with its own checkpoints and one the caller kept.

@@ -41,6 +41,9 @@ pub enum GovernanceError {
     /// Somebody verifies already.
     #[error("the ledger is being verified already")]
     Busy,
+    /// Somebody looks at the appliance already.
+    #[error("the appliance is being looked at already")]
+    CheckBusy,
     /// The ledger itself failed.
     #[error(transparent)]
     Ledger(LedgerError),
@@ -98,7 +101,7 @@ impl Failure for GovernanceError {
             Self::LocksOwnersOut(_) | Self::CasesFailed(_) => Class::Unprocessable,
             Self::PolicyStale { .. } => Class::Stale,
             Self::Approval(e) => e.class(),
-            Self::Busy => Class::Unavailable,
+            Self::Busy | Self::CheckBusy => Class::Unavailable,
             Self::Ledger(_) => Class::Internal,
             Self::Job(e) => e.class(),
             // What is in a file somebody named is for them to mend, whatever it is.
@@ -121,6 +124,7 @@ impl Failure for GovernanceError {
             Self::PolicyStale { .. } => "version_mismatch",
             Self::Approval(e) => e.code(),
             Self::Busy => "verification_busy",
+            Self::CheckBusy => "health_check_busy",
             Self::Ledger(e) => e.code(),
             Self::Job(e) => e.code(),
             Self::RootKey(e) => e.code(),
@@ -140,7 +144,7 @@ impl Failure for GovernanceError {
             Self::PolicyStale { .. } => "read it again, then repeat the change".into(),
             Self::EventNotFound(_) => "list the events with: holdfast audit list".into(),
             Self::Approval(e) => e.hint(),
-            Self::Busy => "try again when that run is over".into(),
+            Self::Busy | Self::CheckBusy => "try again when that run is over".into(),
             Self::Ledger(e) => e.hint().to_owned(),
             Self::Job(e) => e.hint(),
             Self::RootKey(e) => e.hint(),

@@ -6,12 +6,16 @@
 //! - Verification recomputes the whole log, one run at a time and never in a thread that answers others.
 //! - A recovery kit is made, and the root key replaced, only by an operator who signed in recently: a stolen token is
 //!   not enough to take the data, or to lock everybody out of it.
+//! - Whoever follows the ledger is looked up anew before each part: nothing flows on a credential or a right that ended.
 //! - An organization's own policies only forbid, are saved only when their tests pass, and never lock the owners out.
 //!
 //! It deliberately changes nothing in the ledger: erasing and archiving have operations of their own there.
 
 mod audit;
 mod error;
+mod export;
+mod follow;
+pub mod health;
 mod jobs;
 mod keys;
 mod mail;
@@ -19,12 +23,13 @@ pub mod policy;
 mod recovery;
 mod unused;
 
-pub use audit::{AuditQuery, ExportChunk};
 pub use audit::{
-    EventProof, Export, SeenEvent, audit_checkpoint, audit_event, audit_export, audit_list, audit_proof, audit_verify,
+    AuditQuery, EventProof, SeenEvent, audit_checkpoint, audit_event, audit_list, audit_proof, audit_verify,
     secret_accesses,
 };
 pub use error::GovernanceError;
+pub use export::{Export, ExportChunk, ExportForm, audit_export};
+pub use follow::{Follow, FollowFrom, audit_follow};
 pub use jobs::{job_history, job_list, job_run};
 pub use keys::{NewRootKey, key_list, root_key_retire, root_key_rotate};
 pub use mail::mail_test;

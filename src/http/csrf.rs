@@ -15,6 +15,7 @@ use std::sync::Arc;
 use actix_web::http::header::{self, HeaderName};
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpMessage as _, HttpRequest};
+use data_encoding::HEXLOWER;
 
 use super::error::Problem;
 use super::extract::Caller;
@@ -22,11 +23,13 @@ use super::proxy;
 use super::state::State;
 use crate::auth::{AuthError, Credential};
 use crate::config::BaseUrl;
-use crate::keys::{Mac, MacPurpose};
+use crate::keys::{KeyError, Mac, MacPurpose, fill_random};
 use crate::op::Op;
 
 /// Where a script shows the token.
 pub(crate) const X_CSRF_TOKEN: HeaderName = HeaderName::from_static("x-csrf-token");
+/// Bytes of the token.
+const TOKEN_BYTES: usize = 32;
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 const SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
@@ -37,13 +40,29 @@ fn mac(op: &Op, credential: &Credential) -> Mac {
 
 /// The token a page of this session sends back.
 pub(crate) fn token(op: &Op, credential: &Credential) -> String {
-    mac(op, credential).to_hex(32)
+    mac(op, credential).to_hex(TOKEN_BYTES)
 }
 
-/// Whether `given` is the token of this session; in constant time.
+/// The same token as a page has it: covered by bytes drawn for this answer, so that it looks different each time and
+/// the length of a packed page says nothing of it.
+pub(crate) fn masked(op: &Op, credential: &Credential) -> Result<String, KeyError> {
+    let mut cover = [0_u8; TOKEN_BYTES];
+    fill_random(&mut cover)?;
+    let token = HEXLOWER.decode(token(op, credential).as_bytes()).unwrap_or_default();
+    let covered: Vec<u8> = token.iter().zip(cover).map(|(byte, cover)| byte ^ cover).collect();
+    Ok(HEXLOWER.encode(&[&cover[..], &covered].concat()))
+}
+
+/// Whether `given` is the token of this session, plain or covered; in constant time.
 pub(crate) fn matches(op: &Op, credential: &Credential, given: &str) -> bool {
-    let bytes = data_encoding::HEXLOWER.decode(given.as_bytes());
-    bytes.is_ok_and(|bytes| mac(op, credential).verify(&bytes))
+    let Ok(bytes) = HEXLOWER.decode(given.as_bytes()) else { return false };
+    let bytes = match bytes.split_at_checked(TOKEN_BYTES) {
+        Some((cover, covered)) if covered.len() == TOKEN_BYTES => {
+            cover.iter().zip(covered).map(|(cover, byte)| cover ^ byte).collect()
+        }
+        _ => bytes,
+    };
+    mac(op, credential).verify(&bytes)
 }
 
 /// Whoever sent a page's form, whose field `given` is: for extractors of forms. A request whose header showed the token

@@ -51,7 +51,7 @@ use api::{
 use api::{approval, link};
 use routes::{at, not_found, under};
 
-use self::api::{device, invitation, mail, own_policy, reset, review};
+use self::api::{condition, device, follow, invitation, mail, own_policy, reset, review};
 
 /// Every route, top to bottom. The first that matches answers: what is asked most is first.
 fn routes(app: &mut ServiceConfig) {
@@ -301,6 +301,7 @@ fn people(v1: &mut ServiceConfig) {
 /// What happened.
 fn ledger(v1: &mut ServiceConfig) {
     v1.service(at("/audit/events").get(audit::list).done());
+    v1.service(at("/audit/events/stream").get(follow::follow).done());
     v1.service(at("/audit/events/{event}").get(audit::get).done());
     v1.service(at("/audit/events/{event}/proof").get(audit::proof).done());
     v1.service(at("/audit/export").get(audit::export).done());
@@ -315,6 +316,8 @@ fn appliance(v1: &mut ServiceConfig) {
     v1.service(at("/instance/users/{account}/reset-factor").post(user::reset_factor).done());
     v1.service(at("/instance/users/{account}/enable").post(user::enable).done());
     v1.service(at("/instance/recovery-kit").post(instance::recovery_kit).done());
+    v1.service(at("/instance/health").get(condition::get).done());
+    v1.service(at("/instance/health/check").post(condition::check).done());
     v1.service(at("/instance/mail").get(mail::get).done());
     v1.service(at("/instance/mail/test").post(mail::test).done());
     v1.service(at("/instance/password-resets").post(reset::link).done());

@@ -17,7 +17,7 @@ use super::api::{
 use super::api::{approval, link};
 use super::error::{PROBLEM_JSON, ProblemBody};
 
-use crate::http::api::{device, invitation, mail, own_policy, reset, review};
+use crate::http::api::{condition, device, follow, invitation, mail, own_policy, reset, review};
 
 const PREFIX: &str = "/api/v1";
 /// Operations that need no token.
@@ -49,6 +49,8 @@ const CONDITIONAL: &[&str] = &["project_update", "environment_update", "secret_p
         whoami::whoami,
         instance::get,
         instance::recovery_kit,
+        condition::get,
+        condition::check,
         key::list,
         key::rotate,
         key::rotation,
@@ -216,6 +218,7 @@ const CONDITIONAL: &[&str] = &["project_update", "environment_update", "secret_p
         review::reach,
         review::unused,
         audit::list,
+        follow::follow,
         audit::get,
         audit::proof,
         audit::export,

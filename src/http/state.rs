@@ -4,10 +4,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::api::follow::Streams;
 use super::middleware::limits::Limits;
 use crate::auth::password::Passwords;
 use crate::config::{BaseUrl, Settings};
 use crate::db::DbError;
+use crate::governance::health::Examiner;
 use crate::notify::Mailer;
 use crate::op::Core;
 use crate::orgs::access::Sessions;
@@ -32,6 +34,8 @@ pub struct ServerParts {
     pub settings: Arc<Settings>,
     /// The numbers at `/metrics`.
     pub metrics: Arc<Metrics>,
+    /// Looks at the appliance itself.
+    pub examiner: Arc<Examiner>,
 }
 
 /// What every worker sees.
@@ -48,6 +52,8 @@ pub(crate) struct State {
     pub(crate) tls: bool,
     /// What was noted of last uses lately.
     pub(crate) uses: Uses,
+    /// Streams that are open.
+    pub(crate) streams: Arc<Streams>,
     /// Tags of answers.
     pub(crate) etags: Etags,
     /// Tells this process from those before it on the same data.
@@ -69,6 +75,7 @@ impl State {
             listen,
             tls,
             uses: Uses::default(),
+            streams: Arc::default(),
             etags: Etags::default(),
             process,
             set_up: AtomicBool::new(false),

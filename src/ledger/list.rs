@@ -193,6 +193,46 @@ pub fn event_find(reader: &Reader<'_>, id: Id<kinds::Event>) -> Result<EventView
     if view.id == id.to_string() { Ok(view) } else { Err(LedgerError::NotFound(seq)) }
 }
 
+/// The wanted events from `from` on, oldest first and at most `most`, and where to go on: the log's size when there is
+/// nothing more yet. Like a page, it looks at a bounded part of the log at a time.
+///
+/// # Errors
+/// The database failed.
+pub fn since(
+    reader: &Reader<'_>,
+    filter: &EventFilter,
+    from: u64,
+    most: usize,
+) -> Result<(Vec<EventView>, u64), LedgerError> {
+    let size = store::size(reader)?;
+    let search = Search::new(filter);
+    let (mut items, mut place, mut taken, mut blocks, mut looked_at) = (Vec::new(), from, 0, 0, 0);
+    while place < size && taken < most && blocks < BLOCKS_MAX && looked_at < LOOKED_AT_MAX {
+        let block = place / BLOCK;
+        let end = size.min((block + 1) * BLOCK);
+        let mut skip = false;
+        store::blocks(reader, &(block..block + 1), false, |row| {
+            skip = !search.may_be_in(&row);
+            Ok(true)
+        })?;
+        blocks += 1;
+        if !skip {
+            let mut last = None;
+            store::events_find(reader, &search.wanted, &(place..end), false, most - taken, |found| {
+                items.extend(found.record.and_then(|record| EventView::read(record, found.leaf_hash, found.personal)));
+                (taken, last) = (taken + 1, Some(found.seq));
+                true
+            })?;
+            looked_at += end - place;
+            if let (true, Some(last)) = (taken == most, last) {
+                return Ok((items, last + 1));
+            }
+        }
+        place = end;
+    }
+    Ok((items, place))
+}
+
 #[derive(Serialize)]
 struct Line<'a> {
     seq: u64,

@@ -390,6 +390,19 @@ impl Op {
         loaded.map(|p| (now, Arc::new(p))).ok_or(OpError::CredentialGone)
     }
 
+    /// Whether whoever began something long may still do it: their credential, what they hold and its end are looked up
+    /// anew, whatever was known when they began. Nothing is recorded.
+    ///
+    /// # Errors
+    /// [`OpError::CredentialGone`]; nobody is known; the database failed.
+    pub fn still_permits(&self, reader: &Reader<'_>, action: Action, resource: &Resource) -> Result<bool, OpError> {
+        let identity = self.identity()?;
+        let (organization, now) = (identity.principal.organization, epoch(reader)?);
+        let loaded = self.0.core.principals.principal(reader, identity.credential, organization, self.now())?;
+        let principal = loaded.ok_or(OpError::CredentialGone)?;
+        Ok(self.decide_for(reader, now, &principal, action, resource)?.allow)
+    }
+
     /// Keeps `event`, allowed so far, as a denial: for a rule beyond permissions that refuses. It is recorded when
     /// the operation fails, like the denials of [`Op::authorize`].
     pub fn refuse(&self, event: &Event, code: &'static str) {

@@ -14,6 +14,7 @@
 pub mod approval;
 pub mod care;
 pub mod compare;
+pub mod demo;
 pub mod duplicate;
 pub mod error;
 pub mod folder;

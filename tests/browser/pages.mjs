@@ -51,11 +51,12 @@ async function look() {
   for (const [who, token] of [["owner", owner], ["viewer", viewer]]) {
     for (const colorScheme of ["light", "dark"]) {
       const { page, complaints, elsewhere, close } = await open(token, { colorScheme });
-      for (const { name, url } of pages) {
+      for (const { name, url, viewer: seen } of pages) {
         const state = `${name}, ${who}, ${colorScheme}`;
         await page.setViewportSize({ width: 1440, height: 900 });
         const answer = await page.goto(base + url, { waitUntil: "load" });
-        check(`${state}: answers`, answer.status() === 200 || (who === "viewer" && [403, 404].includes(answer.status())), answer.status());
+        const wanted = who === "viewer" ? (seen ?? 200) : 200;
+        check(`${state}: answers ${wanted}`, answer.status() === wanted, answer.status());
         await judge(page, state);
         for (const width of SHAPES) {
           await page.setViewportSize({ width, height: 900 });
@@ -68,6 +69,8 @@ async function look() {
         check(`${state}: no complaint`, complaints.length === 0, complaints.splice(0).join("; "));
         check(`${state}: no request elsewhere`, elsewhere.length === 0, elsewhere.splice(0).join("; "));
       }
+      const kept = await page.evaluate(() => localStorage.length + sessionStorage.length);
+      check(`${who}, ${colorScheme}: nothing is kept in the browser's storage`, kept === 0, kept);
       await close();
     }
   }

@@ -313,7 +313,7 @@ fn naming(endpoint: &Endpoint, own: &Things, other: &Things) -> Vec<(String, Opt
                 (format!("{path}?project={project}&environment={environment}"), None),
             ]
         }
-        "access_matrix" | "audit_list" | "access_review" => queries(&place),
+        "access_matrix" | "audit_list" | "audit_follow" | "audit_export" | "access_review" => queries(&place),
         "access_reach" | "access_unused" => queries(&principals),
         "environment_diff" => vec![(format!("{path}&with={project}/{environment}"), None)],
         _ => Vec::new(),

@@ -25,7 +25,27 @@ impl Job for Counting {
     }
 
     fn run(&self, _: Run) -> BoxFuture<'_, anyhow::Result<String>> {
-        Box::pin(async { Ok("counted".to_owned()) })
+        let fails = self.0 == "reseal_secrets";
+        Box::pin(async move {
+            anyhow::ensure!(
+                !fails,
+                "the disk is full: nothing was sealed anew, and it is tried again at its next time"
+            );
+            Ok("counted".to_owned())
+        })
+    }
+}
+
+/// Lets the appliance have jobs of which one fails and one never ran, as a page of them shows.
+pub(crate) fn ran(app: &TestApp) {
+    let mut runner = jobs(app, &["checkpoint", "expire_tokens", "reseal_secrets", "tidy"]);
+    for name in ["checkpoint", "reseal_secrets", "tidy"] {
+        app.clock.advance(Duration::from_secs(5));
+        app.owner().send("POST", &format!("/jobs/{name}/run"), None).expect(200);
+        block_on(async {
+            runner.tick().await.expect("a tick");
+            runner.settle().await;
+        });
     }
 }
 
@@ -191,4 +211,31 @@ fn the_manual_is_read_without_a_token_and_before_set_up() {
             "{missing}"
         );
     }
+}
+
+#[test]
+fn operators_see_how_the_appliance_is_and_look_anew() {
+    let app = TestApp::start();
+    let ada = app.owner();
+    let first = ada.get("/instance/health").expect(200);
+    let names: Vec<_> = first["checks"].as_array().expect("checks").iter().map(|c| c["name"].as_str()).collect();
+    assert!(names.contains(&Some("database")) && names.contains(&Some("data_dir")), "{first}");
+    assert!(
+        first["checks"].as_array().expect("checks").iter().all(|c| c["ok"] == true || c["fix"].is_string()),
+        "{first}"
+    );
+    app.clock.advance(Duration::from_mins(5));
+    assert_eq!(ada.get("/instance/health").expect(200)["checked_at"], first["checked_at"], "what was found is kept");
+    let again = ada.send("POST", "/instance/health/check", None).expect(200);
+    assert_ne!(again["checked_at"], first["checked_at"]);
+    let told = crate::support::cli::Shell::new(&app.base);
+    told.file("token", &app.owner().token);
+    let done = told.run("doctor --server --token-file token");
+    assert!(done.stdout.contains("sqlite") && done.stdout.contains("fix: "), "{} {}", done.stdout, done.stderr);
+    let body = json!({ "email": "grace@example.com", "password": PASSWORD, "role": "admin" });
+    ada.post("/members", body).expect(201);
+    let session = app.nobody().post("/sessions", json!({ "email": "grace@example.com", "password": PASSWORD }));
+    let grace = app.client(session.expect(201)["token"].as_str().expect("a token"));
+    assert_eq!(grace.get("/instance/health").expect(403)["code"], "permission_denied");
+    assert_eq!(grace.send("POST", "/instance/health/check", None).expect(403)["code"], "permission_denied");
 }

@@ -3,6 +3,7 @@ import "./htmx";
 import "htmx.org/dist/ext/hx-csp.js";
 import { chosen } from "./chosen";
 import { keys } from "./keys";
+import { live } from "./live";
 import { palette } from "./palette";
 import { panel } from "./panel";
 import { paste } from "./paste";
@@ -19,6 +20,7 @@ chosen();
 palette();
 keys();
 times();
+live();
 
 // What pops up closes when one goes on.
 document.addEventListener("click", (event) => {

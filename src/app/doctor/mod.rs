@@ -5,53 +5,15 @@ mod checks;
 mod store;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde::Serialize;
 
 use super::{Place, control};
 use crate::config::{Env, Settings};
+use crate::governance::health::Examine;
+pub use crate::governance::health::{Check, Severity};
 use crate::types::{Clock, Failure as _, SystemClock};
-
-/// How much a finding matters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Severity {
-    /// As it should be.
-    Ok,
-    /// It works, and should be different.
-    Warning,
-    /// It does not work, or soon will not.
-    Problem,
-}
-
-/// One thing that was looked at.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Check {
-    /// Its stable name.
-    pub name: &'static str,
-    /// Whether it is as it should be.
-    pub ok: bool,
-    /// How much it matters.
-    pub severity: Severity,
-    /// What was found.
-    pub detail: String,
-    /// The command that fixes it, or what to do; none when there is nothing to fix.
-    pub fix: Option<String>,
-}
-
-impl Check {
-    fn ok(name: &'static str, detail: impl Into<String>) -> Self {
-        Self { name, ok: true, severity: Severity::Ok, detail: detail.into(), fix: None }
-    }
-
-    fn problem(name: &'static str, detail: impl Into<String>, fix: impl Into<String>) -> Self {
-        Self { name, ok: false, severity: Severity::Problem, detail: detail.into(), fix: Some(fix.into()) }
-    }
-
-    fn warning(name: &'static str, detail: impl Into<String>, fix: impl Into<String>) -> Self {
-        Self { severity: Severity::Warning, ..Self::problem(name, detail, fix) }
-    }
-}
 
 /// Everything that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -91,6 +53,25 @@ pub fn run(place: &Place) -> Report {
     let mut report = examine(&loaded.settings, &SystemClock);
     checks.append(&mut report.checks);
     Report { checks, ..report }
+}
+
+/// The same looks for a server that runs, which its operators ask for by its address.
+pub struct Doctor {
+    settings: Arc<Settings>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Doctor {
+    /// Looks at the appliance of these settings.
+    pub fn new(settings: Arc<Settings>, clock: Arc<dyn Clock>) -> Self {
+        Self { settings, clock }
+    }
+}
+
+impl Examine for Doctor {
+    fn examine(&self) -> Vec<Check> {
+        examine(&self.settings, &*self.clock).checks
+    }
 }
 
 pub(super) fn examine(settings: &Settings, clock: &dyn Clock) -> Report {

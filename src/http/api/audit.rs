@@ -1,6 +1,7 @@
 //! The ledger, as its readers see it.
 
 use actix_web::HttpResponse;
+use actix_web::http::header::CONTENT_DISPOSITION;
 use actix_web::web::{Bytes, Data};
 use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
@@ -8,7 +9,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::secret::history::HistoryQuery;
 use super::{Answer, List, ok};
-use crate::governance::{self, AuditQuery, SeenEvent};
+use crate::governance::{self, AuditQuery, ExportForm, SeenEvent};
 use crate::http::error::Problem;
 use crate::http::extract::{Known, Names, OptionalJson, Query, page_of};
 use crate::http::state::State;
@@ -21,7 +22,7 @@ use crate::vault::secret::{ReadSecret, secret_get};
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct EventQuery {
-    /// The actor's id, or a job's name.
+    /// The actor's id, a member's address, or a job's name.
     #[param(min_length = 1, max_length = 512, pattern = "^[!-~]+$")]
     actor: Option<String>,
     /// The action: `secret.reveal`.
@@ -60,6 +61,16 @@ pub(crate) enum DecisionFilter {
     Deny,
 }
 
+impl DecisionFilter {
+    /// How it ended then.
+    pub(crate) fn outcome(self) -> Outcome {
+        match self {
+            Self::Allow => Outcome::Allowed,
+            Self::Deny => Outcome::Denied,
+        }
+    }
+}
+
 /// Which events to export.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -69,6 +80,22 @@ pub(crate) struct ExportQuery {
     #[serde(default)]
     #[param(required = false, inline)]
     format: LinesFormat,
+    /// The actor's id, a member's address, or a job's name.
+    #[param(min_length = 1, max_length = 512, pattern = "^[!-~]+$")]
+    actor: Option<String>,
+    /// The action: `secret.reveal`.
+    #[param(min_length = 1, max_length = 512, pattern = "^[!-~]+$")]
+    action: Option<String>,
+    /// The target's id.
+    #[param(min_length = 1, max_length = 512, pattern = "^[!-~]+$")]
+    target: Option<String>,
+    /// Whether it was allowed.
+    #[param(inline)]
+    decision: Option<DecisionFilter>,
+    /// The project, by id or slug.
+    project: Option<String>,
+    /// The environment, by id, or by slug with its project.
+    environment: Option<String>,
     /// Not before this time.
     #[param(value_type = Option<String>, format = DateTime)]
     from: Option<Timestamp>,
@@ -81,9 +108,11 @@ pub(crate) struct ExportQuery {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum LinesFormat {
-    /// One JSON object a line.
+    /// One JSON object a line, with the bytes whose hash is the leaf.
     #[default]
     Jsonl,
+    /// A table with a line of names first.
+    Csv,
 }
 
 /// An entry of the ledger.
@@ -152,6 +181,13 @@ pub(crate) struct EventTarget {
     kind: String,
     /// Its id.
     id: String,
+}
+
+impl EventAnswer {
+    /// Its place.
+    pub(crate) fn seq(&self) -> u64 {
+        self.seq
+    }
 }
 
 impl From<SeenEvent> for EventAnswer {
@@ -244,10 +280,7 @@ fn query(query: EventQuery) -> AuditQuery {
         actor: query.actor,
         action: query.action,
         target: query.target,
-        outcome: query.decision.map(|d| match d {
-            DecisionFilter::Allow => Outcome::Allowed,
-            DecisionFilter::Deny => Outcome::Denied,
-        }),
+        outcome: query.decision.map(DecisionFilter::outcome),
         from: query.from,
         to: query.to,
         project: query.project,
@@ -287,18 +320,33 @@ pub(crate) async fn proof(Known(op, _): Known, Names([name]): Names<1>) -> Answe
     })
 }
 
-/// The organization's events as JSON lines, oldest first.
+/// The organization's events as a file, oldest first: JSON lines or CSV.
 #[utoipa::path(get, path = "/audit/export", operation_id = "audit_export", params(ExportQuery),
-    responses((status = 200, description = "The lines.", body = String, content_type = "application/jsonl")))]
+    responses((status = 200, description = "The lines.", content(
+        (String = "application/jsonl"),
+        (String = "text/csv"),
+    ))))]
 pub(crate) async fn export(Known(op, _): Known, Query(ask): Query<ExportQuery>) -> Answer {
-    let LinesFormat::Jsonl = ask.format;
-    let query = AuditQuery { from: ask.from, to: ask.to, ..AuditQuery::default() };
-    let export = governance::audit_export(&op, query).await?;
+    let query = AuditQuery {
+        actor: ask.actor,
+        action: ask.action,
+        target: ask.target,
+        outcome: ask.decision.map(DecisionFilter::outcome),
+        from: ask.from,
+        to: ask.to,
+        project: ask.project,
+        environment: ask.environment,
+    };
+    let (form, kind, name) = match ask.format {
+        LinesFormat::Jsonl => (ExportForm::JsonLines, "application/jsonl", "attachment; filename=\"events.jsonl\""),
+        LinesFormat::Csv => (ExportForm::Csv, "text/csv; charset=utf-8", "attachment; filename=\"events.csv\""),
+    };
+    let export = governance::audit_export(&op, query, form).await?;
     let lines = futures_util::stream::try_unfold(export, |mut export| async move {
         let chunk = export.next().await.map_err(Problem::from)?;
         Ok::<_, Problem>(chunk.map(|chunk| (Bytes::from(chunk), export)))
     });
-    Ok(HttpResponse::Ok().content_type("application/jsonl").streaming(lines))
+    Ok(HttpResponse::Ok().content_type(kind).insert_header((CONTENT_DISPOSITION, name)).streaming(lines))
 }
 
 /// The signed note of the log as it is now.

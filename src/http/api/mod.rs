@@ -4,10 +4,12 @@
 pub(crate) mod account;
 pub(crate) mod approval;
 pub(crate) mod audit;
+pub(crate) mod condition;
 pub(crate) mod deletion;
 pub(crate) mod device;
 pub(crate) mod environment;
 pub(crate) mod folder;
+pub(crate) mod follow;
 pub(crate) mod format;
 pub(crate) mod grant;
 pub(crate) mod health;

@@ -11,6 +11,7 @@ use crate::http::schema::ProjectId;
 use crate::orgs::deletion::DeletionKind;
 use crate::orgs::project::{self, Project};
 use crate::types::{Id, Slug, Timestamp, kinds};
+use crate::vault::demo::demo_create;
 
 /// A product of the organization.
 #[derive(Serialize, ToSchema)]
@@ -57,6 +58,10 @@ pub(crate) struct ProjectCreate {
     /// What it is for.
     #[schema(max_length = 2000)]
     description: Option<String>,
+    /// Whether it is filled with a small tree of environments and made-up values, to look around in.
+    #[serde(default)]
+    #[schema(required = false)]
+    demo: bool,
 }
 
 /// What may change of a project.
@@ -84,7 +89,8 @@ pub(crate) async fn list(Known(op, _): Known, Query(query): Query<ListQuery>) ->
     responses((status = 201, description = "The project.", body = ProjectAnswer)))]
 pub(crate) async fn create(Known(op, _): Known, Json(body): Json<ProjectCreate>) -> Answer {
     let new = project::ProjectCreate { slug: body.slug, name: body.name, description: body.description };
-    super::created(&ProjectAnswer::from(project::project_create(&op, new).await?))
+    let made = if body.demo { demo_create(&op, new).await? } else { project::project_create(&op, new).await? };
+    super::created(&ProjectAnswer::from(made))
 }
 
 /// A project by id or slug.

@@ -18,6 +18,11 @@ const LIMIT: HeaderName = HeaderName::from_static("ratelimit-limit");
 const REMAINING: HeaderName = HeaderName::from_static("ratelimit-remaining");
 const RESET: HeaderName = HeaderName::from_static("ratelimit-reset");
 
+const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
+/// Two years: browsers that were here once never speak plain HTTP to this name, or to one beneath it, again.
+const HSTS: HeaderValue = HeaderValue::from_static("max-age=63072000; includeSubDomains");
+
 /// Completes a response.
 pub(super) fn finish(state: &State, seen: &Seen, response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
     let mut response = response;
@@ -77,11 +82,17 @@ fn headers(state: &State, seen: &Seen, headers: &mut HeaderMap) {
     if !headers.contains_key(header::REFERRER_POLICY) {
         headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     }
+    // No page of another origin loads an answer into itself, or keeps hold of a window that shows one.
+    for name in [RESOURCE_POLICY, OPENER_POLICY] {
+        if !headers.contains_key(&name) {
+            headers.insert(name, HeaderValue::from_static("same-origin"));
+        }
+    }
     if !headers.contains_key(header::CACHE_CONTROL) {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
     if state.public_url.is_https() {
-        headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, HSTS);
     }
     if let Some(standing) = seen.standing {
         headers.insert(LIMIT, HeaderValue::from(standing.limit));

@@ -4,13 +4,12 @@
 use std::borrow::Cow;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{
-    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue, VARY,
-};
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue, VARY};
 use actix_web::{HttpRequest, HttpResponse};
 use data_encoding::HEXLOWER;
 use rust_embed::RustEmbed;
 
+use super::packed::takes_gzip;
 use crate::http::api::Answer;
 use crate::http::error::Problem;
 use crate::http::extract::Names;
@@ -65,11 +64,6 @@ pub(super) async fn file(req: HttpRequest, Names([asked]): Names<1>) -> Answer {
         headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     }
     Ok(response)
-}
-
-fn takes_gzip(req: &HttpRequest) -> bool {
-    let accepted = req.headers().get(ACCEPT_ENCODING).and_then(|v| v.to_str().ok()).unwrap_or("");
-    accepted.split(',').any(|one| one.split(';').next().is_some_and(|name| name.trim() == "gzip"))
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::form::filled;
 use super::frame::{Frame, Section};
+use super::operate::clock;
 use super::ui;
 use super::visitor::{Theme, Visitor};
 use crate::governance::{self, AuditQuery, SeenEvent};
@@ -16,10 +17,13 @@ use crate::http::error::Problem;
 use crate::http::extract::{Names, Query, page_of};
 use crate::ledger::{EventView, Outcome};
 use crate::orgs::access;
+use crate::policy::Action;
 use crate::types::{ParseError, Timestamp};
 
 /// How many events a page shows.
 const ROWS: u32 = 100;
+/// How many places a script is told the names of; others it shows by id.
+const PLACES_MAX: usize = 500;
 
 /// Which events, as the address says it.
 #[derive(Debug, Default, Deserialize)]
@@ -78,6 +82,34 @@ impl AuditFilter {
         format!("/audit?{}", parts.join("&"))
     }
 
+    /// The same filters as the API has them.
+    fn parameters(&self) -> String {
+        let decision = match self.outcome.as_str() {
+            "allowed" => "allow",
+            "denied" => "deny",
+            _ => "",
+        };
+        let full = |text: &str| filled(text).and_then(|t| time(&t).ok()).map(|t| t.to_string()).unwrap_or_default();
+        let all = [
+            ("actor", self.actor.trim().to_owned()),
+            ("action", self.action.trim().to_owned()),
+            ("target", self.target.trim().to_owned()),
+            ("decision", decision.to_owned()),
+            ("from", full(&self.from)),
+            ("to", full(&self.to)),
+            ("project", self.project.trim().to_owned()),
+            ("environment", self.environment.trim().to_owned()),
+        ];
+        let set = all.iter().filter(|(_, text)| !text.is_empty());
+        set.flat_map(|(name, text)| ["&", *name, "=", &ui::part(text)].map(str::to_owned)).collect()
+    }
+
+    /// Whether what comes can match: not a page further back, not a span that has an end, not what the stream cannot
+    /// tell apart.
+    fn may_follow(&self) -> bool {
+        self.cursor.is_none() && self.to.is_empty() && self.outcome != "failed"
+    }
+
     fn is_set(&self) -> bool {
         let all = [&self.actor, &self.action, &self.target, &self.outcome, &self.from, &self.to];
         all.into_iter().chain([&self.project, &self.environment]).any(|text| !text.is_empty())
@@ -126,6 +158,12 @@ struct AuditPage {
     filter: AuditFilter,
     rows: Vec<Row>,
     older: Option<String>,
+    may_export: bool,
+    /// Where the stream of what comes begins; none where nothing can come.
+    stream: Option<String>,
+    /// What projects and environments are called, for rows that a script adds.
+    places: String,
+    clock: String,
 }
 
 /// Shows the list.
@@ -133,11 +171,17 @@ pub(super) async fn list(visitor: Visitor, Query(filter): Query<AuditFilter>) ->
     let (limit, cursor) = page_of(Some(ROWS), filter.cursor.as_deref())?;
     let page = governance::audit_list(&visitor.op, &filter.query()?, limit, cursor).await?;
     let places = places(&visitor).await?;
-    let rows = page.items.into_iter().map(|seen| Row::of(seen, &places)).collect();
+    let rows: Vec<_> = page.items.into_iter().map(|seen| Row::of(seen, &places)).collect();
+    let begin = rows.first().map_or_else(|| "recent=0".to_owned(), |row| format!("after={}", row.seen.event.seq));
+    let stream = filter.may_follow().then(|| format!("/api/v1/audit/events/stream?{begin}{}", filter.parameters()));
+    let known = places.into_iter().take(PLACES_MAX).collect::<HashMap<_, _>>();
+    let places = serde_json::to_string(&known).unwrap_or_default();
     let older = page.next.map(|next| filter.address("cursor", &next.encode()));
     let frame = visitor.frame("Audit", Section::Audit, None).await?;
     let frame = frame.crumb("Home", "/").crumb("Audit", "/audit").help("access");
-    visitor.show(&AuditPage { frame, filter, rows, older })
+    let may_export = frame.permissions.permits(Action::AuditExport, false);
+    let clock = clock(visitor.op.now());
+    visitor.show(&AuditPage { frame, filter, rows, older, may_export, stream, places, clock })
 }
 
 /// What projects and environments are called, by their ids.

@@ -18,6 +18,8 @@ pub(super) enum Section {
     Machines,
     Policies,
     Audit,
+    Jobs,
+    Health,
     Settings,
     Help,
 }
@@ -74,9 +76,13 @@ pub(super) struct Frame {
     pub(super) csrf: String,
     pub(super) theme: Theme,
     pub(super) here: String,
+    /// The address people and machines reach this server by.
+    pub(super) base: String,
     pub(super) organization: String,
     pub(super) actor: String,
     pub(super) permissions: PermissionSet,
+    /// Whether whoever looks operates the instance.
+    pub(super) is_operator: bool,
     pub(super) trunks: Vec<Trunk>,
     pub(super) crumbs: Vec<Crumb>,
     pub(super) place: Option<Here>,
@@ -104,10 +110,12 @@ impl Frame {
             organization: outline.organization.name,
             actor: outline.actor,
             permissions: outline.permissions,
+            is_operator: false,
             nonce: String::new(),
             csrf: String::new(),
             theme: Theme::System,
             here: String::new(),
+            base: String::new(),
             crumbs: Vec::new(),
             place: None,
             help: "",
@@ -122,6 +130,8 @@ impl Frame {
         visitor.csrf.clone_into(&mut self.csrf);
         visitor.here.clone_into(&mut self.here);
         self.theme = visitor.theme();
+        visitor.state.public_url.as_str().clone_into(&mut self.base);
+        self.is_operator = visitor.op.identity().is_ok_and(|identity| identity.principal.instance_operator);
         self
     }
 
@@ -173,6 +183,10 @@ impl Frame {
         if self.may_audit() {
             entries.push(entry(Section::Audit, "/audit", "scroll-text", "Audit"));
         }
+        if self.is_operator {
+            entries.push(entry(Section::Jobs, "/jobs", "timer", "Jobs"));
+            entries.push(entry(Section::Health, "/health", "activity", "Health"));
+        }
         entries.push(entry(Section::Settings, "/organization", "settings", "Settings"));
         entries.push(entry(Section::Help, "/help", "book-open", "Help"));
         entries
@@ -223,6 +237,8 @@ fn notice(done: &str) -> Option<&'static str> {
         "removed" => "Removed.",
         "decided" => "Your decision is recorded.",
         "started" => "Started.",
+        "due" => "Due now: it begins within a second.",
+        "checked" => "Looked at anew.",
         _ => return None,
     })
 }

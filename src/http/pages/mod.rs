@@ -28,6 +28,8 @@ mod invite;
 mod machines;
 mod members;
 mod new;
+mod operate;
+mod packed;
 mod past;
 mod project;
 mod search;
@@ -73,9 +75,18 @@ pub(super) fn page_routes(app: &mut ServiceConfig) {
     app.service(at("/audit").get(audit::list).done());
     app.service(at("/audit/{event}").get(audit::event).done());
     app.service(at("/projects/{project}/compare").get(compare::page).done());
+    live_routes(app);
     environment_routes(app);
     governance::governance_routes(app);
     governance::usage_routes(app);
+}
+
+/// The appliance itself, for its operators.
+fn live_routes(app: &mut ServiceConfig) {
+    app.service(at("/jobs").get(operate::jobs).done());
+    app.service(at("/jobs/{job}").get(operate::job).done());
+    app.service(at("/jobs/{job}/run").post(operate::job_run).done());
+    app.service(at("/health").get(operate::health).post(operate::health_anew).done());
 }
 
 /// Where people work most.

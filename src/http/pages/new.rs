@@ -17,6 +17,7 @@ use crate::orgs::environment::{self, EnvironmentCreate, FlowWish};
 use crate::orgs::project::{self, ProjectCreate};
 use crate::policy::Tier;
 use crate::types::Slug;
+use crate::vault::demo::demo_create;
 
 /// What a new project is called.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -27,6 +28,9 @@ pub(super) struct ProjectForm {
     name: String,
     #[serde(default)]
     description: String,
+    /// Set where it is to be the demo project.
+    #[serde(default)]
+    demo: String,
 }
 
 /// The page.
@@ -56,7 +60,12 @@ pub(super) async fn project_create(Form(visitor, form): Form<ProjectForm>) -> An
     let made = match Slug::parse(form.slug.trim()) {
         Ok(slug) => {
             let (name, description) = (filled(&form.name), filled(&form.description));
-            project::project_create(&visitor.op, ProjectCreate { slug, name, description }).await.map_err(Problem::from)
+            let new = ProjectCreate { slug, name, description };
+            if form.demo.is_empty() {
+                project::project_create(&visitor.op, new).await.map_err(Problem::from)
+            } else {
+                demo_create(&visitor.op, new).await.map_err(Problem::from)
+            }
         }
         Err(error) => Err(Problem::from(error).field("slug", "slug_invalid")),
     };

@@ -87,10 +87,24 @@ impl ShowAs {
         }
     }
 
+    /// Any act that is one request: `cli` says the same on the command line, `fields` are the body's names with what stands
+    /// for each value. What is no act on a thing has no file of its own: then the request's fields are one.
+    pub(super) fn request(base_url: &str, cli: &str, method: &str, path: &str, fields: &[(&str, &str)]) -> Self {
+        let json =
+            fields.iter().map(|(name, value)| format!("\"{name}\": {}", json(value))).collect::<Vec<_>>().join(", ");
+        let body = if fields.is_empty() { String::new() } else { format!(" \\\n  --json '{{{json}}}'") };
+        let header = "--header 'Authorization: Bearer <TOKEN>'";
+        Self {
+            cli: cli.to_owned(),
+            curl: format!("curl --request {method} '{base_url}/api/v1{path}' \\\n  {header}{body}"),
+            yaml: fields.iter().map(|(name, value)| format!("{name}: {value}")).collect::<Vec<_>>().join("\n"),
+        }
+    }
+
     /// Making a project.
     pub(super) fn project(base_url: &str) -> Self {
         Self {
-            cli: "holdfast projects create SLUG".into(),
+            cli: "holdfast projects create SLUG  # --demo fills it with something to look at".into(),
             curl: format!(
                 "curl --request POST '{base_url}/api/v1/projects' \\\n  --header 'Authorization: Bearer <TOKEN>' \\\n  \
                  --json '{{\"slug\": \"<SLUG>\"}}'"
@@ -111,6 +125,12 @@ impl ShowAs {
             yaml: "slug: <SLUG>\nparent: <PARENT>\ntier: staging".into(),
         }
     }
+}
+
+/// What stands for a value, as JSON: words and numbers of the language as they are, all else as a text.
+fn json(value: &str) -> String {
+    let is_plain = matches!(value, "true" | "false" | "null") || value.starts_with('[') || value.parse::<u32>().is_ok();
+    if is_plain { value.to_owned() } else { format!("\"{value}\"") }
 }
 
 /// A name as a shell takes it whole.

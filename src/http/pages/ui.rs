@@ -3,9 +3,10 @@
 use std::fmt;
 use std::sync::LazyLock;
 
-use askama::filters::HtmlSafe;
+use askama::filters::{Html, HtmlSafe, escape};
 
 use super::assets;
+use super::show_as::ShowAs;
 use crate::policy::Tier;
 use crate::types::Timestamp;
 
@@ -116,9 +117,48 @@ impl fmt::Display for TierBadge {
     }
 }
 
+/// A form in other words: the command, the request and the file that do the same, with placeholders for what is typed.
+pub(super) struct Same<'a> {
+    base: &'a str,
+    cli: &'static str,
+    request: &'static str,
+    yaml: &'static str,
+}
+
+/// The same as a form does. `request` is a method and a path below the API's, `yaml` its fields, a line each.
+pub(super) fn same<'a>(base: &'a str, cli: &'static str, request: &'static str, yaml: &'static str) -> Same<'a> {
+    Same { base, cli, request, yaml }
+}
+
+impl HtmlSafe for Same<'_> {}
+
+impl fmt::Display for Same<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (method, path) = self.request.split_once(' ').unwrap_or(("GET", self.request));
+        let fields = self.yaml.lines().filter_map(|line| line.split_once(": ")).collect::<Vec<_>>();
+        let shown = ShowAs::request(self.base, self.cli, method, path, &fields);
+        let yaml = if shown.yaml.is_empty() { "" } else { " · YAML" };
+        write!(f, "<details class=\"part as\"><summary>Show as CLI · curl{yaml}</summary>")?;
+        for (title, text) in [("CLI", &shown.cli), ("curl", &shown.curl), ("YAML", &shown.yaml)] {
+            if !text.is_empty() {
+                let Ok(text) = escape(text, Html);
+                write!(f, "<h3>{title}</h3><pre tabindex=\"0\"><code>{text}</code></pre>")?;
+            }
+        }
+        f.write_str("</details>")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_form_in_other_words_is_text() {
+        let shown = same("http://a", "holdfast x <Y>", "POST /x/<Y>", "role: <ROLE>\nlimit: 3").to_string();
+        assert!(shown.contains("holdfast x &#60;Y&#62;") || shown.contains("holdfast x &lt;Y&gt;"), "{shown}");
+        assert!(!shown.contains("<ROLE>") && shown.contains('3'), "{shown}");
+    }
 
     #[test]
     fn times_are_told_in_the_largest_unit() {

@@ -2,12 +2,13 @@
 
 use std::future::{Ready, ready};
 
+use actix_web::body::{BoxBody, MessageBody as _};
 use actix_web::cookie::{Cookie, SameSite};
 use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION,
-    REFERRER_POLICY, X_FRAME_OPTIONS,
+    CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
+    LOCATION, REFERRER_POLICY, VARY, X_FRAME_OPTIONS,
 };
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpRequest, HttpResponse};
@@ -16,6 +17,7 @@ use data_encoding::BASE64URL_NOPAD;
 
 use super::assets::RESOURCE_POLICY;
 use super::frame::{Frame, Section};
+use super::packed::{may_pack, pack};
 use crate::auth::{Credential, CredentialKind};
 use crate::http::api::Answer;
 use crate::http::api::health::Plain;
@@ -88,6 +90,8 @@ pub(super) struct Visitor {
     pub(super) csrf: String,
     theme: Theme,
     nonce: String,
+    /// Whether a long answer may be packed.
+    may_pack: bool,
 }
 
 impl FromRequest for Visitor {
@@ -108,13 +112,14 @@ impl Visitor {
         let state = req.app_data::<Data<State>>().ok_or_else(outside)?;
         let is_session = credential.kind == CredentialKind::Session;
         Ok(Self {
-            csrf: if is_session { csrf::token(&op, credential) } else { String::new() },
+            csrf: if is_session { csrf::masked(&op, credential)? } else { String::new() },
             op,
             state: Data::clone(state),
             is_partial: is_partial(req),
             here: req.uri().path_and_query().map_or_else(|| "/".to_owned(), ToString::to_string),
             theme: Theme::of(req),
             nonce: nonce()?,
+            may_pack: may_pack(req),
         })
     }
 
@@ -144,7 +149,25 @@ impl Visitor {
 
     /// The same, with a status of its own: a form that was not taken.
     pub(super) fn show_as(&self, status: StatusCode, view: &impl Template) -> Answer {
-        html(status, view, Some(&self.nonce))
+        let mut response = html(status, view, Some(&self.nonce))?;
+        if self.may_pack && status == StatusCode::OK {
+            let mut is_packed = false;
+            response = response.map_body(|_, body| match body.try_into_bytes() {
+                Ok(text) => match std::str::from_utf8(&text).ok().and_then(pack) {
+                    Some(packed) => {
+                        is_packed = true;
+                        BoxBody::new(packed)
+                    }
+                    None => BoxBody::new(text),
+                },
+                Err(body) => body,
+            });
+            if is_packed {
+                response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+            }
+            response.headers_mut().insert(VARY, HeaderValue::from_static("accept-encoding"));
+        }
+        Ok(response)
     }
 
     /// Elsewhere, after something was done.

@@ -5,6 +5,7 @@ pub(crate) mod store;
 use super::deletion::{Deletion, DeletionKind};
 use super::organization::{self, description, display_name};
 use super::{OrgError, access, environment};
+use crate::db::WriteTx;
 use crate::ledger::{Details, Target};
 use crate::op::{Op, about, epoch_raise};
 use crate::policy::{Action, Resource};
@@ -56,35 +57,37 @@ pub struct ProjectCreate {
 /// # Errors
 /// Not allowed; the slug is taken or reserved.
 pub async fn project_create(op: &Op, new: ProjectCreate) -> Result<Project, OrgError> {
-    op.write(move |op, tx| {
-        let organization = op.organization()?;
-        let event = op.authorize(tx, Action::ProjectCreate, &Resource::organization(organization))?;
-        if let Some(there) = store::project_by_slug(tx, organization, new.slug.as_str())? {
-            let slug = new.slug.to_string();
-            return Err(match there.deletion {
-                Some(_) => OrgError::Reserved { what: "project", slug },
-                None => OrgError::Taken { what: "project", name: slug },
-            });
-        }
-        let now = op.now();
-        let project = Project {
-            id: Id::new(now),
-            organization,
-            name: new.name.map_or_else(|| Ok(new.slug.to_string()), |n| display_name(&n))?,
-            description: new.description.map_or_else(|| Ok(String::new()), |d| description(&d))?,
-            slug: new.slug,
-            created_at: now,
-            updated_at: now,
-            version: 1,
-            deletion: None,
-        };
-        store::project_insert(tx, &project)?;
-        epoch_raise(tx)?;
-        let event = event.project(project.id).target(Target::new("project", project.id));
-        op.record(tx, event.details(Details::new().with("slug", &project.slug)))?;
-        Ok(project)
-    })
-    .await
+    op.write(move |op, tx| project_create_in(op, tx, new)).await
+}
+
+/// The same, in a transaction that makes more.
+pub(crate) fn project_create_in(op: &Op, tx: &mut WriteTx<'_>, new: ProjectCreate) -> Result<Project, OrgError> {
+    let organization = op.organization()?;
+    let event = op.authorize(tx, Action::ProjectCreate, &Resource::organization(organization))?;
+    if let Some(there) = store::project_by_slug(tx, organization, new.slug.as_str())? {
+        let slug = new.slug.to_string();
+        return Err(match there.deletion {
+            Some(_) => OrgError::Reserved { what: "project", slug },
+            None => OrgError::Taken { what: "project", name: slug },
+        });
+    }
+    let now = op.now();
+    let project = Project {
+        id: Id::new(now),
+        organization,
+        name: new.name.map_or_else(|| Ok(new.slug.to_string()), |n| display_name(&n))?,
+        description: new.description.map_or_else(|| Ok(String::new()), |d| description(&d))?,
+        slug: new.slug,
+        created_at: now,
+        updated_at: now,
+        version: 1,
+        deletion: None,
+    };
+    store::project_insert(tx, &project)?;
+    epoch_raise(tx)?;
+    let event = event.project(project.id).target(Target::new("project", project.id));
+    op.record(tx, event.details(Details::new().with("slug", &project.slug)))?;
+    Ok(project)
 }
 
 /// A project by id or slug.

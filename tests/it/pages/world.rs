@@ -39,6 +39,7 @@ impl World {
         let waits = waits["errors"][0]["detail"].as_str().expect("an id").to_owned();
         app.service_account("ci", "developer", "shop/staging");
         governance(&owner);
+        crate::http_appliance::ran(app);
         let viewer = member(app, &owner, "grace@example.com", "viewer");
         Self { owner, viewer, middle, waits }
     }
@@ -112,7 +113,9 @@ impl World {
                 let newest = self.owner.get("/audit/events?limit=1").expect(200)["items"][0]["id"].clone();
                 vec![page("audit-event", &format!("/audit/{}", newest.as_str().expect("an id")))]
             }
-            "/setup" | "/invite" | "/welcome" | "/join" | "/forgot" | "/reset" => vec![page(&route[1..], route)],
+            "/setup" | "/invite" | "/welcome" | "/join" | "/jobs" | "/health" | "/forgot" | "/reset" => {
+                vec![page(&route[1..], route)]
+            }
             other => self.governed(other),
         }
     }
@@ -122,6 +125,7 @@ impl World {
         let page = |name: &str, url: &str| json!({ "route": route, "name": name, "url": url });
         let staging = "/projects/shop/environments/staging";
         match route {
+            "/jobs/{job}" => vec![page("job", "/jobs/reseal_secrets"), page("job-new", "/jobs/expire_tokens")],
             "/members/{user}" => {
                 let owner = self.owner.get("/whoami").expect(200)["actor"]["id"].clone();
                 let grace = self.owner.get("/members/grace@example.com").expect(200)["user"]["id"].clone();

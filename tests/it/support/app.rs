@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use holdfast::app::doctor::Doctor;
 use holdfast::auth::password::Passwords;
 use holdfast::config::{Env, Overrides, Settings};
 use holdfast::db::Db;
 use holdfast::governance::OwnPolicies;
+use holdfast::governance::health::Examiner;
 use holdfast::http::{Running, ServerParts};
 use holdfast::keys::{Keyring, RootKey, Suite};
 use holdfast::ledger::{self, ActionName, Registry};
@@ -153,13 +155,15 @@ impl TestApp {
         let data = dir.path().join("data");
         let overrides = Overrides { listen: Some("127.0.0.1:0".into()), data_dir: Some(data), ..Overrides::default() };
         let settings = Settings::load(&env, None, overrides).expect("settings").settings;
+        let settings = Arc::new(settings);
         let mailer = Arc::new(Mailer::new(settings.mail.as_ref()).expect("a mail configuration"));
         let parts = ServerParts {
             core: Arc::clone(&core),
             sessions: Arc::new(Sessions::with_idle(settings.sessions.idle)),
             passwords: Arc::new(Passwords::new().expect("randomness")),
             mailer: Arc::clone(&mailer),
-            settings: Arc::new(settings),
+            settings: Arc::clone(&settings),
+            examiner: Arc::new(Examiner::new(Doctor::new(settings, Arc::clone(&core.clock)))),
             metrics: Arc::new(Metrics::new()),
         };
         runtime.spawn(mailer.run());
