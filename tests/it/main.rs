@@ -1,5 +1,6 @@
 //! The one integration binary: one module per subject, one `TestApp` with verbs.
 
+mod account;
 mod approvals;
 mod architecture;
 mod arranging;
@@ -28,6 +29,7 @@ mod migrations;
 mod openapi;
 mod operating;
 mod pages;
+mod passkeys;
 mod policies;
 mod policy_matrix;
 mod run_modes;

@@ -20,6 +20,8 @@ pub(super) enum Section {
     Audit,
     Settings,
     Help,
+    /// One's own: in the bar, not in the rail.
+    Account,
 }
 
 /// An entry of the rail.
@@ -75,6 +77,8 @@ pub(super) struct Frame {
     pub(super) theme: Theme,
     pub(super) here: String,
     pub(super) organization: String,
+    /// The organizations to switch between, by slug and name, and whether it is this one.
+    pub(super) organizations: Vec<(Slug, String, bool)>,
     pub(super) actor: String,
     pub(super) permissions: PermissionSet,
     pub(super) trunks: Vec<Trunk>,
@@ -101,6 +105,11 @@ impl Frame {
             section,
             now,
             trunks: trunks.collect(),
+            organizations: outline
+                .organizations
+                .into_iter()
+                .map(|o| (o.slug, o.name, o.id == outline.organization.id))
+                .collect(),
             organization: outline.organization.name,
             actor: outline.actor,
             permissions: outline.permissions,
@@ -223,6 +232,14 @@ fn notice(done: &str) -> Option<&'static str> {
         "removed" => "Removed.",
         "decided" => "Your decision is recorded.",
         "started" => "Started.",
+        "password" => "The password is changed; your other sign-ins have ended.",
+        "factor-removed" => "The authenticator is removed.",
+        "passkey" => "The passkey is yours.",
+        "passkey-removed" => "The passkey is removed. Remove it from the device as well.",
+        "ended" => "Ended.",
+        "revoked" => "Revoked.",
+        "let-in" => "Let in. It is listed here, and ends when you end it.",
+        "refused" => "Refused. Whatever asked with that code was not let in.",
         _ => return None,
     })
 }
