@@ -324,7 +324,10 @@ impl Client {
 
     async fn start(&self, request: &Request) -> Result<reqwest::Response, CliError> {
         match self.once(request).await {
-            Err(error) if error.code() == Some("token_expired") && self.renew().await? => self.once(request).await,
+            // Over, or replaced meanwhile by another command.
+            Err(error) if matches!(error.code(), Some("token_expired" | "token_invalid")) && self.renew().await? => {
+                self.once(request).await
+            }
             answer => answer,
         }
     }

@@ -65,6 +65,8 @@ const OWN: &[&str] = &[
     "account_notices",
     "passkey_list",
     "passkey_begin",
+    "passkey_add",
+    "session_step_up_passkey",
     "organization_security_get",
 ];
 

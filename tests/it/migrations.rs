@@ -174,6 +174,7 @@ const ROWS: &[(u32, &str, &str)] = &[
         "refresh_tokens",
         "VALUES (X'90000000000000000000000000000001', 'newest', zeroblob(32), 7, 'spent', zeroblob(32))",
     ),
+    (93, "told", "VALUES (1, 7)"),
     (
         92,
         "passkeys",

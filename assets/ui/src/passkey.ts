@@ -104,4 +104,11 @@ if (known && isSecureContext) {
     const button = event.target instanceof Element ? event.target.closest<HTMLButtonElement>("[data-passkey]") : null;
     if (button) void run(button);
   });
+  // A form that is for passkeys only is sent by its button.
+  document.addEventListener("submit", (event) => {
+    const form = event.target as HTMLFormElement;
+    if (!form.matches("[data-passkey-only]")) return;
+    event.preventDefault();
+    form.querySelector<HTMLButtonElement>("[data-passkey]")?.click();
+  });
 }

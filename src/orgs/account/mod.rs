@@ -5,8 +5,11 @@
 //! - What is told of an account is what the ledger has of it, in the organization one is signed in to: an administrator
 //!   of another learns nothing by it.
 
+mod herald;
 mod notices;
+mod store;
 
+pub use herald::tell_due;
 pub use notices::{Notice, notice_list};
 
 use super::OrgError;

@@ -139,8 +139,8 @@ pub async fn passkey_rename(op: &Op, id: Id<kinds::Passkey>, name: String) -> Re
 /// Unknown; not freshly signed in.
 pub async fn passkey_remove(op: &Op, id: Id<kinds::Passkey>) -> Result<Passkey, OrgError> {
     op.write(move |op, tx| {
+        let found = own(op, tx)?.named(tx, id)?;
         let (own, event) = changing(op, tx, REMOVED)?;
-        let found = own.named(tx, id)?;
         passkey::store::delete(tx, own.user.id, id)?;
         factor::recovery_trim(tx, own.user.id)?;
         epoch_raise(tx)?;
