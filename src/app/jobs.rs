@@ -16,7 +16,7 @@ use crate::ledger;
 use crate::links;
 use crate::notify::Mailer;
 use crate::op::{Core, Op, Origin, Who};
-use crate::orgs::{deletion, invitation, token};
+use crate::orgs::{account, deletion, invitation, token};
 use crate::types::Id;
 use crate::vault::{care, rekey};
 
@@ -32,6 +32,7 @@ const COMMITS_MAX: usize = 1_000;
 const IDEMPOTENCY_LIFE: Duration = Duration::from_hours(24);
 
 /// How jobs write to people.
+#[derive(Clone)]
 pub(super) struct Post {
     /// What sends.
     pub(super) mailer: Arc<Mailer>,
@@ -48,6 +49,7 @@ pub(super) fn all(opened: &Opened, post: Post) -> Vec<Arc<dyn Job>> {
         Arc::new(ExpireLinks(core())),
         Arc::new(ExpireApprovals(core())),
         Arc::new(PurgeDeleted(core())),
+        Arc::new(TellPeople { core: core(), post: post.clone() }),
         Arc::new(RemindExpiring { core: core(), post }),
         Arc::new(Checkpoint { core: core(), config: opened.settings.ledger.clone() }),
         Arc::new(ResealSecrets(core())),
@@ -177,6 +179,31 @@ impl Job for PurgeDeleted {
                 }
             }
             Ok(format!("{all} purged"))
+        }
+        .boxed()
+    }
+}
+
+/// Mails people what happened to their accounts: a new device, and whatever their account is signed in with.
+struct TellPeople {
+    core: Arc<Core>,
+    post: Post,
+}
+
+impl Job for TellPeople {
+    fn name(&self) -> &'static str {
+        "tell_people"
+    }
+
+    fn schedule(&self) -> Schedule {
+        cron("* * * * *")
+    }
+
+    fn run(&self, run: Run) -> BoxFuture<'_, anyhow::Result<String>> {
+        async move {
+            let op = op(&self.core, self.name(), run);
+            let mails = account::tell_due(&op, &self.post.mailer, &self.post.server).await?;
+            Ok(format!("{mails} mails"))
         }
         .boxed()
     }

@@ -226,6 +226,7 @@ fn every_job_has_a_schedule_and_every_action_one_name() {
             ("purge_deleted", "7 * * * *"),
             ("remind_expiring", "23 6 * * *"),
             ("reseal_secrets", "17 * * * *"),
+            ("tell_people", "* * * * *"),
             ("tidy", "37 * * * *")
         ]
     );

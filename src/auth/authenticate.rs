@@ -84,7 +84,8 @@ pub fn check(proven: &Proven, claimed: &Claimed<'_>, address: Option<IpAddr>, no
         return Err(AuthError::Invalid);
     }
     // First: the job that voids what is over must not turn "expired" into "not valid" for its owner.
-    if credential.expires_at.is_some_and(|at| at <= now) {
+    let over = |at: Option<Timestamp>| at.is_some_and(|at| at <= now);
+    if over(credential.expires_at) || (over(credential.token_until) && credential.revoked_at.is_none()) {
         return Err(AuthError::Expired);
     }
     if credential.revoked_at.is_some() {

@@ -49,6 +49,7 @@ pub fn mint(tx: &WriteTx<'_>, keyring: &Keyring, new: NewCredential, now: Timest
         revoked_at: None,
         cidrs: new.cidrs,
         stepped_up_until: new.stepped_up_until,
+        token_until: None,
     };
     store::credential_insert(tx, &credential, token.hash(keys.mac_key()).as_bytes())?;
     Ok(Minted { credential, token: Secret::new(token.expose_text().to_owned()) })

@@ -25,6 +25,9 @@ pub enum AuthError {
     /// The address or the password is wrong. One message for both.
     #[error("the e-mail address or the password is wrong")]
     Password,
+    /// A refresh token is none, spent, or its login is over. One message for all.
+    #[error("this login is over")]
+    Refresh,
     /// The session of a cookie is over: ended, idle too long, or never one. One message for all.
     #[error("this session has ended")]
     SessionEnded,
@@ -35,11 +38,20 @@ pub enum AuthError {
     #[error("that is not your password")]
     CurrentPassword,
     /// The password is right, and a second factor is asked for.
-    #[error("a code of your authenticator is needed, or a recovery code")]
+    #[error("a second factor is needed: a code of your authenticator, a passkey, or a recovery code")]
     FactorNeeded,
     /// The code is wrong, old, or was used before. One message for all.
     #[error("the code is not valid")]
     Factor,
+    /// A passkey is none of theirs, was not asked for, or its answer is wrong or old. One message for all.
+    #[error("the passkey was not accepted")]
+    Passkey,
+    /// The server has an address without a name, for which browsers make no passkeys.
+    #[error("passkeys need a server that has a name")]
+    PasskeysUnavailable,
+    /// The second step of a sign-in came too late, or twice.
+    #[error("this sign-in took too long")]
+    Ticket,
     /// Too many sign-ins failed; whether this one would have been right is not looked at.
     #[error("too many failed sign-ins: wait {seconds} seconds")]
     Locked {
@@ -81,11 +93,15 @@ impl Failure for AuthError {
             | Self::Expired
             | Self::Password
             | Self::SessionEnded
+            | Self::Refresh
             | Self::FactorNeeded
+            | Self::Passkey
+            | Self::Ticket
             | Self::Factor => Class::Unauthenticated,
             Self::Locked { .. } => Class::TooMany,
             Self::Address | Self::CurrentPassword | Self::OwnSignInOnly | Self::FactorMissing => Class::Forbidden,
             Self::Organization => Class::NotFound,
+            Self::PasskeysUnavailable => Class::Conflict,
             Self::WeakPassword | Self::Guessable(_) | Self::Parse(_) => Class::Invalid,
             Self::Busy => Class::Unavailable,
             Self::Keys(e) => e.class(),
@@ -102,11 +118,15 @@ impl Failure for AuthError {
             Self::Address => "token_address_not_allowed",
             Self::Password => "credentials_wrong",
             Self::SessionEnded => "session_ended",
+            Self::Refresh => "refresh_token_invalid",
             Self::Organization => "organization_not_found",
             Self::CurrentPassword => "password_wrong",
             Self::Guessable(_) => "password_too_common",
             Self::FactorNeeded => "second_factor_required",
             Self::Factor => "second_factor_wrong",
+            Self::Passkey => "passkey_wrong",
+            Self::PasskeysUnavailable => "passkeys_unavailable",
+            Self::Ticket => "sign_in_over",
             Self::Locked { .. } => "sign_in_locked",
             Self::FactorMissing => "second_factor_missing",
             Self::OwnSignInOnly => "own_sign_in_required",
@@ -134,9 +154,15 @@ impl Failure for AuthError {
             Self::Address => "use it from one of its networks, or make a token without them".into(),
             Self::Password => "check both; an owner can be rescued on the server with: holdfast rescue".into(),
             Self::SessionEnded => "sign in again".into(),
+            Self::Refresh => "log in again with: holdfast login".into(),
             Self::Organization => "leave X-Organization-ID out, or name an organization you are in".into(),
             Self::CurrentPassword => "type the password you sign in with".into(),
-            Self::FactorNeeded => "send it as `code` with the password".into(),
+            Self::FactorNeeded => {
+                "send it as `code` with the password; with a passkey only: a browser, or holdfast login --device".into()
+            }
+            Self::Passkey => "try again; if it was removed here, remove it from the device as well".into(),
+            Self::PasskeysUnavailable => "give the server a name: server.public_url".into(),
+            Self::Ticket => "begin again with your address and password".into(),
             Self::Factor => "wait for the next code; check the clock of the device; a recovery code works once".into(),
             Self::Locked { .. } => "wait; from where you signed in before, others' failures do not count".into(),
             Self::FactorMissing => "set one up with: holdfast account factor add; then sign in again".into(),

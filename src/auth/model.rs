@@ -142,6 +142,8 @@ pub struct Credential {
     pub cidrs: Cidrs,
     /// Until when it may do what asks for a fresh sign-in.
     pub stepped_up_until: Option<Timestamp>,
+    /// Until when its token works, where that is sooner than its own end: a login stands, and its token is replaced.
+    pub token_until: Option<Timestamp>,
 }
 
 /// Where and how a sign-in was made: what its owner knows it again by.

@@ -1,13 +1,14 @@
 //! Which new passwords are refused: short ones, and those that are tried first.
 //!
-//! Nothing is asked of anybody: the list of common passwords is in the binary (that of `zxcvbn`, 30,000 entries), and
-//! so are its lists of names and words, keyboard rows, dates and repetitions. What is left must take a million guesses
+//! Nothing is asked of anybody: the 100,000 commonest passwords of breaches are in the binary (`password_list`), and so are
+//! the lists of `zxcvbn` of names and words, keyboard rows, dates and repetitions. What is left must take a million guesses
 //! at least. There are no rules of composition: they make passwords alike, not strong (NIST SP 800-63B).
 
 use zxcvbn::{Score, zxcvbn};
 
 use super::AuthError;
 use super::password::{MAX, MIN};
+use super::password_list;
 use crate::types::SecretString;
 
 /// Words whoever attacks this very service tries first.
@@ -21,6 +22,9 @@ pub fn check(password: &SecretString, about: &[&str]) -> Result<(), AuthError> {
     let length = password.expose().chars().count();
     if !(MIN..=MAX).contains(&length) {
         return Err(AuthError::WeakPassword);
+    }
+    if password_list::contains(password) {
+        return Err(AuthError::Guessable("it is among the 100,000 commonest of breaches".into()));
     }
     // An address is tried whole, in its halves, and in its words.
     let mut words: Vec<&str> = OURS.to_vec();

@@ -51,6 +51,12 @@ pub(crate) fn user_by_email(reader: &Reader<'_>, email: &Email) -> Result<Option
     Ok(statement.query_row([email.canonical()], user).optional()?)
 }
 
+/// Changes how a person is called.
+pub(crate) fn user_rename(tx: &WriteTx<'_>, id: Id<kinds::User>, name: &str) -> Result<(), DbError> {
+    tx.sql().prepare_cached("UPDATE users SET name = ?2 WHERE id = ?1")?.execute(params![id, name])?;
+    Ok(())
+}
+
 /// The stored hash of a person's password.
 pub(crate) fn password_hash(reader: &Reader<'_>, id: Id<kinds::User>) -> Result<Option<String>, DbError> {
     let mut statement = reader.sql().prepare_cached("SELECT password_hash FROM users WHERE id = ?1")?;
@@ -58,7 +64,7 @@ pub(crate) fn password_hash(reader: &Reader<'_>, id: Id<kinds::User>) -> Result<
 }
 
 const CREDENTIAL: &str = "SELECT id, public_id, organization_id, kind, owner_kind, owner_id, name, created_at,
-    expires_at, revoked_at, cidrs, stepped_up_until, hash FROM credentials";
+    expires_at, revoked_at, cidrs, stepped_up_until, hash, token_until FROM credentials";
 
 fn credential(row: &Row<'_>) -> rusqlite::Result<Credential> {
     let broken = |index| rusqlite::Error::InvalidColumnType(index, "credential".into(), rusqlite::types::Type::Text);
@@ -80,6 +86,7 @@ fn credential(row: &Row<'_>) -> rusqlite::Result<Credential> {
         revoked_at: row.get(9)?,
         cidrs: cidrs.map_err(|_| broken(10))?,
         stepped_up_until: row.get(11)?,
+        token_until: row.get(13)?,
     })
 }
 
@@ -151,8 +158,8 @@ pub(crate) fn credential_list(
     ))?;
     let rows = i64::try_from(rows).unwrap_or(i64::MAX);
     let found = statement.query_map(params![organization, kind, id, before, rows], |row| {
-        let used: Option<Timestamp> = row.get(13)?;
-        let address: Option<String> = row.get(14)?;
+        let used: Option<Timestamp> = row.get(14)?;
+        let address: Option<String> = row.get(15)?;
         Ok((credential(row)?, used.zip(address)))
     })?;
     Ok(found.collect::<Result<_, _>>()?)
@@ -181,6 +188,30 @@ pub(crate) fn credential_use(
     let mut statement =
         reader.sql().prepare_cached("SELECT used_at, address FROM credential_uses WHERE credential_id = ?1")?;
     Ok(statement.query_row([id], |row| Ok((row.get(0)?, row.get(1)?))).optional()?)
+}
+
+/// Makes a credential's token work until then only.
+pub(crate) fn credential_token_until(
+    tx: &WriteTx<'_>,
+    id: Id<kinds::Credential>,
+    until: Timestamp,
+) -> Result<(), DbError> {
+    tx.sql().prepare_cached("UPDATE credentials SET token_until = ?2 WHERE id = ?1")?.execute(params![id, until])?;
+    Ok(())
+}
+
+/// Gives a credential another token, which works until then.
+pub(crate) fn credential_token_replace(
+    tx: &WriteTx<'_>,
+    id: Id<kinds::Credential>,
+    public_id: &str,
+    hash: &[u8],
+    until: Timestamp,
+) -> Result<(), DbError> {
+    tx.sql()
+        .prepare_cached("UPDATE credentials SET public_id = ?2, hash = ?3, token_until = ?4 WHERE id = ?1")?
+        .execute(params![id, public_id, hash, until])?;
+    Ok(())
 }
 
 /// Voids a credential; false when it was void already.
@@ -294,9 +325,9 @@ pub(crate) fn sign_in_list(
          ORDER BY c.id DESC LIMIT ?4"
     ))?;
     let found = statement.query_map(params![user, organization, now, rows], |row| {
-        let (used, from): (Option<Timestamp>, Option<String>) = (row.get(13)?, row.get(14)?);
+        let (used, from): (Option<Timestamp>, Option<String>) = (row.get(14)?, row.get(15)?);
         let facts =
-            SignInFacts { device: row.get(15)?, address: row.get(16)?, everywhere: row.get(17)?, factor: row.get(18)? };
+            SignInFacts { device: row.get(16)?, address: row.get(17)?, everywhere: row.get(18)?, factor: row.get(19)? };
         Ok(SignedInAs { credential: credential(row)?, facts, last_use: used.zip(from) })
     })?;
     Ok(found.collect::<Result<_, _>>()?)

@@ -14,6 +14,18 @@ use crate::types::SecretString;
 /// Your own account.
 #[derive(Debug, Subcommand)]
 pub enum AccountCommand {
+    /// Show your account
+    Show,
+    /// Change how you are called
+    Rename {
+        /// The name
+        name: String,
+    },
+    /// List what happened to your account lately: sign-ins, failed ones, new factors and tokens
+    Notices,
+    /// Manage your passkeys; adding one needs a browser
+    #[command(subcommand)]
+    Passkeys(PasskeysCommand),
     /// Change your password; your other sign-ins end, tokens you made stay
     Password(PasswordArgs),
     /// Show again who you are: this login counts as freshly signed in for ten minutes
@@ -51,6 +63,26 @@ pub enum FactorCommand {
     RecoveryCodes,
 }
 
+/// Your passkeys.
+#[derive(Debug, Subcommand)]
+pub enum PasskeysCommand {
+    /// List them
+    #[command(visible_alias = "ls")]
+    List,
+    /// Give one another name
+    Rename {
+        /// Its id
+        id: String,
+        /// The name
+        name: String,
+    },
+    /// Take one away
+    Remove {
+        /// Its id
+        id: String,
+    },
+}
+
 /// Where the two passwords come from.
 #[derive(Debug, Args)]
 pub struct PasswordArgs {
@@ -68,6 +100,13 @@ pub struct PasswordArgs {
 /// What the server refuses; the new password was typed differently the second time.
 pub fn run(context: &Context, command: AccountCommand) -> Result<(), CliError> {
     match command {
+        AccountCommand::Show => context.output.item(&context.ask(&Request::get(&["account"]))?, ACCOUNT),
+        AccountCommand::Rename { name } => {
+            let request = Request::patch(&["account"]).body(&json!({ "name": name }));
+            context.output.item(&context.ask(&request)?, ACCOUNT)
+        }
+        AccountCommand::Notices => context.output.list(&context.ask(&Request::get(&["account", "notices"]))?, NOTICES),
+        AccountCommand::Passkeys(command) => passkeys(context, &command),
         AccountCommand::Password(args) => password(context, &args),
         AccountCommand::StepUp(args) => step_up(context, &args),
         AccountCommand::Factor(command) => factor(context, command),
@@ -103,7 +142,41 @@ fn step_up(context: &Context, args: &StepUpArgs) -> Result<(), CliError> {
     context.output.item(&fresh, &[("fresh until", "/stepped_up_until")])
 }
 
-const FACTORS: &[Column] = &[("authenticator since", "/authenticator_since"), ("recovery codes", "/recovery_codes")];
+const ACCOUNT: &[Column] = &[("email", "/email"), ("name", "/name"), ("since", "/created_at")];
+const NOTICES: &[Column] =
+    &[("when", "/at"), ("what", "/action"), ("allowed", "/allowed"), ("from", "/address"), ("device", "/device")];
+const PASSKEYS: &[Column] = &[
+    ("name", "/name"),
+    ("added", "/created_at"),
+    ("last used", "/last_used_at"),
+    ("organization", "/organization"),
+    ("id", "/id"),
+];
+
+fn passkeys(context: &Context, command: &PasskeysCommand) -> Result<(), CliError> {
+    let output = &context.output;
+    match command {
+        PasskeysCommand::List => output.list(&context.ask(&Request::get(&["account", "passkeys"]))?, PASSKEYS),
+        PasskeysCommand::Rename { id, name } => {
+            let request = Request::patch(&["account", "passkeys", id]).body(&json!({ "name": name }));
+            output.item(&context.ask(&request)?, PASSKEYS)
+        }
+        PasskeysCommand::Remove { id } => {
+            let removed = context.ask(&Request::delete(&["account", "passkeys", id]))?;
+            if output.structured() {
+                return output.answer(&removed);
+            }
+            output.say("removed; remove it from the device as well");
+            Ok(())
+        }
+    }
+}
+
+const FACTORS: &[Column] = &[
+    ("authenticator since", "/authenticator_since"),
+    ("passkeys", "/passkeys"),
+    ("recovery codes", "/recovery_codes"),
+];
 
 fn factor(context: &Context, command: FactorCommand) -> Result<(), CliError> {
     let output = &context.output;

@@ -1,10 +1,14 @@
 //! The HTTP client: one request at a time on a current-thread runtime, everything bounded.
 //!
 //! Redirects are never followed and no proxy is used, so a token goes to the URL that was named and to
-//! nowhere else. [`foreign`] is the client of servers that are not ours. An http:// URL loads no TLS roots: start-up is part of the cost of `holdfast run`.
+//! nowhere else. A token that is over is replaced where the login left what replaces it ([`renew`]). [`foreign`] is the client of servers that are not ours. An http:// URL loads no TLS roots: start-up is part of the cost of `holdfast run`.
 
 pub mod foreign;
+mod renew;
 
+pub use renew::Renewing;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use reqwest::{Method, Url};
@@ -189,7 +193,8 @@ impl Answer {
 /// A connection to one server, with at most one credential.
 pub struct Client {
     base: Url,
-    token: Option<SecretString>,
+    token: Mutex<Option<SecretString>>,
+    renewing: Option<Renewing>,
     http: reqwest::Client,
     runtime: tokio::runtime::Runtime,
 }
@@ -206,7 +211,7 @@ impl Client {
             .no_proxy()
             .connect_timeout(Duration::from_secs(5))
             .read_timeout(Duration::from_mins(1))
-            .user_agent(concat!("holdfast/", env!("CARGO_PKG_VERSION")));
+            .user_agent(agent());
         if base.scheme() == "http" {
             builder = builder.tls_certs_only(std::iter::empty());
         }
@@ -217,7 +222,7 @@ impl Client {
             .enable_time()
             .build()
             .map_err(|e| CliError::failed(format!("no runtime: {e}")))?;
-        Ok(Self { base, token, http, runtime })
+        Ok(Self { base, token: Mutex::new(token), renewing: None, http, runtime })
     }
 
     /// The base URL, without a trailing slash.
@@ -227,7 +232,17 @@ impl Client {
 
     /// Whether a credential goes with the requests.
     pub fn has_token(&self) -> bool {
-        self.token.is_some()
+        self.token().is_some()
+    }
+
+    /// The same client, which replaces its token when that is over.
+    #[must_use]
+    pub fn renewing(self, renewing: Renewing) -> Self {
+        Self { renewing: Some(renewing), ..self }
+    }
+
+    fn token(&self) -> MutexGuard<'_, Option<SecretString>> {
+        self.token.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Lets time pass between two questions to a server that said how long.
@@ -308,6 +323,16 @@ impl Client {
     }
 
     async fn start(&self, request: &Request) -> Result<reqwest::Response, CliError> {
+        match self.once(request).await {
+            // Over, or replaced meanwhile by another command.
+            Err(error) if matches!(error.code(), Some("token_expired" | "token_invalid")) && self.renew().await? => {
+                self.once(request).await
+            }
+            answer => answer,
+        }
+    }
+
+    async fn once(&self, request: &Request) -> Result<reqwest::Response, CliError> {
         let url = request.url(&self.base)?;
         let mut left = if request.may_repeat() { RETRIES } else { 0 };
         let mut patience = if request.patient { PATIENCE } else { 0 };
@@ -345,7 +370,9 @@ impl Client {
         let error = CliError::from_answer(status.as_u16(), request_id, location.as_deref(), &body);
         Err(match retry_after {
             Some(seconds) if status.as_u16() == 429 => error.hint(format!("try again in {seconds} seconds")),
-            _ if status.as_u16() == 401 && self.token.is_none() => error.hint("holdfast login, or set HOLDFAST_TOKEN"),
+            _ if status.as_u16() == 401 && self.token().is_none() => {
+                error.hint("holdfast login, or set HOLDFAST_TOKEN")
+            }
             _ => error,
         })
     }
@@ -353,7 +380,7 @@ impl Client {
     async fn attempt(&self, request: &Request, url: Url) -> Result<reqwest::Response, reqwest::Error> {
         let mut builder =
             self.http.request(request.method.clone(), url).header("accept", "application/json, */*;q=0.1");
-        if let Some(token) = &self.token {
+        if let Some(token) = self.token().as_ref() {
             builder = builder.bearer_auth(token.expose());
         }
         if let Some(key) = &request.idempotency_key {
@@ -393,6 +420,15 @@ impl Client {
         CliError::new(Exit::Unreachable, format!("{} {what}", self.base()))
             .hint("is the server running there? --url and HOLDFAST_URL say where it is")
     }
+}
+
+/// What this client calls itself, with the name of its machine: who confirms a login or looks through their sign-ins knows
+/// it by that.
+fn agent() -> String {
+    let machine = rustix::system::uname();
+    let name = machine.nodename().to_string_lossy();
+    let name: String = name.chars().filter(|c| c.is_ascii_alphanumeric() || "-._".contains(*c)).take(64).collect();
+    format!("holdfast/{} ({name})", env!("CARGO_PKG_VERSION"))
 }
 
 /// Reads a server URL: http or https, with a host, without credentials, query or fragment.

@@ -5,7 +5,7 @@ use std::cell::OnceCell;
 use serde_json::Value;
 
 use super::args::Globals;
-use super::client::{Client, Request};
+use super::client::{Client, Renewing, Request};
 use super::error::{CliError, Exit};
 use super::input::Input;
 use super::output::{Format, Output};
@@ -72,7 +72,11 @@ impl Context {
             return Err(CliError::new(Exit::Forbidden, format!("not logged in to {url}"))
                 .hint("holdfast login, or set HOLDFAST_TOKEN; on a new server: holdfast init"));
         };
-        Client::new(url, Some(SecretString::new(token.value.expose().clone())))
+        let client = Client::new(url, Some(SecretString::new(token.value.expose().clone())))?;
+        if token.first.is_none() {
+            return Ok(client);
+        }
+        Ok(client.renewing(Renewing { url: config.url.value.clone(), dir: self.env.user_config_dir()? }))
     }
 
     /// A client that sends no credential, even if there is one.

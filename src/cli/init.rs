@@ -63,7 +63,7 @@ pub fn run(context: &Context, args: &InitArgs) -> Result<(), CliError> {
     if output.structured() {
         output.answer(&answer)?;
     }
-    remember(context, token_of(answer.clone())?, &answer)?;
+    remember(context, token_of(answer.clone())?, None, &answer)?;
     output.say(&format!("{email} owns {organization} on {}, and is logged in here", client.base()));
     output.next("holdfast projects create NAME");
     output.next("holdfast keys recovery-kit --file recovery-kit.txt, and keep it away from this machine");

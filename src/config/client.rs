@@ -78,6 +78,9 @@ pub struct Token {
     pub origin: Origin,
     /// The slug of its organization, where the login left one.
     pub organization: Option<String>,
+    /// The first token of the login, where the token is replaced from time to time: what is sealed under it opens while
+    /// the login stands.
+    pub first: Option<SecretString>,
 }
 
 /// What a client command works with.
@@ -152,6 +155,7 @@ impl ClientConfig {
                 value: login.token,
                 origin: Origin::File { path, line: 1, column: 1 },
                 organization: login.organization,
+                first: login.renewal.map(|renewal| renewal.first_token),
             }),
         };
         let (project, environment, path) = place(&layers);
@@ -245,7 +249,7 @@ fn given_token(env: &Env, file: Option<&Path>) -> Result<Option<Token>, ConfigEr
     };
     let from_file = |path: &Path, origin: Origin| {
         let value = read_token_file(&env.working_dir().join(path))?.ok_or_else(|| bad(&origin))?;
-        Ok(Some(Token { value, origin, organization: None }))
+        Ok(Some(Token { value, origin, organization: None, first: None }))
     };
     if let Some(path) = file {
         return from_file(path, Origin::Flag("--token-file"));
@@ -254,7 +258,7 @@ fn given_token(env: &Env, file: Option<&Path>) -> Result<Option<Token>, ConfigEr
         let origin = Origin::Variable("HOLDFAST_TOKEN".to_owned());
         let text = text.trim();
         let value = is_token(text).then(|| Secret::new(text.to_owned())).ok_or_else(|| bad(&origin))?;
-        return Ok(Some(Token { value, origin, organization: None }));
+        return Ok(Some(Token { value, origin, organization: None, first: None }));
     }
     match env.text("HOLDFAST_TOKEN_FILE")? {
         Some(path) => from_file(Path::new(path), Origin::Variable("HOLDFAST_TOKEN_FILE".to_owned())),
@@ -289,7 +293,7 @@ mod tests {
             let mut credentials = Credentials::load(&self.0.path().join("conf")).expect("readable");
             let token = Secret::new(token.to_owned());
             let url = BaseUrl::parse(url).expect("valid");
-            credentials.set(url, Credential { token, organization: Some("acme".to_owned()) });
+            credentials.set(url, Credential { token, organization: Some("acme".to_owned()), renewal: None });
             credentials.save().expect("saved");
             self
         }

@@ -2,7 +2,9 @@
 //! no keyring.
 
 use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions};
 use std::io::ErrorKind;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
@@ -13,6 +15,8 @@ use super::url::BaseUrl;
 use crate::types::{Secret, SecretString};
 
 const FILE: &str = "credentials.toml";
+/// Beside it, and never replaced: what commands hold while they change the other.
+const LOCK: &str = "credentials.lock";
 
 /// What a login left for one server.
 #[derive(Debug)]
@@ -21,6 +25,24 @@ pub struct Credential {
     pub token: SecretString,
     /// The slug of the organization the token is bound to.
     pub organization: Option<String>,
+    /// What replaces the token, where it is short-lived.
+    pub renewal: Option<Renewal>,
+}
+
+/// What a login with short-lived tokens left besides the token.
+#[derive(Debug)]
+pub struct Renewal {
+    /// Replaces the token, once.
+    pub refresh_token: SecretString,
+    /// The first token of the login. It opens nothing any more; what is kept for offline is sealed under it, since it
+    /// stays while the login does.
+    pub first_token: SecretString,
+}
+
+/// Held while the file is read, changed and written by one command. The kernel gives it back when the process dies.
+#[derive(Debug)]
+pub struct CredentialsLock {
+    _file: File,
 }
 
 /// All stored logins. Two commands that log in at the same moment: the last one wins, and no file is ever half
@@ -45,9 +67,25 @@ struct StoredFile {
 struct StoredCredential {
     token: SecretString,
     organization: Option<String>,
+    refresh_token: Option<SecretString>,
+    first_token: Option<SecretString>,
 }
 
 impl Credentials {
+    /// Waits until no other command changes the file, and keeps others from it.
+    ///
+    /// # Errors
+    /// The directory or the file beside it cannot be made.
+    pub fn lock(config_dir: &Path) -> Result<CredentialsLock, ConfigError> {
+        create_private_dir(config_dir)?;
+        let path = config_dir.join(LOCK);
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false).mode(0o600);
+        let held = options.open(&path).and_then(|file| file.lock().map(|()| file));
+        let file = held.map_err(|source| ConfigError::Io { action: "lock", path, source })?;
+        Ok(CredentialsLock { _file: file })
+    }
+
     /// Reads `credentials.toml` in `config_dir`; without it there are no logins.
     ///
     /// # Errors
@@ -68,11 +106,15 @@ impl Credentials {
         let url = |text: &str| BaseUrl::parse(text).map_err(|_| bad());
         let current = stored.current.as_deref().map(url).transpose()?;
         let mut servers = BTreeMap::new();
-        for (name, StoredCredential { token, organization }) in stored.servers {
-            if !is_token(token.expose()) {
+        for (name, one) in stored.servers {
+            let StoredCredential { token, organization, refresh_token, first_token } = one;
+            let all = [Some(&token), refresh_token.as_ref(), first_token.as_ref()];
+            if all.into_iter().flatten().any(|token| !is_token(token.expose())) {
                 return Err(bad());
             }
-            servers.insert(url(&name)?, Credential { token, organization });
+            let renewal = refresh_token.zip(first_token);
+            let renewal = renewal.map(|(refresh_token, first_token)| Renewal { refresh_token, first_token });
+            servers.insert(url(&name)?, Credential { token, organization, renewal });
         }
         Ok(Self { path, current, servers })
     }
@@ -103,6 +145,11 @@ impl Credentials {
         self.servers.insert(url, credential);
     }
 
+    /// Makes this the server meant when nothing names another.
+    pub fn restore_current(&mut self, url: Option<BaseUrl>) {
+        self.current = url;
+    }
+
     /// Forgets a login; false when there was none.
     pub fn remove(&mut self, url: &BaseUrl) -> bool {
         if self.current.as_ref() == Some(url) {
@@ -126,7 +173,12 @@ impl Credentials {
 
     fn render(&self) -> Zeroizing<String> {
         let size = self.servers.iter().map(|(url, one)| {
-            64 + url.as_str().len() + 6 * (one.token.expose().len() + one.organization.as_ref().map_or(0, String::len))
+            let renewal = one
+                .renewal
+                .as_ref()
+                .map_or(0, |renewal| 32 + renewal.refresh_token.expose().len() + renewal.first_token.expose().len());
+            let organization = one.organization.as_ref().map_or(0, String::len);
+            64 + url.as_str().len() + 6 * (one.token.expose().len() + renewal + organization)
         });
         // Large enough from the start: a text that grows leaves copies of tokens behind.
         let mut text = Zeroizing::new(String::with_capacity(BaseUrl::MAX_LEN + 64 + size.sum::<usize>()));
@@ -141,6 +193,10 @@ impl Credentials {
                 push_line(&mut text, "organization", organization);
             }
             push_line(&mut text, "token", credential.token.expose());
+            if let Some(renewal) = &credential.renewal {
+                push_line(&mut text, "refresh_token", renewal.refresh_token.expose());
+                push_line(&mut text, "first_token", renewal.first_token.expose());
+            }
         }
         text
     }
@@ -197,7 +253,12 @@ mod tests {
     }
 
     fn credential(token: &str) -> Credential {
-        Credential { token: Secret::new(token.to_owned()), organization: Some("acme".to_owned()) }
+        let renewal = Renewal {
+            refresh_token: Secret::new(format!("refresh-{token}")),
+            first_token: Secret::new(format!("first-{token}")),
+        };
+        let organization = Some("acme".to_owned());
+        Credential { token: Secret::new(token.to_owned()), organization, renewal: Some(renewal) }
     }
 
     #[test]
@@ -213,7 +274,9 @@ mod tests {
 
         let mut again = Credentials::load(&dir).expect("readable");
         assert_eq!(again.current(), Some(&url("http://localhost:8420")));
-        assert_eq!(again.get(&url("https://A.example:443/")).expect("same server").token.expose(), "one");
+        let same = again.get(&url("https://A.example:443/")).expect("same server");
+        let renewal = same.renewal.as_ref().expect("kept");
+        assert_eq!((same.token.expose().as_str(), renewal.refresh_token.expose().as_str()), ("one", "refresh-one"));
         assert!(again.remove(&url("http://localhost:8420")) && again.current().is_none());
         assert!(!again.remove(&url("http://localhost:8420")));
     }
@@ -250,7 +313,8 @@ mod tests {
         fn any_token_and_organization_survive_the_file(token in "[!-~]{1,80}", organization in ".{0,20}") {
             let mut credentials = Credentials { path: PathBuf::new(), current: None, servers: BTreeMap::new() };
             let secret = Secret::new(token.clone());
-            credentials.set(url("http://a"), Credential { token: secret, organization: Some(organization.clone()) });
+            let kept = Credential { token: secret, organization: Some(organization.clone()), renewal: None };
+            credentials.set(url("http://a"), kept);
             let text = credentials.render();
             let mut stored: StoredFile = toml::from_str(&text).expect("readable");
             let stored = stored.servers.remove("http://a").expect("there");

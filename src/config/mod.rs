@@ -51,7 +51,7 @@ mod vault;
 
 pub use client::{ClientConfig, ClientOverrides, ClientVariable, Sourced, Token, client_variables};
 pub use client_file::{ClientFile, ProjectFile, find_project_file, write_project_file};
-pub use credentials::{Credential, Credentials};
+pub use credentials::{Credential, Credentials, CredentialsLock, Renewal};
 pub use data::{DataConfig, prepare_data_dir};
 pub use env::Env;
 pub use error::{ConfigError, Origin, Warning};

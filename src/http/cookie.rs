@@ -55,6 +55,26 @@ pub(super) fn clear(secure: bool) -> Cookie<'static> {
     build(secure, String::new(), CookieDuration::ZERO)
 }
 
+/// The cookie that remembers which organization the pages show.
+const CHOSEN: &str = "holdfast_organization";
+/// No slug and no id is longer.
+const CHOSEN_MAX: usize = 64;
+
+/// Remembers an organization by its slug; nothing that is none.
+pub(super) fn choose(secure: bool, organization: &str) -> Cookie<'static> {
+    let fits = organization.len() <= CHOSEN_MAX
+        && organization.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+    let value = if fits { organization.to_owned() } else { String::new() };
+    let cookie = Cookie::build(CHOSEN, value).path("/").http_only(true).same_site(SameSite::Lax);
+    cookie.secure(secure).max_age(CookieDuration::days(365)).finish()
+}
+
+/// The organization the pages were told to show.
+pub(super) fn chosen(req: &HttpRequest) -> Option<String> {
+    let value = req.cookie(CHOSEN)?.value().to_owned();
+    (!value.is_empty() && value.len() <= CHOSEN_MAX).then_some(value)
+}
+
 fn build(secure: bool, value: String, life: CookieDuration) -> Cookie<'static> {
     let cookie = Cookie::build(name(secure), value).path("/").http_only(true).same_site(SameSite::Lax);
     cookie.secure(secure).max_age(life).finish()

@@ -189,8 +189,12 @@ fn own(v1: &mut ServiceConfig) {
     v1.service(at("/password-resets/complete").post(reset::complete).done());
     v1.service(at("/invitations/offer").post(invitation::offer).done());
     v1.service(at("/invitations/accept").post(invitation::accept).done());
+    v1.service(at("/sessions/refresh").post(session::refresh).done());
     v1.service(at("/sessions/{session}").delete(session::end_one).done());
     v1.service(at("/sessions/current/step-up").post(session::step_up).done());
+    v1.service(at("/sessions/current/step-up/passkey").post(session::step_up_passkey).done());
+    v1.service(at("/account").get(account::get).patch(account::rename).done());
+    v1.service(at("/account/notices").get(account::notices).done());
     v1.service(at("/account/factors").get(account::factors).done());
     v1.service(
         at("/account/factors/authenticator")
@@ -200,6 +204,9 @@ fn own(v1: &mut ServiceConfig) {
     );
     v1.service(at("/account/factors/authenticator/confirm").post(account::authenticator_confirm).done());
     v1.service(at("/account/factors/recovery-codes").post(account::recovery_codes).done());
+    v1.service(at("/account/passkeys").get(account::passkeys).post(account::passkey_add).done());
+    v1.service(at("/account/passkeys/begin").post(account::passkey_begin).done());
+    v1.service(at("/account/passkeys/{passkey}").patch(account::passkey_rename).delete(account::passkey_remove).done());
     v1.service(at("/device/authorize").post(device::authorize).done());
     v1.service(at("/device/token").post(device::token).done());
     v1.service(at("/device/lookup").post(device::lookup).done());

@@ -28,6 +28,7 @@ pub(crate) type InvitationId = Id<kinds::Invitation>;
 pub(crate) type LinkId = Id<kinds::Link>;
 pub(crate) type JobRunId = Id<kinds::JobRun>;
 pub(crate) type SecretId = Id<kinds::SecretRow>;
+pub(crate) type PasskeyId = Id<kinds::Passkey>;
 
 fn text() -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::String)

@@ -1,4 +1,4 @@
-//! Signing in and out with a browser: `POST /sign-in` and `POST /sign-out`, as a form or as JSON.
+//! Signing in and out with a browser: `POST /sign-in`, its second step and passkeys below it, and `POST /sign-out`.
 //!
 //! They are no part of the API: a program signs in with `POST /api/v1/sessions` and gets a token; here a cookie is set
 //! that no script can read. A form is answered by a redirect to a path of ours, JSON by JSON. What signs in has no
@@ -13,6 +13,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::api::Answer;
+use super::api::account::AskedAnswer;
 use super::api::setup::{CredentialName, OrganizationName, UserName};
 use super::error::Problem;
 use super::extract::{Caller, collect};
@@ -20,8 +21,9 @@ use super::routes::at;
 use super::state::State;
 use super::{cookie, csrf, pages, proxy};
 use crate::auth::CredentialKind;
+use crate::auth::passkey::Answered;
 use crate::op::Op;
-use crate::orgs::session::{self, Gives, SignIn};
+use crate::orgs::session::{self, First, Gives, NotIn, Second, SecondProof, SignIn, SignedIn};
 use crate::types::{Email, Id, SecretString, kinds};
 
 /// Takes away what a browser kept of pages and storage.
@@ -34,6 +36,9 @@ const JSON: &str = "application/json";
 /// The routes.
 pub(super) fn sign_in_routes(app: &mut ServiceConfig) {
     app.service(at("/sign-in").get(pages::sign_in::page).post(sign_in).done());
+    app.service(at("/sign-in/second").post(second).done());
+    app.service(at("/sign-in/passkey").post(passkey).done());
+    app.service(at("/sign-in/passkey/begin").post(passkey_begin).done());
     app.service(at("/sign-out").post(sign_out).done());
 }
 
@@ -80,18 +85,124 @@ async fn sign_in(state: Data<State>, req: HttpRequest, payload: Payload) -> Answ
     let gives = Gives::Session { life, previous };
     let code = body.code.filter(|code| !code.expose().is_empty());
     let wish = SignIn { email: body.email, password: body.password, code, organization, gives };
-    let done = session::sign_in(&op, &state.parts.passwords, wish).await?;
     let secure = proxy::is_secure(&state, &req);
-    let cookie = cookie::set(secure, &done.minted.token, life);
     if form == Form::Urlencoded {
-        return Ok(see_other(body.next.as_deref().map_or("/", csrf::local_path)).cookie(cookie).finish());
+        let next = body.next.as_deref().map_or("/", csrf::local_path);
+        return match session::sign_in_first(&op, &state.parts.passwords, &state.tickets, wish).await? {
+            First::In(done) => Ok(enter(&state, &req, &done, next)),
+            First::Second(step) => pages::sign_in::second(&req, StatusCode::OK, next, &step, None),
+        };
     }
+    let done = session::sign_in(&op, &state.parts.passwords, wish).await?;
+    let cookie = cookie::set(secure, &done.minted.token, life);
     let organization =
         OrganizationName { id: done.organization.id, slug: done.organization.slug, name: done.organization.name };
     let csrf_token = csrf::token(&op, &done.minted.credential);
     let user = UserName { id: done.user.id, email: done.user.email };
     let credential = CredentialName::from(done.minted.credential);
     Ok(HttpResponse::Ok().cookie(cookie).json(SignedInBody { user, organization, credential, csrf_token }))
+}
+
+/// Elsewhere, with the session in a cookie.
+fn enter(state: &State, req: &HttpRequest, done: &SignedIn, next: &str) -> HttpResponse {
+    let cookie = cookie::set(proxy::is_secure(state, req), &done.minted.token, state.parts.settings.sessions.absolute);
+    see_other(next).cookie(cookie).finish()
+}
+
+/// What somebody says in the second step.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SecondBody {
+    ticket: SecretString,
+    code: SecretString,
+    /// Where to go then, a path of this server.
+    next: Option<String>,
+}
+
+async fn second(state: Data<State>, req: HttpRequest, payload: Payload) -> Answer {
+    from_here(&state, &req)?;
+    let (body, _) = body::<SecondBody>(&req, payload).await?;
+    let (op, previous) = asking(&req)?;
+    let next = body.next.as_deref().map_or("/", csrf::local_path);
+    let life = state.parts.settings.sessions.absolute;
+    let shown = SecondProof::Code(body.code);
+    let wish = Second { ticket: body.ticket, shown, life, previous };
+    match session::sign_in_second(&op, state.passkeys.as_ref(), &state.tickets, wish).await {
+        Ok(done) => Ok(enter(&state, &req, &done, next)),
+        Err(NotIn { error, again: Some(step) }) => {
+            let problem = Problem::from(error);
+            pages::sign_in::second(&req, problem.status(), next, &step, Some(&problem))
+        }
+        Err(NotIn { error, again: None }) => Err(error.into()),
+    }
+}
+
+/// Whose passkey is asked for.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PasskeyBegin {
+    /// What stands for a first step; anybody's without.
+    ticket: Option<SecretString>,
+}
+
+async fn passkey_begin(state: Data<State>, req: HttpRequest, payload: Payload) -> Answer {
+    from_here(&state, &req)?;
+    let (body, _) = body::<PasskeyBegin>(&req, payload).await?;
+    let (op, _) = asking(&req)?;
+    let ticket = body.ticket.filter(|ticket| !ticket.expose().is_empty());
+    let asked = session::passkey_ask(&op, state.passkeys()?, &state.tickets, ticket).await?;
+    Ok(HttpResponse::Ok().json(AskedAnswer::from(asked)))
+}
+
+/// The passkey the browser answered with.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PasskeyBody {
+    ceremony: SecretString,
+    credential: serde_json::Value,
+    /// What stands for a first step; with none the passkey is all there is.
+    ticket: Option<SecretString>,
+    organization: Option<String>,
+    next: Option<String>,
+}
+
+/// Where a script goes on.
+#[derive(Serialize)]
+struct EnteredBody<'a> {
+    next: &'a str,
+}
+
+async fn passkey(state: Data<State>, req: HttpRequest, payload: Payload) -> Answer {
+    from_here(&state, &req)?;
+    let (body, _) = body::<PasskeyBody>(&req, payload).await?;
+    let (op, previous) = asking(&req)?;
+    let life = state.parts.settings.sessions.absolute;
+    let answered = Answered { ceremony: body.ceremony, credential: body.credential };
+    let filled = |text: Option<String>| text.filter(|text| !text.is_empty());
+    let done = match body.ticket.filter(|ticket| !ticket.expose().is_empty()) {
+        None => {
+            let organization = filled(body.organization);
+            session::passkey_sign_in(&op, state.passkeys()?, answered, organization, (life, previous)).await?
+        }
+        Some(ticket) => {
+            let wish = Second { ticket, shown: SecondProof::Passkey(answered), life, previous };
+            let done = session::sign_in_second(&op, state.passkeys.as_ref(), &state.tickets, wish).await;
+            done.map_err(|not| not.error)?
+        }
+    };
+    let next = body.next.as_deref().map_or("/", csrf::local_path);
+    let cookie = cookie::set(proxy::is_secure(&state, &req), &done.minted.token, life);
+    Ok(HttpResponse::Ok().cookie(cookie).json(EnteredBody { next }))
+}
+
+/// Whoever has no session yet must say where they come from: from a page of ours.
+fn from_here(state: &State, req: &HttpRequest) -> Result<(), Problem> {
+    csrf::same_origin(state, req)?;
+    if csrf::has_origin(req) {
+        return Ok(());
+    }
+    let problem = Problem::new(StatusCode::FORBIDDEN, "cross_site_request", "the form does not say where it is from");
+    Err(problem.hint("use a browser of today"))
 }
 
 /// What a page's form says that signs out.

@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::api::follow::Streams;
 use super::middleware::limits::Limits;
+use crate::auth::AuthError;
+use crate::auth::passkey::Passkeys;
 use crate::auth::password::Passwords;
 use crate::config::{BaseUrl, Settings};
 use crate::db::DbError;
@@ -13,6 +15,7 @@ use crate::governance::health::Examiner;
 use crate::notify::Mailer;
 use crate::op::Core;
 use crate::orgs::access::Sessions;
+use crate::orgs::session::{self, Tickets};
 use crate::orgs::setup;
 use crate::telemetry::Metrics;
 use crate::types::{Id, kinds};
@@ -56,6 +59,10 @@ pub(crate) struct State {
     pub(crate) streams: Arc<Streams>,
     /// Tags of answers.
     pub(crate) etags: Etags,
+    /// Sign-ins between their two steps.
+    pub(crate) tickets: Tickets,
+    /// Passkeys; none where the server's address has no name.
+    pub(crate) passkeys: Option<Arc<Passkeys>>,
     /// Tells this process from those before it on the same data.
     pub(crate) process: [u8; 16],
     /// Once true it stays: the first owner is never unmade.
@@ -68,6 +75,7 @@ impl State {
         let limits = Limits::new(&parts.settings.rate_limits);
         let tls = parts.settings.tls.is_some();
         let process = *Id::<kinds::Request>::new(parts.core.clock.now()).as_bytes();
+        let passkeys = Passkeys::new(public_url.as_str()).map(Arc::new);
         Self {
             parts,
             limits,
@@ -77,6 +85,8 @@ impl State {
             uses: Uses::default(),
             streams: Arc::default(),
             etags: Etags::default(),
+            tickets: session::tickets(),
+            passkeys,
             process,
             set_up: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
@@ -91,6 +101,14 @@ impl State {
         let now = self.parts.core.db.read(setup::is_set_up)?;
         self.set_up.store(now, Ordering::Relaxed);
         Ok(now)
+    }
+
+    /// What asks for passkeys and checks them.
+    ///
+    /// # Errors
+    /// Browsers make none for this server.
+    pub(crate) fn passkeys(&self) -> Result<&Arc<Passkeys>, AuthError> {
+        self.passkeys.as_ref().ok_or(AuthError::PasskeysUnavailable)
     }
 
     /// Requests that run are finished, and the load balancer is told to send no more.

@@ -42,10 +42,14 @@ pub enum TokenKind {
     Session,
     /// `dev`: asks whether a login was confirmed elsewhere.
     Device,
+    /// `ref`: replaces the token of a login.
+    Refresh,
+    /// `eml`: confirms or takes back a change of an address, once.
+    Email,
 }
 
 impl TokenKind {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 12] = [
         Self::Personal,
         Self::ServiceAccount,
         Self::Cli,
@@ -56,6 +60,8 @@ impl TokenKind {
         Self::Invitation,
         Self::Session,
         Self::Device,
+        Self::Refresh,
+        Self::Email,
     ];
 
     /// The letters in the token.
@@ -71,6 +77,8 @@ impl TokenKind {
             Self::Invitation => "inv",
             Self::Session => "ses",
             Self::Device => "dev",
+            Self::Refresh => "ref",
+            Self::Email => "eml",
         }
     }
 

@@ -15,6 +15,7 @@
 //! It knows no secret: what a change of the tree means for values is computed in `vault`.
 
 pub mod access;
+pub mod account;
 pub mod deletion;
 pub mod device;
 pub mod environment;
@@ -51,4 +52,5 @@ pub const ACTIONS: &[&[ActionName]] = &[
     deletion::ACTIONS,
     invitation::ACTIONS,
     reset::ACTIONS,
+    account::ACTIONS,
 ];

@@ -74,7 +74,8 @@ pub async fn user_factor_reset(op: &Op, name: String, dry_run: bool) -> Result<U
         let event = op.authorize_instance(tx, InstancePermission::UserRecover)?;
         access::require_fresh(op, &event)?;
         let user = named(tx, &name)?;
-        if auth::factor::factors(tx, user.id)?.authenticator_since.is_none() {
+        let has_passkeys = !auth::passkey::list(tx, user.id)?.is_empty();
+        if !has_passkeys && !auth::factor::has_authenticator(tx, user.id)? {
             return Err(OrgError::not_found("second factor", name));
         }
         if dry_run {

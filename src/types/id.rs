@@ -71,6 +71,8 @@ pub mod kinds {
         Approval "apr" "approval request";
         /// An invitation into an organization.
         Invitation "inv" "invitation";
+        /// A passkey of a person.
+        Passkey "psk" "passkey";
     }
 }
 

@@ -13,6 +13,7 @@ const PUBLIC: &[&str] = &[
     "device_token",
     "setup",
     "session_create",
+    "session_refresh",
     "openapi",
     "healthz",
     "readyz",
@@ -59,6 +60,13 @@ const OWN: &[&str] = &[
     "session_end_others",
     "account_password",
     "account_factors",
+    "account_get",
+    "account_rename",
+    "account_notices",
+    "passkey_list",
+    "passkey_begin",
+    "passkey_add",
+    "session_step_up_passkey",
     "organization_security_get",
 ];
 
@@ -110,6 +118,7 @@ impl Things {
             "link": link["id"], "approval": waits["errors"][0]["detail"],
             "invitation": invited["id"],
             "account": NOBODY, "session": me["credential"]["id"],
+            "passkey": "psk_00000000000000000000000000",
         });
         Self { owner, ids }
     }
@@ -206,6 +215,8 @@ fn body(id: &str, t: &Things) -> Value {
         "device_lookup" | "device_approve" | "device_deny" => json!({ "user_code": "BCDF-GHJK" }),
         "session_step_up" => json!({ "password": "not the right one" }),
         "authenticator_confirm" => json!({ "code": "000000" }),
+        "account_rename" | "passkey_rename" => json!({ "name": "Another" }),
+        "passkey_add" => json!({ "name": "Laptop", "ceremony": "none", "credential": {} }),
         "organization_security_set" => json!({ "second_factor_required": false }),
         "account_password" => json!({ "current_password": "not the right one", "new_password": PASSWORD }),
         "environment_move" => json!({ "parent": null }),

@@ -127,3 +127,78 @@ fn what_was_confirmed_is_given_only_while_the_sign_in_stands_and_opens_no_more_t
     let shell = app.client(&ask(&app, &device).expect("a token"));
     assert_eq!(shell.get("/whoami").expect(200)["organization"]["slug"], "umbrella");
 }
+
+/// The next tokens of a login: the token and what replaces it, or the code of the refusal.
+fn renew(app: &TestApp, refresh_token: &str) -> Result<(String, String), String> {
+    let answer = app.nobody().post("/sessions/refresh", json!({ "refresh_token": refresh_token }));
+    let body = answer.json();
+    if answer.status != 201 {
+        return Err(text(&body["code"]).to_owned());
+    }
+    Ok((text(&body["token"]).to_owned(), text(&body["refresh_token"]).to_owned()))
+}
+
+/// Somebody's login by a code: the token and what replaces it.
+fn log_in(app: &TestApp, by: &Browser) -> (String, String) {
+    let (device, user) = begin(app);
+    by.post("/device/approve", json!({ "user_code": user })).expect(200);
+    app.clock.advance(Duration::from_secs(5));
+    let body = app.nobody().post("/device/token", json!({ "device_code": device })).expect(201);
+    (text(&body["token"]).to_owned(), text(&body["refresh_token"]).to_owned())
+}
+
+#[test]
+fn a_token_of_a_login_works_for_an_hour_and_is_replaced_while_the_login_stands() {
+    let app = TestApp::start();
+    let ada = Browser::signed_in(&app, ADA);
+    let (token, refresh) = log_in(&app, &ada);
+    let shell = app.client(&token);
+    let id = shell.get("/whoami").expect(200)["credential"]["id"].clone();
+    app.clock.advance(Duration::from_mins(60));
+    assert_eq!(shell.get("/whoami").expect(401)["code"], "token_expired");
+    let (token, next) = renew(&app, &refresh).expect("tokens");
+    let shell = app.client(&token);
+    assert_eq!(shell.get("/whoami").expect(200)["credential"]["id"], id, "it is the same login");
+    shell.get("/members").expect(200);
+    // An answer may be lost: what was spent a moment ago is good once more.
+    let (_, lost) = renew(&app, &refresh).expect("tokens");
+    assert_eq!(renew(&app, &next).map(drop), Err("refresh_token_invalid".to_owned()), "the lost one is gone");
+    let (token, newest) = renew(&app, &lost).expect("tokens");
+    // Long after, it shows that two have it: the login ends.
+    app.clock.advance(Duration::from_mins(11));
+    assert_eq!(renew(&app, &lost).map(drop), Err("refresh_token_invalid".to_owned()));
+    assert_eq!(app.client(&token).get("/whoami").expect(401)["code"], "token_invalid");
+    assert_eq!(renew(&app, &newest).map(drop), Err("refresh_token_invalid".to_owned()));
+    let told = app.owner().get("/audit/events?action=session.refreshed&outcome=denied").expect(200);
+    assert_eq!(told["items"][0]["code"], "refresh_token_spent", "{told}");
+    for wrong in ["", "nonsense", token.as_str()] {
+        assert_eq!(renew(&app, wrong).map(drop), Err("refresh_token_invalid".to_owned()));
+    }
+}
+
+#[test]
+fn a_login_that_ended_gets_no_token() {
+    let app = TestApp::start();
+    let over = Err("refresh_token_invalid".to_owned());
+    let ada = Browser::signed_in(&app, ADA);
+    let (token, refresh) = log_in(&app, &ada);
+    app.client(&token).delete("/sessions/current").expect(200);
+    assert_eq!(renew(&app, &refresh).map(drop), over, "logged out");
+
+    app.owner().post("/members", json!({ "email": BOB, "password": PASSWORD })).expect(201);
+    let bob = Browser::signed_in(&app, BOB);
+    let (_, refresh) = log_in(&app, &bob);
+    app.owner().post(&format!("/instance/users/{BOB}/disable"), json!({})).expect(200);
+    assert_eq!(renew(&app, &refresh).map(drop), over, "disabled");
+
+    let (_, mut refresh) = log_in(&app, &ada);
+    for _ in 0..29 {
+        app.clock.advance(Duration::from_hours(24));
+        refresh = renew(&app, &refresh).expect("it stands for thirty days").1;
+    }
+    app.clock.advance(Duration::from_hours(24));
+    assert_eq!(renew(&app, &refresh).map(drop), over, "after thirty days");
+    let long = json!({ "email": ADA, "password": PASSWORD });
+    let body = app.nobody().post("/sessions", long).expect(201);
+    assert_eq!(body.get("refresh_token"), None, "who asks for none has a token for thirty days");
+}

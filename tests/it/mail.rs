@@ -336,3 +336,37 @@ fn who_said_an_end_is_reminded_of_it_without_a_name_of_a_secret() {
         assert!(!mail.to_string().contains("_KEY"), "{mail}");
     }
 }
+
+#[test]
+fn people_are_told_of_new_devices_and_of_what_their_account_is_signed_in_with() {
+    let mut smtp = Smtp::start("none");
+    let data = tempfile::tempdir().expect("a temporary directory");
+    let settings = smtp.settings("none", "");
+    let settings: Vec<_> = settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let server = Server::start_in(&data.path().join("data"), &settings);
+    let ada = Api::new(server.base(), &server.set_up());
+    let tell = || ada.send("POST", "/jobs/tell_people/run", None).expect(200);
+    tell();
+    let email = ada.get("/whoami").expect(200)["actor"]["email"].clone();
+    let bob = ada.person("bob@example.com", "developer", json!({}));
+    let device = |agent: &str| {
+        let headers = [("content-type", "application/json"), ("user-agent", agent)];
+        let body = json!({ "email": "bob@example.com", "password": "four words of a test" }).to_string();
+        let answer = crate::support::http::send(server.base(), "POST", "/api/v1/sessions", &headers, body.as_bytes());
+        assert_eq!(answer.status, 201, "{}", answer.text());
+    };
+    device("a second device");
+    device("a second device");
+    bob.post("/tokens", json!({ "name": "backup" })).expect(201);
+    tell();
+    let mails = [smtp.next(), smtp.next()];
+    let all = mails.iter().map(Value::to_string).collect::<String>();
+    for words in ["A new device signed in", "a second device", "A personal token was made", "/account/sessions"] {
+        assert!(all.contains(words), "{words}: {all}");
+    }
+    assert!(mails.iter().all(|mail| mail["to"] == json!(["bob@example.com"])), "{all}");
+    // Nothing is told twice, and nobody of what others do.
+    ada.post("/tokens", json!({ "name": "of ada" })).expect(201);
+    tell();
+    assert_eq!(smtp.next()["to"], json!([email]));
+}

@@ -1,5 +1,6 @@
 //! The one integration binary: one module per subject, one `TestApp` with verbs.
 
+mod account;
 mod approvals;
 mod architecture;
 mod arranging;
@@ -31,6 +32,7 @@ mod openapi;
 mod operating;
 mod pages;
 mod parity;
+mod passkeys;
 mod policies;
 mod policy_matrix;
 mod run_modes;

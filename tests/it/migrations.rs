@@ -169,6 +169,17 @@ const ROWS: &[(u32, &str, &str)] = &[
                  X'90000000000000000000000000000001', X'10000000000000000000000000000001')",
     ),
     (64, "sign_in_places", "VALUES (zeroblob(32), 7)"),
+    (
+        91,
+        "refresh_tokens",
+        "VALUES (X'90000000000000000000000000000001', 'newest', zeroblob(32), 7, 'spent', zeroblob(32))",
+    ),
+    (93, "told", "VALUES (1, 7)"),
+    (
+        92,
+        "passkeys",
+        "VALUES (X'F1000000000000000000000000000001', X'30000000000000000000000000000001', NULL, X'01', 'Laptop', X'01', 7, 8)",
+    ),
     (30, "secret_expiries", "VALUES (X'A0000000000000000000000000000001', 9, 'system', 'nothing')"),
     (80, "password_resets", "VALUES (X'30000000000000000000000000000001', 'public', zeroblob(32), 7, 9)"),
     (

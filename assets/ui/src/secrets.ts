@@ -22,6 +22,11 @@ async function ask(address: string): Promise<Revealed | null> {
   }).catch(() => null);
   if (answer?.ok) return answer.json();
   const told = await answer?.json().catch(() => null);
+  // Whoever shows again who they are is led back here.
+  if (told?.code === "step_up_required") {
+    location.assign(`/step-up?next=${encodeURIComponent(location.pathname + location.search)}`);
+    return null;
+  }
   toast(told ? [told.detail, told.hint].filter(Boolean).join(". ") : "The server did not answer.");
   return null;
 }

@@ -1,4 +1,4 @@
-//! Second factors of a person: an authenticator, and ten recovery codes for who lost it.
+//! Second factors of a person: an authenticator, passkeys (`auth::passkey`), and ten recovery codes for who lost them.
 //!
 //! An authenticator's secret is sealed for its person; a code of it is taken once, and none older than the newest that
 //! was. Recovery codes are kept as keyed hashes and gone with their use.
@@ -7,7 +7,7 @@ mod store;
 
 use data_encoding::BASE32_NOPAD;
 
-use super::AuthError;
+use super::{AuthError, passkey};
 use crate::db::{Reader, WriteTx};
 use crate::keys::{InstanceKeys, MacPurpose, random, totp};
 use crate::types::{Id, Secret, SecretString, Timestamp, kinds};
@@ -28,6 +28,8 @@ pub enum Factor {
     Totp,
     /// A recovery code, which is used up.
     Recovery,
+    /// A passkey, which verified its person.
+    Passkey,
 }
 
 impl Factor {
@@ -36,6 +38,7 @@ impl Factor {
         match self {
             Self::Totp => "totp",
             Self::Recovery => "recovery_code",
+            Self::Passkey => "passkey",
         }
     }
 }
@@ -47,6 +50,15 @@ pub struct Factors {
     pub authenticator_since: Option<Timestamp>,
     /// Recovery codes that were not used.
     pub recovery_codes: usize,
+    /// Passkeys that open the organization asked about.
+    pub passkeys: usize,
+}
+
+impl Factors {
+    /// Whether there is any that a sign-in can be proven by. Recovery codes are in the place of one.
+    pub const fn is_any(&self) -> bool {
+        self.authenticator_since.is_some() || self.passkeys > 0
+    }
 }
 
 /// A new authenticator: shown once.
@@ -57,14 +69,29 @@ pub struct NewAuthenticator {
     pub uri: SecretString,
 }
 
-/// Which second factors a person has.
+/// Which second factors a person has for an organization.
 ///
 /// # Errors
 /// The database failed.
-pub fn factors(reader: &Reader<'_>, user: Id<kinds::User>) -> Result<Factors, AuthError> {
+pub fn factors(
+    reader: &Reader<'_>,
+    user: Id<kinds::User>,
+    organization: Id<kinds::Organization>,
+) -> Result<Factors, AuthError> {
     let found = store::authenticator_get(reader, user)?;
-    let authenticator_since = found.and_then(|a| a.confirmed_at);
-    Ok(Factors { authenticator_since, recovery_codes: store::recovery_count(reader, user)? })
+    Ok(Factors {
+        authenticator_since: found.and_then(|a| a.confirmed_at),
+        recovery_codes: store::recovery_count(reader, user)?,
+        passkeys: passkey::count(reader, user, organization)?,
+    })
+}
+
+/// Whether a person has an authenticator.
+///
+/// # Errors
+/// The database failed.
+pub fn has_authenticator(reader: &Reader<'_>, user: Id<kinds::User>) -> Result<bool, AuthError> {
+    Ok(store::authenticator_get(reader, user)?.is_some_and(|a| a.confirmed_at.is_some()))
 }
 
 /// Begins a new authenticator, in place of one that was begun and never confirmed.
@@ -110,7 +137,7 @@ pub fn confirm(
     Ok(())
 }
 
-/// Whether the code is one of this person's now; it is none afterwards. With no authenticator nothing is.
+/// Whether the code is one of this person's now; it is none afterwards.
 ///
 /// # Errors
 /// [`AuthError::Factor`].
@@ -121,14 +148,15 @@ pub fn prove(
     code: &SecretString,
     now: Timestamp,
 ) -> Result<Factor, AuthError> {
-    let found = store::authenticator_get(tx, user)?.filter(|a| a.confirmed_at.is_some()).ok_or(AuthError::Factor)?;
     if code.expose().len() > CODE_MAX {
         return Err(AuthError::Factor);
     }
-    let secret = keys.factor_cipher(user)?.open(TOTP, &found.sealed)?;
-    if let Some(step) = totp::find(&secret, &digits(code.expose()), now, found.used_step) {
-        store::authenticator_used(tx, user, step)?;
-        return Ok(Factor::Totp);
+    if let Some(found) = store::authenticator_get(tx, user)?.filter(|a| a.confirmed_at.is_some()) {
+        let secret = keys.factor_cipher(user)?.open(TOTP, &found.sealed)?;
+        if let Some(step) = totp::find(&secret, &digits(code.expose()), now, found.used_step) {
+            store::authenticator_used(tx, user, step)?;
+            return Ok(Factor::Totp);
+        }
     }
     let hash = recovery_hash(keys, user, code.expose());
     if store::recovery_use(tx, user, &hash)? { Ok(Factor::Recovery) } else { Err(AuthError::Factor) }
@@ -154,13 +182,35 @@ pub fn recovery_codes(
     Ok(codes)
 }
 
-/// Takes all second factors away; false when there was none.
+/// Takes the authenticator away; false when there was none. Recovery codes go with the last factor.
+///
+/// # Errors
+/// The database failed.
+pub fn authenticator_remove(tx: &WriteTx<'_>, user: Id<kinds::User>) -> Result<bool, AuthError> {
+    let removed = store::authenticator_delete(tx, user)?;
+    recovery_trim(tx, user)?;
+    Ok(removed)
+}
+
+/// Voids the recovery codes of who has no other factor any more: alone they would be a weaker one.
+///
+/// # Errors
+/// The database failed.
+pub fn recovery_trim(tx: &WriteTx<'_>, user: Id<kinds::User>) -> Result<(), AuthError> {
+    if !has_authenticator(tx, user)? && passkey::list(tx, user)?.is_empty() {
+        store::recovery_delete(tx, user)?;
+    }
+    Ok(())
+}
+
+/// Takes all second factors away, passkeys too; false when there was none.
 ///
 /// # Errors
 /// The database failed.
 pub fn remove(tx: &WriteTx<'_>, user: Id<kinds::User>) -> Result<bool, AuthError> {
     store::recovery_delete(tx, user)?;
-    Ok(store::authenticator_delete(tx, user)?)
+    let passkeys = passkey::store::delete_all(tx, user)?;
+    Ok(store::authenticator_delete(tx, user)? || passkeys > 0)
 }
 
 /// A code as it is typed: spaces between its halves do not count.

@@ -40,7 +40,8 @@ impl Fallback {
         ];
         let of = parts.iter().map(|part| part.as_bytes().to_vec()).collect();
         let path = context.env.working_dir().join(path);
-        Ok(Self { path, token: SecretString::new(token.value.expose().clone()), of, max_age })
+        let token = token.first.as_ref().unwrap_or(&token.value);
+        Ok(Self { path, token: SecretString::new(token.expose().clone()), of, max_age })
     }
 
     fn of(&self) -> Vec<&[u8]> {

@@ -4,7 +4,8 @@ use actix_web::web::Data;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::setup::{CredentialName, OrganizationName, SetupAnswer, UserName};
+use super::session::SignedInAnswer;
+use super::setup::{CredentialName, OrganizationName, UserName};
 use super::{Answer, created, ok};
 use crate::http::error::Problem;
 use crate::http::extract::{Anonymous, Json, Known};
@@ -51,17 +52,20 @@ pub(crate) struct DeviceToken {
     device_code: SecretString,
 }
 
-/// Whether the login was confirmed; then its token, once. Until then 400 `authorization_pending`.
+/// Whether the login was confirmed; then its token, once, for an hour, with what replaces it. Until then 400
+/// `authorization_pending`.
 #[utoipa::path(post, path = "/device/token", operation_id = "device_token", request_body = DeviceToken,
-    responses((status = 201, description = "The token, shown this once.", body = SetupAnswer)))]
+    responses((status = 201, description = "The token, shown this once.", body = SignedInAnswer)))]
 pub(crate) async fn token(Anonymous(op): Anonymous, Json(body): Json<DeviceToken>) -> Answer {
     let done = device::device_token(&op, body.device_code).await?;
     let organization =
         OrganizationName { id: done.organization.id, slug: done.organization.slug, name: done.organization.name };
-    created(&SetupAnswer {
+    created(&SignedInAnswer {
         token: done.minted.token.expose().clone(),
+        refresh_token: Some(done.refresh_token.expose().clone()),
         organization,
         user: UserName { id: done.user.id, email: done.user.email },
+        token_until: done.minted.credential.token_until,
         credential: CredentialName::from(done.minted.credential),
     })
 }

@@ -5,7 +5,8 @@ use actix_web::web::Data;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::setup::{CredentialName, OrganizationName, SetupAnswer, UserName};
+use super::account::{AskedAnswer, PasskeyAnswered};
+use super::setup::{CredentialName, OrganizationName, UserName};
 use super::{Answer, List, created, ok};
 use crate::auth::CredentialKind;
 use crate::http::error::Problem;
@@ -35,6 +36,29 @@ pub(crate) struct SessionCreate {
     /// What to call the token.
     #[schema(min_length = 1, max_length = 100, pattern = "^[!-~]+$")]
     name: Option<String>,
+    /// Whether the token shall work for an hour only and come with a `refresh_token` that replaces it.
+    #[serde(default)]
+    #[schema(required = false)]
+    refresh: bool,
+}
+
+/// A token, who and where it is of, and what replaces it.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct SignedInAnswer {
+    /// The token; shown this once.
+    pub(crate) token: String,
+    /// What replaces it, where it is short-lived; shown this once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) refresh_token: Option<String>,
+    /// Until when the token works, where that is sooner than the end of the login.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) token_until: Option<Timestamp>,
+    /// The organization.
+    pub(crate) organization: OrganizationName,
+    /// Whose it is.
+    pub(crate) user: UserName,
+    /// The token's record.
+    pub(crate) credential: CredentialName,
 }
 
 /// A session that ended.
@@ -46,19 +70,48 @@ pub(crate) struct SessionEnded {
 
 /// Signs in with a password: a token for thirty days.
 #[utoipa::path(post, path = "/sessions", operation_id = "session_create", request_body = SessionCreate,
-    responses((status = 201, description = "The token, shown this once.", body = SetupAnswer)))]
+    responses((status = 201, description = "The token, shown this once.", body = SignedInAnswer)))]
 pub(crate) async fn create(state: Data<State>, Anonymous(op): Anonymous, Json(body): Json<SessionCreate>) -> Answer {
-    let gives = Gives::Token { name: body.name };
+    let gives = Gives::Token { name: body.name, short: body.refresh };
     let SessionCreate { email, password, code, organization, .. } = body;
     let wish = SignIn { email, password, code, organization, gives };
     let done = session::sign_in(&op, &state.parts.passwords, wish).await?;
     let organization =
         OrganizationName { id: done.organization.id, slug: done.organization.slug, name: done.organization.name };
-    created(&SetupAnswer {
+    created(&SignedInAnswer {
         token: done.minted.token.expose().clone(),
+        refresh_token: done.refresh_token.map(|token| token.expose().clone()),
         organization,
         user: UserName { id: done.user.id, email: done.user.email },
+        token_until: done.minted.credential.token_until,
         credential: CredentialName::from(done.minted.credential),
+    })
+}
+
+/// What replaces a token.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RefreshRequest {
+    /// The `refresh_token` that came with the token.
+    #[schema(value_type = String, write_only)]
+    refresh_token: SecretString,
+}
+
+/// Replaces the token of a login while that stands, thirty days at most. What is given for it is spent: using it again
+/// after ten minutes ends the login, for two have it.
+#[utoipa::path(post, path = "/sessions/refresh", operation_id = "session_refresh", request_body = RefreshRequest,
+    responses((status = 201, description = "The next tokens, shown this once.", body = SignedInAnswer)))]
+pub(crate) async fn refresh(Anonymous(op): Anonymous, Json(body): Json<RefreshRequest>) -> Answer {
+    let done = session::session_refresh(&op, body.refresh_token).await?;
+    let organization =
+        OrganizationName { id: done.organization.id, slug: done.organization.slug, name: done.organization.name };
+    created(&SignedInAnswer {
+        token: done.renewed.token.expose().clone(),
+        refresh_token: Some(done.renewed.refresh_token.expose().clone()),
+        organization,
+        user: UserName { id: done.user.id, email: done.user.email },
+        token_until: done.renewed.credential.token_until,
+        credential: CredentialName::from(done.renewed.credential),
     })
 }
 
@@ -96,7 +149,7 @@ pub(crate) struct SessionAnswer {
     device: Option<String>,
     /// From where it was made.
     address: Option<String>,
-    /// The second factor it was proven by: `totp` or `recovery_code`.
+    /// The second factor it was proven by: `totp`, `passkey` or `recovery_code`.
     factor: Option<String>,
     /// When it was used last, to the minute.
     last_used_at: Option<Timestamp>,
@@ -167,7 +220,7 @@ pub(crate) async fn end_others(state: Data<State>, Known(op, _): Known, Query(qu
     ok(&SessionsEnded::of(ended, query.dry_run))
 }
 
-/// What shows again who you are: one of the two.
+/// What shows again who you are: one of the three.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct StepUpRequest {
@@ -177,6 +230,8 @@ pub(crate) struct StepUpRequest {
     /// A code of your authenticator, or a recovery code.
     #[schema(value_type = Option<String>, write_only)]
     code: Option<SecretString>,
+    /// A passkey, as the browser answered what `/sessions/current/step-up/passkey` asked.
+    passkey: Option<PasskeyAnswered>,
 }
 
 /// A sign-in that is fresh again.
@@ -190,11 +245,20 @@ pub(crate) struct SteppedUp {
 #[utoipa::path(post, path = "/sessions/current/step-up", operation_id = "session_step_up", request_body = StepUpRequest,
     responses((status = 200, description = "It is fresh.", body = SteppedUp)))]
 pub(crate) async fn step_up(state: Data<State>, Known(op, _): Known, Json(body): Json<StepUpRequest>) -> Answer {
-    let proof = match (body.password, body.code) {
-        (Some(password), None) => Proof::Password(password),
-        (None, Some(code)) => Proof::Code(code),
-        _ => return Err(Problem::invalid("body_invalid", "give a password or a code, one of the two")),
+    let proof = match (body.password, body.code, body.passkey) {
+        (Some(password), None, None) => Proof::Password(password),
+        (None, Some(code), None) => Proof::Code(code),
+        (None, None, Some(passkey)) => Proof::Passkey(passkey.into()),
+        _ => return Err(Problem::invalid("body_invalid", "give a password, a code or a passkey, one of the three")),
     };
-    let stepped_up_until = session::step_up(&op, &state.parts.passwords, proof).await?;
+    let passkeys = state.passkeys.as_deref();
+    let stepped_up_until = session::step_up(&op, &state.parts.passwords, passkeys, proof).await?;
     ok(&SteppedUp { stepped_up_until })
+}
+
+/// Asks the browser for one of your passkeys, to show again who you are.
+#[utoipa::path(post, path = "/sessions/current/step-up/passkey", operation_id = "session_step_up_passkey",
+    responses((status = 201, description = "What the browser is asked.", body = AskedAnswer)))]
+pub(crate) async fn step_up_passkey(state: Data<State>, Known(op, _): Known) -> Answer {
+    created(&AskedAnswer::from(session::passkey_ask_again(&op, state.passkeys()?).await?))
 }

@@ -76,7 +76,11 @@ pub(super) fn admit(state: &State, req: &mut ServiceRequest, seen: &mut Seen) ->
 
 /// Whether a password, a token of a link or an address is asked for there, so that guesses are counted.
 fn takes_password(method: &Method, path: &str) -> bool {
-    let posted = || matches!(path, SESSIONS | SIGN_IN | "/join" | "/forgot" | "/reset") || SIGNING_IN.contains(&path);
+    let posted = || {
+        matches!(path, SESSIONS | SIGN_IN | "/join" | "/forgot" | "/reset" | "/step-up")
+            || path.starts_with("/sign-in/")
+            || SIGNING_IN.contains(&path)
+    };
     (*method == Method::POST && posted()) || (*method == Method::PUT && path == PASSWORD)
 }
 

@@ -33,7 +33,14 @@ pub(super) fn caller(state: &State, req: &HttpRequest, seen: &mut Seen, origin: 
         return Caller::Refused(problem);
     }
     let wanted = req.headers().get(X_ORGANIZATION_ID).map(|value| value.to_str().unwrap_or_default());
-    let session = match state.parts.sessions.check_cookie(&core.db, &core.keyring, &token, wanted, core.clock.now()) {
+    let check = |wanted| state.parts.sessions.check_cookie(&core.db, &core.keyring, &token, wanted, core.clock.now());
+    // Pages show the organization that was chosen last, while it is open to the session; the API is told by a header.
+    let chosen = if wanted.is_none() && !req.path().starts_with("/api/") { cookie::chosen(req) } else { None };
+    let checked = match check(chosen.as_deref().or(wanted)) {
+        Err(AuthError::Organization) if chosen.is_some() => check(None),
+        checked => checked,
+    };
+    let session = match checked {
         Ok(session) => session,
         Err(error @ AuthError::Organization) => return Caller::Refused(error.into()),
         Err(error) => {

@@ -9,11 +9,13 @@ use askama::Template;
 use super::assets;
 use super::sign_in;
 use super::ui;
-use super::visitor::{Theme, is_partial, secure};
+use super::visitor::{Theme, came_from, is_partial, nonce, secure};
 use crate::http::csrf;
 use crate::http::error::{Problem, ProblemBody};
 
 const SIGN_IN: &str = "/sign-in";
+/// Its second step, which begins anew where it failed for good.
+const SECOND: &str = "/sign-in/second";
 const SETUP: &str = "/setup";
 /// Tells htmx to go elsewhere with the whole page.
 const HX_REDIRECT: HeaderName = HeaderName::from_static("hx-redirect");
@@ -54,6 +56,8 @@ pub(super) struct Told {
     pub(super) hint: String,
     pub(super) request_id: String,
     pub(super) items: Vec<Wrong>,
+    /// Where whoever signs in again is led back to; empty: where they came from.
+    pub(super) back: &'static str,
 }
 
 impl Told {
@@ -61,13 +65,18 @@ impl Told {
     pub(super) fn of(problem: &Problem) -> Self {
         Self::from(problem.body(""))
     }
+
+    /// The same on a page that is the answer to a form: back is where that stands.
+    pub(super) fn back_to(self, back: &'static str) -> Self {
+        Self { back, ..self }
+    }
 }
 
 impl From<ProblemBody> for Told {
     fn from(body: ProblemBody) -> Self {
         let (status, code, detail, hint, request_id, errors) = body.into_parts();
         let items = errors.into_iter().map(|(field, detail)| Wrong { field, detail });
-        Self { status, code, detail, hint, request_id, items: items.collect() }
+        Self { status, code, detail, hint, request_id, items: items.collect(), back: "" }
     }
 }
 
@@ -82,7 +91,7 @@ pub(crate) fn wants_page(req: &HttpRequest) -> bool {
 /// A failure as whoever looks at pages is told it: whoever is not signed in is led to where one signs in.
 pub(crate) fn page(req: &HttpRequest, problem: &Problem, request_id: &str, head: &mut ResponseHead) -> Vec<u8> {
     let told = Told::from(problem.body(request_id));
-    let is_form = req.path() == SIGN_IN;
+    let is_form = matches!(req.path(), SIGN_IN | SECOND);
     // A bearer token that is not good is told so: nobody signs in with a page for it.
     let is_nobody = told.status == 401 && !req.headers().contains_key(AUTHORIZATION);
     let is_look = csrf::is_safe(req.method()) || is_partial(req);
@@ -93,16 +102,17 @@ pub(crate) fn page(req: &HttpRequest, problem: &Problem, request_id: &str, head:
         return lead(req, head, SIGN_IN);
     }
     let title = title(problem.status(), &told.code);
+    let nonce = if is_form { nonce().ok() } else { None };
     let text = if is_form && req.method() == Method::POST {
-        sign_in::again(req, told.clone())
+        sign_in::again(req, told.clone(), nonce.clone().unwrap_or_default())
     } else if is_partial(req) {
         FailureBody { title, told: &told }.render()
     } else {
-        let here = if csrf::is_safe(req.method()) { req.path() } else { "/" };
-        FailurePage { title, theme: Theme::of(req), style: assets::url("app.css"), here, told: &told }.render()
+        let here = if csrf::is_safe(req.method()) { req.path().to_owned() } else { came_from(req) };
+        FailurePage { title, theme: Theme::of(req), style: assets::url("app.css"), here: &here, told: &told }.render()
     };
-    // Without a nonce the policy is a constant: it has a form as a header.
-    let _always = secure(&mut head.headers, None);
+    // Letters and digits only: the policy has a form as a header.
+    let _always = secure(&mut head.headers, nonce.as_deref());
     text.unwrap_or_else(|_| told.detail.clone()).into_bytes()
 }
 

@@ -22,6 +22,8 @@ pub(super) enum Section {
     Health,
     Settings,
     Help,
+    /// One's own: in the bar, not in the rail.
+    Account,
 }
 
 /// An entry of the rail.
@@ -79,6 +81,8 @@ pub(super) struct Frame {
     /// The address people and machines reach this server by.
     pub(super) base: String,
     pub(super) organization: String,
+    /// The organizations to switch between, by slug and name, and whether it is this one.
+    pub(super) organizations: Vec<(Slug, String, bool)>,
     pub(super) actor: String,
     pub(super) permissions: PermissionSet,
     /// Whether whoever looks operates the instance.
@@ -107,6 +111,11 @@ impl Frame {
             section,
             now,
             trunks: trunks.collect(),
+            organizations: outline
+                .organizations
+                .into_iter()
+                .map(|o| (o.slug, o.name, o.id == outline.organization.id))
+                .collect(),
             organization: outline.organization.name,
             actor: outline.actor,
             permissions: outline.permissions,
@@ -239,6 +248,14 @@ fn notice(done: &str) -> Option<&'static str> {
         "started" => "Started.",
         "due" => "Due now: it begins within a second.",
         "checked" => "Looked at anew.",
+        "password" => "The password is changed; your other sign-ins have ended.",
+        "factor-removed" => "The authenticator is removed.",
+        "passkey" => "The passkey is yours.",
+        "passkey-removed" => "The passkey is removed. Remove it from the device as well.",
+        "ended" => "Ended.",
+        "revoked" => "Revoked.",
+        "let-in" => "Let in. It is listed here, and ends when you end it.",
+        "refused" => "Refused. Whatever asked with that code was not let in.",
         _ => return None,
     })
 }

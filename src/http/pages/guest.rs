@@ -31,13 +31,13 @@ use crate::types::{Email, Id, SecretString, Slug, kinds};
 const WELCOME: &str = "/welcome";
 
 /// What every page of a guest is made of.
-struct Bare {
-    title: &'static str,
-    theme: Theme,
-    style: String,
-    script: String,
-    nonce: String,
-    told: Option<Told>,
+pub(super) struct Bare {
+    pub(super) title: &'static str,
+    pub(super) theme: Theme,
+    pub(super) style: String,
+    pub(super) script: String,
+    pub(super) nonce: String,
+    pub(super) told: Option<Told>,
 }
 
 impl Bare {

@@ -10,11 +10,13 @@
 //! - Every page can be read, and its main form sent, without JavaScript.
 
 mod access;
+mod account;
 mod approvals;
 mod assets;
 mod audit;
 mod chosen;
 mod compare;
+mod device;
 mod environment;
 pub(crate) mod failure;
 mod form;
@@ -37,6 +39,8 @@ mod secret;
 mod settings;
 mod show_as;
 pub(super) mod sign_in;
+mod step_up;
+mod switch;
 mod theme;
 mod ui;
 mod visitor;
@@ -44,6 +48,7 @@ mod welcome;
 
 use actix_web::web::ServiceConfig;
 
+use super::api;
 use super::routes::at;
 
 /// The pages' routes. They are no part of the API, so its document does not list them.
@@ -76,6 +81,7 @@ pub(super) fn page_routes(app: &mut ServiceConfig) {
     app.service(at("/audit/{event}").get(audit::event).done());
     app.service(at("/projects/{project}/compare").get(compare::page).done());
     live_routes(app);
+    account_routes(app);
     environment_routes(app);
     governance::governance_routes(app);
     governance::usage_routes(app);
@@ -87,6 +93,31 @@ fn live_routes(app: &mut ServiceConfig) {
     app.service(at("/jobs/{job}").get(operate::job).done());
     app.service(at("/jobs/{job}/run").post(operate::job_run).done());
     app.service(at("/health").get(operate::health).post(operate::health_anew).done());
+}
+
+/// One's own account, and showing again who one is.
+fn account_routes(app: &mut ServiceConfig) {
+    app.service(at("/account").get(account::page).post(account::rename).done());
+    app.service(at("/account/password").post(account::password).done());
+    app.service(at("/account/authenticator").post(account::authenticator).done());
+    app.service(at("/account/authenticator/confirm").post(account::confirm).done());
+    app.service(at("/account/authenticator/remove").post(account::authenticator_remove).done());
+    app.service(at("/account/recovery-codes").post(account::recovery_codes).done());
+    app.service(at("/account/passkeys").post(api::account::passkey_add).done());
+    app.service(at("/account/passkeys/begin").post(api::account::passkey_begin).done());
+    app.service(at("/account/passkeys/{passkey}/rename").post(account::passkey_rename).done());
+    app.service(at("/account/passkeys/{passkey}/remove").post(account::passkey_remove).done());
+    app.service(at("/account/sessions").get(account::sessions::page).done());
+    app.service(at("/account/sessions/end-others").post(account::sessions::end_others).done());
+    app.service(at("/account/sessions/{session}/end").post(account::sessions::end).done());
+    app.service(at("/account/tokens").get(account::tokens::page).post(account::tokens::create).done());
+    app.service(at("/account/tokens/{token}/revoke").post(account::tokens::revoke).done());
+    app.service(at("/account/notices").get(account::notices::page).done());
+    app.service(at("/device").get(device::page).post(device::submit).done());
+    app.service(at("/step-up").get(step_up::page).post(step_up::submit).done());
+    app.service(at("/step-up/passkey/begin").post(api::session::step_up_passkey).done());
+    app.service(at("/step-up/passkey").post(step_up::passkey).done());
+    app.service(at("/switch").post(switch::set).done());
 }
 
 /// Where people work most.

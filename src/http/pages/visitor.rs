@@ -8,7 +8,7 @@ use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{
     CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
-    LOCATION, REFERRER_POLICY, VARY, X_FRAME_OPTIONS,
+    LOCATION, REFERER, REFERRER_POLICY, VARY, X_FRAME_OPTIONS,
 };
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpRequest, HttpResponse};
@@ -180,6 +180,14 @@ impl Visitor {
 /// Whether only a region is wanted. A page restored from history is wanted whole.
 pub(super) fn is_partial(req: &HttpRequest) -> bool {
     req.headers().contains_key(HX_REQUEST) && !req.headers().contains_key(HX_HISTORY)
+}
+
+/// The page a request came from, as a path of ours: where to go back to when nothing else says so.
+pub(super) fn came_from(req: &HttpRequest) -> String {
+    let referer = req.headers().get(REFERER).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let path = referer.split_once("://").and_then(|(_, rest)| rest.find('/').map(|at| &rest[at..]));
+    let path = csrf::local_path(path.unwrap_or("/"));
+    if path.starts_with("/step-up") || path.starts_with("/sign-in") { "/".to_owned() } else { path.to_owned() }
 }
 
 /// What nobody outside can foresee: scripts and styles that carry it are ours.

@@ -3,6 +3,8 @@
 use std::collections::{HashMap, HashSet};
 
 use super::principal_label;
+use super::whoami::session_facts;
+use crate::auth;
 use crate::db::Reader;
 use crate::op::{Op, OpError};
 use crate::orgs::environment::{self, Placed};
@@ -22,6 +24,8 @@ const TREE_MAX: usize = 1_000;
 pub struct Outline {
     /// The organization.
     pub organization: Organization,
+    /// The organizations they may switch between; none where it is one.
+    pub organizations: Vec<Organization>,
     /// How they are called: an address, or a machine's name.
     pub actor: String,
     /// Whether they operate this instance.
@@ -56,7 +60,11 @@ pub async fn outline(op: &Op, project: Option<&str>) -> Result<Outline, OrgError
             Some(found) => Some((found.clone(), tree(op, reader, found)?)),
             None => None,
         };
+        let credential = auth::store::credential_get(reader, op.identity()?.credential)?.ok_or_else(gone)?;
+        let session = session_facts(reader, &credential, principal.id)?;
+        let organizations = session.map(|session| session.organizations).filter(|all| all.len() > 1);
         Ok(Outline {
+            organizations: organizations.unwrap_or_default(),
             actor: principal_label(reader, principal.id)?.ok_or_else(gone)?,
             is_operator: principal.instance_operator,
             permissions: effective(&principal, &Resource::organization(organization)),

@@ -11,12 +11,12 @@ use std::time::Duration;
 
 use super::{organization_stands, principal_facts};
 use crate::auth::authenticate::{self, Claimed, Proven};
-use crate::auth::{AuthError, Credential, CredentialKind, store};
+use crate::auth::{AuthError, Credential, CredentialKind, factor, store};
 use crate::db::{Db, DbError, Number, Reader};
 use crate::keys::Keyring;
 use crate::op::{Identity, Principals, epoch};
 use crate::orgs::organization;
-use crate::policy::Principal;
+use crate::policy::{Principal, PrincipalId};
 use crate::types::{Id, SecretString, Timestamp, kinds};
 
 /// Tokens kept in memory; beyond that all are forgotten and loaded anew.
@@ -84,16 +84,23 @@ fn principal_by(
     Ok(principal)
 }
 
-/// Whether the organization asks for a second factor that a sign-in was made without. Tokens are asked when they are
-/// made.
+/// Whether the organization asks for a second factor that a credential lacks: a sign-in that was made without one, a
+/// personal token of somebody who has none. What a machine has is not asked.
 pub(crate) fn lacks_factor(
     reader: &Reader<'_>,
     credential: &Credential,
     organization: Id<kinds::Organization>,
 ) -> Result<bool, DbError> {
-    let is_sign_in = matches!(credential.kind, CredentialKind::Session | CredentialKind::Cli);
-    if !is_sign_in || !organization::store::second_factor_required(reader, organization)? {
+    let PrincipalId::User(user) = credential.owner else { return Ok(false) };
+    if !organization::store::second_factor_required(reader, organization)? {
         return Ok(false);
+    }
+    if !matches!(credential.kind, CredentialKind::Session | CredentialKind::Cli) {
+        let factors = factor::factors(reader, user, organization).map_err(|error| match error {
+            AuthError::Db(error) => error,
+            _ => DbError::Stopped,
+        });
+        return Ok(!factors?.is_any());
     }
     Ok(store::sign_in_get(reader, credential.id)?.is_none_or(|facts| facts.factor.is_none()))
 }

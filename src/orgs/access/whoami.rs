@@ -101,7 +101,8 @@ pub async fn whoami(op: &Op) -> Result<Whoami, OrgError> {
     .await
 }
 
-fn session_facts(
+/// The session behind a credential, when it is one of a browser, and the organizations it opens.
+pub(super) fn session_facts(
     reader: &Reader<'_>,
     credential: &Credential,
     owner: PrincipalId,

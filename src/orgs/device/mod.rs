@@ -7,6 +7,7 @@
 //! - Confirming asks for a fresh sign-in, and whoever confirms is shown what asks and from where.
 //! - What is given is what the confirming sign-in is: its organization, its factor, and no password opens more by it.
 //! - It is given once, and only while the sign-in that confirmed it still stands.
+//! - The token it gets works for an hour and is replaced while the login stands (`auth::refresh`).
 
 mod store;
 
@@ -15,7 +16,7 @@ use std::time::Duration;
 use super::session::LIFE;
 use super::{OrgError, access, organization};
 use crate::auth::credential::{self, Minted};
-use crate::auth::{self, Cidrs, Credential, CredentialKind, NewCredential, SignInFacts, User, authenticate};
+use crate::auth::{self, Cidrs, Credential, CredentialKind, NewCredential, SignInFacts, User, authenticate, refresh};
 use crate::db::{Reader, WriteTx};
 use crate::keys::{InstanceKeys, MacPurpose, PlainToken, TokenKind, random};
 use crate::ledger::{ActionName, Actor, Details, Event, Outcome, Target};
@@ -75,6 +76,8 @@ pub struct LetIn {
     pub organization: Organization,
     /// A token for the command line.
     pub minted: Minted,
+    /// What replaces it.
+    pub refresh_token: SecretString,
 }
 
 fn hashed(keys: &InstanceKeys, typed: &str) -> [u8; 32] {
@@ -242,7 +245,8 @@ fn let_in(
         cidrs: Cidrs::default(),
         stepped_up_until: confirmed.stepped_up_until,
     };
-    let minted = credential::mint(tx, op.keyring(), new, op.now())?;
+    let mut minted = credential::mint(tx, op.keyring(), new, op.now())?;
+    let refresh_token = refresh::begin(tx, op.keyring().instance(), &mut minted.credential, op.now())?;
     let own = SignInFacts { device: asking.device, address: asking.address, ..facts };
     auth::store::sign_in_insert(tx, minted.credential.id, id, &own)?;
     epoch_raise(tx)?;
@@ -251,5 +255,5 @@ fn let_in(
     let event = event.personal(op.personal(None)).credential(made).organization(organization);
     let event = event.target(Target::new("credential", made)).details(Details::new().with("confirmed_by", by));
     op.record(tx, event)?;
-    Ok(Some(LetIn { user, organization: found, minted }))
+    Ok(Some(LetIn { user, organization: found, minted, refresh_token }))
 }

@@ -39,7 +39,7 @@ pub async fn security_set(op: &Op, name: String, wish: Security) -> Result<Secur
             let PrincipalId::User(user) = op.principal(tx)?.1.id else {
                 return Err(OrgError::PeopleOnly { what: "second factors" });
             };
-            if factor::factors(tx, user)?.authenticator_since.is_none() {
+            if !factor::factors(tx, user, found.id)?.is_any() {
                 op.refuse(&event, "second_factor_missing");
                 return Err(AuthError::FactorMissing.into());
             }

@@ -41,7 +41,7 @@ pub async fn factor_list(op: &Op) -> Result<Factors, OrgError> {
     op.read(|reader| {
         let (_, principal) = op.principal(reader)?;
         let PrincipalId::User(id) = principal.id else { return Err(OrgError::PeopleOnly { what: "second factors" }) };
-        Ok(factor::factors(reader, id)?)
+        Ok(factor::factors(reader, id, principal.organization)?)
     })
     .await
 }
@@ -53,7 +53,7 @@ pub async fn factor_list(op: &Op) -> Result<Factors, OrgError> {
 pub async fn authenticator_begin(op: &Op) -> Result<NewAuthenticator, OrgError> {
     op.write(|op, tx| {
         let (user, _) = own(op, tx, ADDED)?;
-        if factor::factors(tx, user.id)?.authenticator_since.is_some() {
+        if factor::factors(tx, user.id, op.organization()?)?.authenticator_since.is_some() {
             return Err(OrgError::Taken { what: "second factor", name: "authenticator".into() });
         }
         Ok(factor::begin(tx, op.keyring().instance(), user.id, user.email.as_str(), op.now())?)
@@ -79,14 +79,14 @@ pub async fn authenticator_confirm(op: &Op, code: SecretString) -> Result<Vec<Se
     .await
 }
 
-/// Takes one's authenticator and recovery codes away.
+/// Takes one's authenticator away, and with the last factor the recovery codes.
 ///
 /// # Errors
 /// There is none; not freshly signed in with a password of one's own.
 pub async fn factor_remove(op: &Op) -> Result<(), OrgError> {
     op.write(|op, tx| {
         let (user, event) = own(op, tx, REMOVED)?;
-        if !factor::remove(tx, user.id)? {
+        if !factor::authenticator_remove(tx, user.id)? {
             return Err(OrgError::not_found("second factor", "authenticator"));
         }
         epoch_raise(tx)?;
@@ -99,12 +99,12 @@ pub async fn factor_remove(op: &Op) -> Result<(), OrgError> {
 /// Ten new recovery codes, shown once; those before are void.
 ///
 /// # Errors
-/// There is no authenticator; not freshly signed in with a password of one's own.
+/// There is no factor; not freshly signed in with a password of one's own.
 pub async fn recovery_codes_renew(op: &Op) -> Result<Vec<SecretString>, OrgError> {
     op.write(|op, tx| {
         let (user, event) = own(op, tx, CODES_MADE)?;
-        if factor::factors(tx, user.id)?.authenticator_since.is_none() {
-            return Err(OrgError::not_found("second factor", "authenticator"));
+        if !factor::factors(tx, user.id, op.organization()?)?.is_any() {
+            return Err(OrgError::not_found("second factor", "of yours"));
         }
         let codes = factor::recovery_codes(tx, op.keyring().instance(), user.id)?;
         op.record(tx, event)?;

@@ -5,29 +5,38 @@
 //!   are answered alike: neither words nor time tell who is known.
 //! - Every sign-in makes a new token, and the session a browser had before it ends: nobody is signed in on an id that
 //!   somebody else planted.
+//! - A sign-in in two steps has no session in between (`second`).
 //! - Guessing gets slower (`auth::softlock`), and a second factor is asked for only after the password was right.
 //! - What a password that an administrator set has opened sees, ends and changes nothing outside of that
 //!   administrator's organization.
 
 mod factors;
 mod list;
+mod passkeys;
 mod password;
+mod refresh;
+mod second;
 mod step_up;
 
 pub use factors::{authenticator_begin, authenticator_confirm, factor_list, factor_remove, recovery_codes_renew};
 pub use list::{Ended, SessionView, session_end_one, session_end_others, session_list};
+pub use passkeys::{passkey_add, passkey_begin, passkey_list, passkey_remove, passkey_rename, passkey_sign_in};
 pub use password::{Changed, PasswordChange, password_change};
-pub use step_up::{Proof, step_up};
+pub use refresh::{Refreshed, session_refresh};
+pub use second::{
+    First, NotIn, Second, SecondProof, SecondStep, Ticket, Tickets, passkey_ask, sign_in_first, sign_in_second, tickets,
+};
+pub use step_up::{Proof, passkey_ask_again, step_up};
 
 use std::time::Duration;
 
 use super::organization::Organization;
 use super::{OrgError, organization};
 use crate::auth::credential::{self, Minted, Wishes};
-use crate::auth::factor::{self, Factor};
+use crate::auth::factor::{self, Factor, Factors};
 use crate::auth::password::{PasswordHash, Passwords};
 use crate::auth::softlock::Tries;
-use crate::auth::{self, AuthError, CredentialKind, NewCredential, SignInFacts, User};
+use crate::auth::{self, AuthError, CredentialKind, NewCredential, SignInFacts, User, refresh as tokens};
 use crate::db::{DbError, Reader, WriteTx};
 use crate::ledger::{ActionName, Actor, Event, Outcome, Target};
 use crate::op::{Op, epoch_raise};
@@ -50,6 +59,10 @@ pub const ACTIONS: &[ActionName] = &[
     factors::ADDED,
     factors::REMOVED,
     factors::CODES_MADE,
+    passkeys::ADDED,
+    passkeys::RENAMED,
+    passkeys::REMOVED,
+    refresh::REFRESHED,
     step_up::STEPPED_UP,
 ];
 
@@ -78,6 +91,8 @@ pub enum Gives {
     Token {
         /// What to call it.
         name: Option<String>,
+        /// Whether it works for an hour only, and comes with what replaces it.
+        short: bool,
     },
     /// A session for the cookie of a browser.
     Session {
@@ -96,6 +111,8 @@ pub struct SignedIn {
     pub organization: Organization,
     /// A token, freshly signed in for ten minutes.
     pub minted: Minted,
+    /// What replaces it, where it is short-lived.
+    pub refresh_token: Option<SecretString>,
 }
 
 /// Whom an address and an organization name.
@@ -142,7 +159,7 @@ fn password_stored(
 enum Ending {
     In(Box<SignedIn>),
     Refused,
-    CodeNeeded,
+    CodeNeeded(Box<Found>, Factors),
     CodeWrong,
 }
 
@@ -153,9 +170,20 @@ enum Ending {
 /// [`AuthError::Password`] whatever was wrong; [`AuthError::FactorNeeded`] and [`AuthError::Factor`] only after the
 /// password was right; [`AuthError::Locked`] after too many; too many at once; the name is none.
 pub async fn sign_in(op: &Op, passwords: &Passwords, wish: SignIn) -> Result<SignedIn, OrgError> {
-    let (kind, name, life, previous) = match wish.gives {
-        Gives::Token { name } => (CredentialKind::Cli, name, LIFE, None),
-        Gives::Session { life, previous } => (CredentialKind::Session, Some("browser".to_owned()), life, previous),
+    match attempt(op, passwords, wish).await? {
+        Ending::In(done) => Ok(*done),
+        Ending::Refused => Err(AuthError::Password.into()),
+        Ending::CodeNeeded(..) => Err(AuthError::FactorNeeded.into()),
+        Ending::CodeWrong => Err(AuthError::Factor.into()),
+    }
+}
+
+async fn attempt(op: &Op, passwords: &Passwords, wish: SignIn) -> Result<Ending, OrgError> {
+    let (kind, name, life, previous, short) = match wish.gives {
+        Gives::Token { name, short } => (CredentialKind::Cli, name, LIFE, None, short),
+        Gives::Session { life, previous } => {
+            (CredentialKind::Session, Some("browser".to_owned()), life, previous, false)
+        }
     };
     let name = name.as_deref().unwrap_or("holdfast login");
     let wishes = Wishes::parse(name, Some(life), None, &[], op.now())?;
@@ -169,10 +197,11 @@ pub async fn sign_in(op: &Op, passwords: &Passwords, wish: SignIn) -> Result<Sig
             // Again: what was proven must still be so in the transaction that mints.
             let now = find(tx, &email, Some(&found.organization.id.to_string()))?;
             if let Some(now) = now.filter(|n| n.user.id == found.user.id && n.hash == found.hash) {
-                let factor = match second_factor(op, tx, &now, code.as_ref()) {
+                let factors = factor::factors(tx, now.user.id, now.organization.id)?;
+                let factor = match second_factor(op, tx, &now, &factors, code.as_ref()) {
                     Err(OrgError::Auth(AuthError::FactorNeeded)) => {
                         tries.neither(tx, op.now())?;
-                        return Ok(Ending::CodeNeeded);
+                        return Ok(Ending::CodeNeeded(Box::new(now), factors));
                     }
                     Err(OrgError::Auth(AuthError::Factor)) => {
                         op.record(tx, failed(op, &email, Some(&now)).code("second_factor_wrong"))?;
@@ -184,18 +213,18 @@ pub async fn sign_in(op: &Op, passwords: &Passwords, wish: SignIn) -> Result<Sig
                 if let Some(previous) = previous {
                     end(op, tx, previous)?;
                 }
-                return open(op, tx, now, kind, wishes, factor).map(|done| Ending::In(Box::new(done)));
+                let mut done = open(op, tx, now, kind, wishes, factor)?;
+                if short {
+                    let refresh = tokens::begin(tx, op.keyring().instance(), &mut done.minted.credential, op.now())?;
+                    done.refresh_token = Some(refresh);
+                }
+                return Ok(Ending::In(Box::new(done)));
             }
         }
         op.record(tx, failed(op, &email, found.as_ref()))?;
         Ok::<_, OrgError>(Ending::Refused)
     });
-    match ending.await? {
-        Ending::In(done) => Ok(*done),
-        Ending::Refused => Err(AuthError::Password.into()),
-        Ending::CodeNeeded => Err(AuthError::FactorNeeded.into()),
-        Ending::CodeWrong => Err(AuthError::Factor.into()),
-    }
+    ending.await
 }
 
 /// Counts a try to sign in as `email` before anything of it is looked at.
@@ -219,10 +248,11 @@ fn second_factor(
     op: &Op,
     tx: &WriteTx<'_>,
     found: &Found,
+    factors: &Factors,
     code: Option<&SecretString>,
 ) -> Result<Option<Factor>, OrgError> {
     let user = found.user.id;
-    if factor::factors(tx, user)?.authenticator_since.is_none() {
+    if !factors.is_any() {
         return Ok(None);
     }
     let code = code.ok_or(AuthError::FactorNeeded)?;
@@ -258,7 +288,7 @@ fn open(
     let event = Event::new(op.now(), CREATED, Outcome::Allowed, Actor::User(user.id)).request(op.request());
     let event = event.personal(op.personal(None)).credential(id).organization(organization.id);
     op.record(tx, event.target(Target::new("credential", id)))?;
-    Ok(SignedIn { user, organization, minted })
+    Ok(SignedIn { user, organization, minted, refresh_token: None })
 }
 
 /// Ends the session a browser had before it signed in anew, whoever's it was: its cookie proved it.

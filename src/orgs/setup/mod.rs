@@ -8,7 +8,7 @@ use super::OrgError;
 use super::organization::{self, Organization, display_name};
 use crate::auth::credential::{self, Minted};
 use crate::auth::password::{PasswordHash, Passwords};
-use crate::auth::{self, Cidrs, CredentialKind, NewCredential, User};
+use crate::auth::{self, Cidrs, CredentialKind, NewCredential, SignInFacts, User};
 use crate::db::{DbError, Reader, WriteTx};
 use crate::keys::{Keyring, PlainToken, TokenKind};
 use crate::ledger::{ActionName, Actor, Details, Event, Outcome, Target};
@@ -132,6 +132,12 @@ pub async fn redeem(op: &Op, passwords: &Passwords, wish: Redeem) -> Result<Rede
             },
         };
         let minted = credential::mint(tx, op.keyring(), first, op.now())?;
+        if session.is_some() {
+            let origin = op.origin();
+            let address = origin.address.map(|a| a.to_canonical().to_string());
+            let facts = SignInFacts { device: origin.user_agent.clone(), address, everywhere: true, factor: None };
+            auth::store::sign_in_insert(tx, minted.credential.id, user.id, &facts)?;
+        }
         store::setup_token_delete(tx)?;
         store::set_up(tx, op.now())?;
         let event = Event::new(op.now(), REDEEMED, Outcome::Allowed, Actor::User(user.id));

@@ -36,7 +36,7 @@ async fn sign_in(
         password: secret(password),
         code: None,
         organization: organization.map(str::to_owned),
-        gives: Gives::Token { name: None },
+        gives: Gives::Token { name: None, short: false },
     };
     sign_in_with(&world.op(Who::Anonymous), passwords, wish).await
 }
@@ -127,25 +127,30 @@ async fn a_token_mints_nothing_wider_than_itself() {
     let op = world.op_with(&token, Some("10.1.2.3".parse().unwrap())).unwrap();
     assert_eq!(code(token_create(&op, wishes(Some(DAY * 2), &[])).await), "invalid_value");
     assert_eq!(code(token_create(&op, wishes(None, &["0.0.0.0/0"])).await), "invalid_value");
-    let made = token_create(&op, wishes(None, &[])).await.unwrap().credential;
+    let stepped_up = Wishes { stepped_up: Some(DAY * 2), ..wishes(None, &[]) };
+    let made = token_create(&op, stepped_up).await.unwrap().credential;
     assert_eq!(made.expires_at, Some(START.plus(DAY)));
     assert_eq!(made.cidrs.to_texts(), ["10.0.0.0/8"]);
     assert_eq!(made.stepped_up_until, Some(START.plus(DAY)));
+    let made = token_create(&op, wishes(None, &[])).await.unwrap().credential;
+    assert_eq!(made.stepped_up_until, None, "it was not asked to be");
     let made = token_create(&op, wishes(Some(HOUR), &["10.1.0.0/16"])).await.unwrap().credential;
     assert_eq!((made.expires_at, made.cidrs.to_texts()), (Some(START.plus(HOUR)), vec!["10.1.0.0/16".to_owned()]));
 }
 
 #[tokio::test]
-async fn a_stale_sign_in_mints_a_stale_token() {
+async fn a_token_is_as_fresh_as_it_was_asked_to_be_and_a_stale_sign_in_mints_none() {
     let world = World::new().await;
     let bob = world.person("bob", &[]).await;
     let fresh = world.fresh(&bob).await;
     world.clock.advance(HOUR / 2);
-    let made = token_create(&world.op_as(&fresh), wishes(None, &[])).await.unwrap();
+    let stepped_up = || Wishes { stepped_up: Some(DAY), ..wishes(None, &[]) };
+    let made = token_create(&world.op_as(&fresh), stepped_up()).await.unwrap();
     assert_eq!(made.credential.stepped_up_until, Some(START.plus(HOUR)));
-    world.clock.advance(HOUR);
     let made = token_create(&world.op_as(&fresh), wishes(None, &[])).await.unwrap();
     assert_eq!(made.credential.stepped_up_until, None);
+    world.clock.advance(HOUR);
+    assert_eq!(code(token_create(&world.op_as(&fresh), stepped_up()).await), "step_up_required");
 }
 
 #[tokio::test]

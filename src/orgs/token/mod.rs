@@ -87,12 +87,12 @@ fn narrowed(now: Timestamp, with: &Credential, owner: PrincipalId, wishes: Wishe
     }
     let fresh = with.stepped_up_until.filter(|until| *until > now);
     let stepped_up_until = match (fresh, wishes.stepped_up) {
-        (None, None) => None,
+        // One that was not asked to be is not: whoever copies it shows no protected value with it.
+        (_, None) => None,
         (None, Some(_)) => return Err(OpError::StepUp.into()),
         // A sign-in that is fresh says how long; a token only hands on what it has.
         (Some(_), Some(wished)) if with.kind != CredentialKind::Personal => Some(now.plus(wished.min(STEPPED_UP_MAX))),
         (Some(until), Some(wished)) => Some(until.min(now.plus(wished.min(STEPPED_UP_MAX)))),
-        (Some(until), None) => Some(until.min(now.plus(STEPPED_UP_MAX))),
     };
     Ok(NewCredential {
         organization: with.organization,

@@ -248,7 +248,7 @@ async fn only_who_may_replace_keys_and_signed_in_recently_does() {
 
 /// Columns with bytes that are sealed under another key than an organization's: the instance's, the kit's, a link's own.
 const OF_OTHER_KEYS: &[&str] =
-    &["ledger_keys.sealed", "recovery_seals.sealed", "links.ciphertext", "authenticators.sealed"];
+    &["ledger_keys.sealed", "recovery_seals.sealed", "links.ciphertext", "authenticators.sealed", "passkeys.sealed"];
 
 #[tokio::test]
 async fn every_table_with_sealed_values_is_walked() {

@@ -57,6 +57,12 @@ pub(crate) const RULES: &[Rule] = &[
         only_in: &["cli/client.rs", "cli/client/", "config/url.rs"],
         instead: "the CLI's clients are the only ones that call out",
     },
+    Rule {
+        words: &["webauthn_rs", "webauthn_rs_core"],
+        only_in: &["auth/passkey/"],
+        instead: "auth::passkey asks for passkeys and checks them",
+    },
+    Rule { words: &["qrcode"], only_in: &["http/pages/"], instead: "pictures are drawn by the pages" },
     Rule { words: &["lettre"], only_in: &["notify/"], instead: "notify::Mailer sends mail" },
     Rule {
         words: &["minijinja"],

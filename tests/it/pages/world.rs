@@ -20,6 +20,17 @@ pub(super) struct World {
     waits: String,
 }
 
+/// The addresses one's own pages are looked at under.
+fn own(route: &str) -> Vec<Value> {
+    let page = |name: &str, url: &str| json!({ "route": route, "name": name, "url": url });
+    match route {
+        "/account" => vec![page("account", route), page("account-done", "/account?done=changed")],
+        "/device" => vec![page("device", "/device?code=BCDF-GHJK")],
+        "/step-up" => vec![page("step-up", "/step-up?next=/account")],
+        other => vec![page(&other[1..].replace('/', "-"), other)],
+    }
+}
+
 impl World {
     pub(super) fn build(app: &TestApp) -> Self {
         let owner = app.owner();
@@ -53,6 +64,9 @@ impl World {
             "/search" => vec![page("search", "/search?q=url"), page("search-none", "/search?q=nothing-is-called-this")],
             "/sign-in" => vec![page("sign-in", "/sign-in?next=/projects/shop")],
             "/new-project" => vec![page("new-project", route)],
+            "/account" | "/account/sessions" | "/account/tokens" | "/account/notices" | "/device" | "/step-up" => {
+                own(route)
+            }
             "/projects/{project}" => vec![page("project", "/projects/shop")],
             "/projects/{project}/new-environment" => vec![page("new-environment", "/projects/shop/new-environment")],
             "/projects/{project}/environments/{environment}" => vec![
