@@ -272,10 +272,10 @@ async function governing() {
   await page.keyboard.type(" when { resource.tear == 1 }");
   await page.locator("button:text-is('Check')").click();
   await page.locator("[data-fault]").first().waitFor();
-  await page.locator(".cm-lint-marker-error").first().waitFor({ state: "attached" });
+  await page.locator(".cm-content .t-fault").first().waitFor();
   const told = await page.locator("[data-fault]").first().innerText();
   check("an error has its line", told.includes("line 3"), told);
-  check("and stands there", (await page.locator(".cm-lintRange-error").count()) > 0);
+  check("and stands there", (await page.locator(".cm-content .t-fault-line").count()) > 0);
   check("what was typed is kept", (await page.locator(".cm-content").innerText()).includes("resource.tear"));
   await judge(page, "a policy with an error");
   await page.screenshot({ path: `${screenshots}/policy-error-light-1440.png` });
