@@ -198,6 +198,7 @@ async function act() {
   await close();
   await signedIn();
   await importing(staging);
+  await governing();
   await withoutScripts(staging);
   await narrow(staging);
 }
@@ -259,6 +260,53 @@ async function importing(staging) {
   await page.locator("main .notice.ok").waitFor();
   check("and applied", (await page.locator('a[data-row]:text-is("PASTED_ONE")').count()) === 1);
   check("importing: no complaint", complaints.length === 0, complaints.join("; "));
+  await close();
+}
+
+/** The editor of policies with an error at its line, why a cell of the matrix is so, and the tree in the rail. */
+async function governing() {
+  const { page, complaints, close } = await open(owner);
+  await page.goto(`${base}/policies/night`);
+  await page.locator(".cm-content").waitFor();
+  check("the editor has the policy", (await page.locator(".cm-content").innerText()).includes("forbid"));
+  check("in colours", (await page.locator(".cm-content .t-keyword").count()) > 1);
+  await page.locator(".cm-line", { hasText: "when" }).click();
+  await page.keyboard.press("End");
+  await page.keyboard.type(" when { resource.tear == 1 }");
+  await page.locator("button:text-is('Check')").click();
+  await page.locator("[data-fault]").first().waitFor();
+  await page.locator(".cm-content .t-fault").first().waitFor();
+  const told = await page.locator("[data-fault]").first().innerText();
+  check("an error has its line", told.includes("line 3"), told);
+  check("and stands there", (await page.locator(".cm-content .t-fault-line").count()) > 0);
+  check("what was typed is kept", (await page.locator(".cm-content").innerText()).includes("resource.tear"));
+  await judge(page, "a policy with an error");
+  await page.screenshot({ path: `${screenshots}/policy-error-light-1440.png` });
+  await page.goto(`${base}/policies/night`);
+  await page.locator("button:text-is('Simulate')").click();
+  await page.locator("#simulation").waitFor();
+  check("a simulation is told", (await page.locator("#simulation").innerText()).includes("decided again"));
+  await judge(page, "a simulation");
+
+  await page.goto(`${base}/access?on=protected`);
+  await page.locator("tr", { has: page.locator('code:text-is("secret.reveal")') }).locator("a.cell").nth(1).click();
+  await page.locator("#panel h1").waitFor();
+  const why = await page.locator("#panel").innerText();
+  check("a cell says why", why.includes("Denied") && why.includes("secret.reveal.protected"), why);
+  await judge(page, "why");
+  await page.screenshot({ path: `${screenshots}/matrix-why-light-1440.png` });
+  await page.keyboard.press("Escape");
+  await page.waitForFunction(() => !document.querySelector("#panel h1"));
+  check("and goes away again", page.url().endsWith("/access?on=protected"), page.url());
+
+  await page.goto(`${base}/`);
+  await page.locator("[aria-label='Environments of shop']").click();
+  await page.locator(".rail a:has-text('feat-checkout')").waitFor();
+  await judge(page, "the tree in the rail");
+  await page.screenshot({ path: `${screenshots}/rail-open-light-1440.png` });
+  await page.locator("[aria-label='Environments of shop']").click();
+  check("the tree closes", !(await page.locator(".rail a:has-text('feat-checkout')").isVisible()));
+  check("governing: no complaint", complaints.length === 0, complaints.join("; "));
   await close();
 }
 

@@ -1,9 +1,8 @@
 // The editor of policies. Its text is the text field's: without a script, that one is the editor.
 import { defaultKeymap, history, historyKeymap } from "@codemirror/commands";
 import { HighlightStyle, StreamLanguage, bracketMatching, indentOnInput, syntaxHighlighting } from "@codemirror/language";
-import { type Diagnostic, lintGutter, setDiagnostics } from "@codemirror/lint";
-import { EditorState } from "@codemirror/state";
-import { EditorView, drawSelection, highlightActiveLine, keymap, lineNumbers } from "@codemirror/view";
+import { EditorState, type Range, StateField } from "@codemirror/state";
+import { Decoration, type DecorationSet, EditorView, drawSelection, highlightActiveLine, keymap, lineNumbers } from "@codemirror/view";
 import { tags } from "@lezer/highlight";
 
 const WORDS = /^(?:permit|forbid|when|unless|if|then|else|in|like|has|is|true|false)\b/;
@@ -42,16 +41,25 @@ const colours = HighlightStyle.define([
   { tag: tags.meta, class: "t-number" },
 ]);
 
-/** What the server found wrong, at its place in the text. */
-function faults(state: EditorState): Diagnostic[] {
-  return [...document.querySelectorAll<HTMLElement>("[data-fault]")].map((item) => {
+/** What the server found wrong, at its place in the text. The linter's own marks are images, which pages refuse. */
+function faults(state: EditorState): Range<Decoration>[] {
+  return [...document.querySelectorAll<HTMLElement>("[data-fault]")].flatMap((item) => {
     const line = state.doc.line(Math.min(Math.max(Number(item.dataset.line), 1), state.doc.lines));
     const from = Math.min(line.from + Math.max(Number(item.dataset.column) - 1, 0), line.to);
     const word = /^\w+/.exec(state.sliceDoc(from, line.to))?.[0].length ?? 1;
-    const message = item.querySelector("[data-problem]")?.textContent ?? "";
-    return { from, to: Math.min(from + word, line.to), severity: "error", message };
+    const title = item.querySelector("[data-problem]")?.textContent ?? "";
+    const to = Math.min(from + word, line.to);
+    const mark = Decoration.mark({ class: "t-fault", attributes: { title } });
+    const whole = Decoration.line({ class: "t-fault-line" }).range(line.from);
+    return from < to ? [whole, mark.range(from, to)] : [whole];
   });
 }
+
+const marks = StateField.define<DecorationSet>({
+  create: (state) => Decoration.set(faults(state), true),
+  update: (set, change) => set.map(change.changes),
+  provide: (field) => EditorView.decorations.from(field),
+});
 
 function edit(field: HTMLTextAreaElement): void {
   const nonce = document.querySelector<HTMLScriptElement>("script[nonce]")?.nonce ?? "";
@@ -68,7 +76,7 @@ function edit(field: HTMLTextAreaElement): void {
       indentOnInput(),
       cedar,
       syntaxHighlighting(colours),
-      lintGutter(),
+      marks,
       EditorView.lineWrapping,
       EditorView.contentAttributes.of({ "aria-label": label, spellcheck: "false", autocapitalize: "off" }),
       // Tab leaves the editor, as it leaves every field.
@@ -84,7 +92,6 @@ function edit(field: HTMLTextAreaElement): void {
   field.hidden = true;
   // A hidden field that is required could not be told to be empty.
   field.required = false;
-  view.dispatch(setDiagnostics(view.state, faults(view.state)));
   document.getElementById("l-source")?.addEventListener("click", () => view.focus());
   for (const link of document.querySelectorAll<HTMLElement>("[data-fault] a")) {
     link.addEventListener("click", (event) => {
