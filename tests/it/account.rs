@@ -41,7 +41,7 @@ fn enrol(app: &TestApp, ada: &Browser) -> (SecretBytes, Vec<String>) {
     let shown = submit(app, ada, "/account/authenticator", "");
     assert_eq!((shown.status, shown.header("cache-control")), (200, Some("no-store")));
     assert!(shown.text().contains("<path fill=\"#000\" d=\"M"), "no picture");
-    let secret = between(&shown.text(), "data-secret>", "<").replace(' ', "");
+    let secret = between(shown.text(), "data-secret>", "<").replace(' ', "");
     let secret = SecretBytes::new(BASE32_NOPAD.decode(secret.as_bytes()).expect("base32"));
     let wrong = submit(app, ada, "/account/authenticator/confirm", "code=000000");
     assert_eq!(wrong.status, 401);
@@ -49,7 +49,7 @@ fn enrol(app: &TestApp, ada: &Browser) -> (SecretBytes, Vec<String>) {
     let code = totp::code(&secret, totp::step(app.clock.now()));
     let codes = submit(app, ada, "/account/authenticator/confirm", &format!("code={code}"));
     assert_eq!(codes.status, 200, "{}", codes.text());
-    let list = between(&codes.text(), "aria-label=\"Recovery codes\">", "</ul>");
+    let list = between(codes.text(), "aria-label=\"Recovery codes\">", "</ul>");
     let codes = list.split("<li>").skip(1).map(|one| between(one, "", "<")).collect();
     (secret, codes)
 }
@@ -67,7 +67,7 @@ fn the_account_is_seen_and_changed_without_a_script() {
     assert!(text(&ada, "/account").contains("10 codes left"));
 
     let made = submit(&app, &ada, "/account/tokens", "name=backup&life=1d&cidrs=10.0.0.0%2F8&fresh=");
-    let token = between(&made.text(), "readonly rows=\"2\">", "<");
+    let token = between(made.text(), "readonly rows=\"2\">", "<");
     assert!(token.starts_with("hf_pat_"), "{token}");
     let list = text(&ada, "/account/tokens");
     assert!(list.contains("backup") && list.contains("from 10.0.0.0/8 only") && !list.contains(&token), "{list}");
@@ -129,7 +129,7 @@ fn a_second_factor_is_a_second_step_with_no_session_in_between() {
     let step = first();
     assert_eq!((step.status, step.header("set-cookie")), (200, None), "no session, not even half of one");
     assert!(!step.text().contains(PASSWORD));
-    let ticket = |answer: &Response| between(&answer.text(), "name=\"ticket\" value=\"", "\"");
+    let ticket = |answer: &Response| between(answer.text(), "name=\"ticket\" value=\"", "\"");
     let one = ticket(&step);
     let second = |ticket: &str, code: &str| {
         post("/sign-in/second?next=%2Fmembers", &format!("ticket={ticket}&code={code}&next=%2Fmembers"))

@@ -154,7 +154,7 @@ fn a_token_of_a_login_works_for_an_hour_and_is_replaced_while_the_login_stands()
     let (token, refresh) = log_in(&app, &ada);
     let shell = app.client(&token);
     let id = shell.get("/whoami").expect(200)["credential"]["id"].clone();
-    app.clock.advance(Duration::from_mins(60));
+    app.clock.advance(Duration::from_hours(1));
     assert_eq!(shell.get("/whoami").expect(401)["code"], "token_expired");
     let (token, next) = renew(&app, &refresh).expect("tokens");
     let shell = app.client(&token);

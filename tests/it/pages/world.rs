@@ -64,9 +64,6 @@ impl World {
             "/search" => vec![page("search", "/search?q=url"), page("search-none", "/search?q=nothing-is-called-this")],
             "/sign-in" => vec![page("sign-in", "/sign-in?next=/projects/shop")],
             "/new-project" => vec![page("new-project", route)],
-            "/account" | "/account/sessions" | "/account/tokens" | "/account/notices" | "/device" | "/step-up" => {
-                own(route)
-            }
             "/projects/{project}" => vec![page("project", "/projects/shop")],
             "/projects/{project}/new-environment" => vec![page("new-environment", "/projects/shop/new-environment")],
             "/projects/{project}/environments/{environment}" => vec![
@@ -106,8 +103,6 @@ impl World {
                 page("settings", &format!("{staging}/settings")),
                 page("settings-locked", "/projects/shop/environments/qa/settings"),
             ],
-            "/help" => vec![page("help", "/help"), page("help-search", "/help?q=reveal")],
-            "/help/{page}" => vec![page("help-page", "/help/access"), page("help-code", "/help/cli")],
             "/approvals" => vec![page("approvals", route), page("approvals-all", "/approvals?state=all")],
             "/approvals/{approval}" => vec![page("approval", &format!("/approvals/{}", self.waits))],
             "/members" => vec![page("members", route)],
@@ -333,7 +328,7 @@ fn secrets(owner: &Client) {
     owner.post(&format!("{}/lock", at("shop/qa")), lock).expect(200);
 }
 
-/// The addresses of pages about one secret.
+/// The addresses of pages about one secret, oneself and the manual.
 fn samples_of_secret(route: &str) -> Vec<Value> {
     let page = |name: &str, url: &str| json!({ "route": route, "name": name, "url": url });
     let secrets = "/projects/shop/environments/staging/secrets";
@@ -342,6 +337,11 @@ fn samples_of_secret(route: &str) -> Vec<Value> {
             page("secret-access", &format!("{secrets}/DATABASE_URL/access")),
             page("secret-access-folder", &format!("{secrets}/TOKEN/access?path=/api/v2")),
         ],
+        "/account" | "/account/sessions" | "/account/tokens" | "/account/notices" | "/device" | "/step-up" => {
+            own(route)
+        }
+        "/help" => vec![page("help", "/help"), page("help-search", "/help?q=reveal")],
+        "/help/{page}" => vec![page("help-page", "/help/access"), page("help-code", "/help/cli")],
         other => panic!("no sample of the page {other}"),
     }
 }
