@@ -32,7 +32,12 @@ pub struct Renewed {
 /// What a refresh token turned out to be.
 pub enum Found {
     /// The newest of this login, or the one before it whose answer may have been lost.
-    Good(Credential),
+    Good {
+        /// The login.
+        credential: Credential,
+        /// Whether it is the newest.
+        is_newest: bool,
+    },
     /// One that was spent a while ago: there are two who have it.
     Spent(Credential),
 }
@@ -80,17 +85,18 @@ pub fn find(tx: &WriteTx<'_>, keys: &InstanceKeys, given: &SecretString, now: Ti
     }
     let credential = credentials::credential_get(tx, stored.credential)?.ok_or(AuthError::Refresh)?;
     let stands = is_newest || now.since(stored.made_at) <= SPENT_LIFE;
-    Ok(if stands { Found::Good(credential) } else { Found::Spent(credential) })
+    Ok(if stands { Found::Good { credential, is_newest } } else { Found::Spent(credential) })
 }
 
-/// Replaces both tokens of a login; the one given for it is spent.
+/// Replaces both tokens of a login. The one given for it is spent; when it was before, the answer to it was lost, and
+/// what that held is void.
 ///
 /// # Errors
 /// No randomness; the keys or the database failed.
 pub fn renew(
     tx: &WriteTx<'_>,
     keyring: &Keyring,
-    mut credential: Credential,
+    (mut credential, is_newest): (Credential, bool),
     now: Timestamp,
 ) -> Result<Renewed, AuthError> {
     let token = PlainToken::generate(TokenKind::Cli)?;
@@ -103,7 +109,12 @@ pub fn renew(
     credentials::credential_token_replace(tx, credential.id, &credential.public_id, hash.as_bytes(), until)?;
     let instance = keyring.instance();
     let hash = refresh.hash(instance.mac_key());
-    store::replace(tx, credential.id, refresh.public_id().as_str(), hash.as_bytes(), now)?;
+    let new = (refresh.public_id().as_str(), hash.as_bytes());
+    if is_newest {
+        store::replace(tx, credential.id, new, now)?
+    } else {
+        store::replace_lost(tx, credential.id, new)?
+    }
     Ok(Renewed {
         credential,
         token: Secret::new(token.expose_text().to_owned()),

@@ -50,8 +50,7 @@ pub(super) fn get(reader: &Reader<'_>, public_id: &str) -> Result<Option<Stored>
 pub(super) fn replace(
     tx: &WriteTx<'_>,
     credential: Id<kinds::Credential>,
-    public_id: &str,
-    hash: &[u8],
+    (public_id, hash): (&str, &[u8]),
     now: Timestamp,
 ) -> Result<(), DbError> {
     tx.sql()
@@ -61,5 +60,18 @@ pub(super) fn replace(
              WHERE credential_id = ?1",
         )?
         .execute(params![credential, public_id, hash, now])?;
+    Ok(())
+}
+
+/// Puts a new refresh token in the place of the newest, which nobody got: the spent one stays what it is, and how long
+/// it is good for counts from when it was spent.
+pub(super) fn replace_lost(
+    tx: &WriteTx<'_>,
+    credential: Id<kinds::Credential>,
+    (public_id, hash): (&str, &[u8]),
+) -> Result<(), DbError> {
+    tx.sql()
+        .prepare_cached("UPDATE refresh_tokens SET public_id = ?2, hash = ?3 WHERE credential_id = ?1")?
+        .execute(params![credential, public_id, hash])?;
     Ok(())
 }

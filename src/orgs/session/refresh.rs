@@ -30,7 +30,7 @@ pub struct Refreshed {
 /// [`AuthError::Refresh`], whatever is wrong. One that was spent a while ago ends the login: two have it.
 pub async fn session_refresh(op: &Op, given: SecretString) -> Result<Refreshed, OrgError> {
     let done = op.write(move |op, tx| match refresh::find(tx, op.keyring().instance(), &given, op.now())? {
-        Found::Good(credential) => renew(op, tx, credential).map(Ok),
+        Found::Good { credential, is_newest } => renew(op, tx, credential, is_newest).map(Ok),
         Found::Spent(credential) => {
             if auth::store::credential_revoke(tx, credential.id, op.now())? {
                 epoch_raise(tx)?;
@@ -44,7 +44,7 @@ pub async fn session_refresh(op: &Op, given: SecretString) -> Result<Refreshed, 
     Ok(done.await??)
 }
 
-fn renew(op: &Op, tx: &mut WriteTx<'_>, credential: Credential) -> Result<Refreshed, OrgError> {
+fn renew(op: &Op, tx: &mut WriteTx<'_>, credential: Credential, is_newest: bool) -> Result<Refreshed, OrgError> {
     let PrincipalId::User(id) = credential.owner else { return Err(AuthError::Refresh.into()) };
     let found = organization::store::organization_get(tx, credential.organization)?.filter(|o| o.deletion.is_none());
     let is_member = access::principal_facts(tx, credential.organization, credential.owner)?.is_some();
@@ -53,7 +53,7 @@ fn renew(op: &Op, tx: &mut WriteTx<'_>, credential: Credential) -> Result<Refres
     };
     let user = auth::store::user_get(tx, id)?.ok_or(OpError::CredentialGone)?;
     let event = event(op, REFRESHED, Actor::User(id), &credential, Outcome::Allowed);
-    let renewed = refresh::renew(tx, op.keyring(), credential, op.now())?;
+    let renewed = refresh::renew(tx, op.keyring(), (credential, is_newest), op.now())?;
     epoch_raise(tx)?;
     op.record(tx, event)?;
     Ok(Refreshed { user, organization, renewed })

@@ -61,7 +61,7 @@ fn of(environment: &str, place: &str) -> Transfer {
     Transfer {
         project: "shop".into(),
         environment: environment.into(),
-        what: What::Secrets(vec![(FolderPath::parse(path).unwrap(), SecretName::parse_any(name).unwrap())]),
+        what: What::Secrets(vec![(folder_of(path).unwrap(), SecretName::parse_any(name).unwrap())]),
         to: Destination::default(),
         mode: Mode::Move,
         rewrite_references: false,
