@@ -109,7 +109,8 @@ pub fn renew(
     credentials::credential_token_replace(tx, credential.id, &credential.public_id, hash.as_bytes(), until)?;
     let instance = keyring.instance();
     let hash = refresh.hash(instance.mac_key());
-    let new = (refresh.public_id().as_str(), hash.as_bytes());
+    let public_id = refresh.public_id();
+    let new = (public_id.as_str(), &hash.as_bytes()[..]);
     if is_newest {
         store::replace(tx, credential.id, new, now)?
     } else {
