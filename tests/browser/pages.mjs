@@ -212,7 +212,7 @@ async function signedIn() {
   await page.fill("[name=email]", email);
   await page.fill("[name=password]", "not the right one");
   await page.keyboard.press("Enter");
-  await page.locator(".notice.danger").waitFor();
+  await page.locator(".notice.danger:not([hidden])").waitFor();
   check("a wrong password is told", page.url().startsWith(`${base}/sign-in?next=`), page.url());
   await judge(page, "a refused sign-in");
   await page.screenshot({ path: `${screenshots}/sign-in-refused-light-1440.png` });

@@ -169,7 +169,7 @@ fn a_token_of_a_login_works_for_an_hour_and_is_replaced_while_the_login_stands()
     assert_eq!(renew(&app, &lost).map(drop), Err("refresh_token_invalid".to_owned()));
     assert_eq!(app.client(&token).get("/whoami").expect(401)["code"], "token_invalid");
     assert_eq!(renew(&app, &newest).map(drop), Err("refresh_token_invalid".to_owned()));
-    let told = app.owner().get("/audit/events?action=session.refreshed&outcome=denied").expect(200);
+    let told = app.owner().get("/audit/events?action=session.refreshed&decision=deny").expect(200);
     assert_eq!(told["items"][0]["code"], "refresh_token_spent", "{told}");
     for wrong in ["", "nonsense", token.as_str()] {
         assert_eq!(renew(&app, wrong).map(drop), Err("refresh_token_invalid".to_owned()));

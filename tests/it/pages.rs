@@ -20,6 +20,16 @@ use world::World;
 /// out.
 const HIDDEN: &[(&str, u16)] = &[
     ("/machines/{machine}", 404),
+    ("/projects/{project}/environments/{environment}/access", 403),
+    ("/projects/{project}/environments/{environment}/secrets/{name}/access", 403),
+    ("/access/people", 403),
+    ("/access/review", 403),
+    ("/access/unused", 403),
+    ("/policies", 403),
+    ("/new-policy", 403),
+    ("/policies/{policy}", 403),
+    ("/policies/{policy}/versions", 403),
+    ("/organization/keys", 403),
     ("/audit", 403),
     ("/audit/{event}", 403),
     ("/jobs", 403),

@@ -16,6 +16,13 @@ const WITHOUT: &[(&str, &str)] = &[
     ("home.html", "its form is a button for what the page of a new project says"),
     ("environment.html", "its form takes back what was just deleted: a button of the page that was left"),
     ("key_rotation.html", "a part of the page of keys, which says it"),
+    ("account.html", "one's own password and factors: `holdfast account`, which the manual's page beside it names"),
+    ("account_sessions.html", "buttons that end one sign-in, as `holdfast sessions` does"),
+    ("account_tokens.html", "a token shown once in the browser; `holdfast tokens create` is in the manual beside it"),
+    ("authenticator.html", "a step of the page of the account"),
+    ("device.html", "confirms what a command asked for: there is nothing to show as a command"),
+    ("sign_in_second.html", "a browser's cookie, like the page before it"),
+    ("step_up.html", "this browser's own sign-in, once more"),
     ("member.html", "its buttons take single grants back, as the page of a grant says it"),
 ];
 
