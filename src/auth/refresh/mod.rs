@@ -112,9 +112,9 @@ pub fn renew(
     let public_id = refresh.public_id();
     let new = (public_id.as_str(), &hash.as_bytes()[..]);
     if is_newest {
-        store::replace(tx, credential.id, new, now)?
+        store::replace(tx, credential.id, new, now)?;
     } else {
-        store::replace_lost(tx, credential.id, new)?
+        store::replace_lost(tx, credential.id, new)?;
     }
     Ok(Renewed {
         credential,
