@@ -1,7 +1,7 @@
 //! The HTTP client: one request at a time on a current-thread runtime, everything bounded.
 //!
 //! Redirects are never followed and no proxy is used, so a token goes to the URL that was named and to
-//! nowhere else. A token that is over is replaced where the login left what replaces it ([`renew`]). [`foreign`] is the client of servers that are not ours. An http:// URL loads no TLS roots: start-up is part of the cost of `holdfast run`.
+//! nowhere else. A token that is over is replaced where the login left what replaces it (`renew`). [`foreign`] is the client of servers that are not ours. An http:// URL loads no TLS roots: start-up is part of the cost of `holdfast run`.
 
 pub mod foreign;
 mod renew;
