@@ -196,7 +196,7 @@ async fn a_folder_moves_whole_with_what_refers_into_it() {
         what: What::Folder { path: "/api".into() },
         to: to_path(to),
         rewrite_references: true,
-        ..of("base", "")
+        ..of("base", "URL")
     };
     assert_eq!(code(secret_transfer(&owner, wish("/api/deeper")).await), "invalid_value");
     let done = secret_transfer(&owner, wish("/svc/api")).await.unwrap();
