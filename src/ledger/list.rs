@@ -233,6 +233,47 @@ pub fn since(
     Ok((items, place))
 }
 
+/// The events from `from` on that have one of these actions, in every organization, oldest first and at most `most`, and
+/// where to go on. For jobs that act on what happened; it is bounded as [`since`] is.
+///
+/// # Errors
+/// The database failed.
+pub fn named_since(
+    reader: &Reader<'_>,
+    actions: &[&str],
+    from: u64,
+    most: usize,
+) -> Result<(Vec<EventView>, u64), LedgerError> {
+    let size = store::size(reader)?;
+    let terms: Vec<u64> = actions.iter().map(|action| term(Kind::Action, action.as_bytes())).collect();
+    let (mut items, mut place, mut looked_at) = (Vec::new(), from, 0);
+    for _ in 0..BLOCKS_MAX {
+        if place >= size || looked_at >= LOOKED_AT_MAX {
+            break;
+        }
+        let block = place / BLOCK;
+        let end = size.min((block + 1) * BLOCK);
+        let mut skip = false;
+        store::blocks(reader, &(block..block + 1), false, |row| {
+            skip = !terms.iter().any(|term| may_match(row.terms, &[*term]));
+            Ok(true)
+        })?;
+        if !skip {
+            let (room, mut taken, mut last) = (most - items.len(), 0, place);
+            store::events_named(reader, actions, &(place..end), room, |found| {
+                items.extend(found.record.and_then(|record| EventView::read(record, found.leaf_hash, found.personal)));
+                (taken, last) = (taken + 1, found.seq);
+            })?;
+            looked_at += end - place;
+            if taken == room {
+                return Ok((items, last + 1));
+            }
+        }
+        place = end;
+    }
+    Ok((items, place))
+}
+
 #[derive(Serialize)]
 struct Line<'a> {
     seq: u64,

@@ -44,8 +44,8 @@ pub use error::LedgerError;
 pub use event::{Actor, Details, Event, Outcome, Personal, Target};
 pub use failures::{FailureCount, Failures};
 pub use list::{
-    EventFilter, InclusionProof, consistency_proof, event_find, event_get, export_chunk, inclusion_proof, list, since,
-    size,
+    EventFilter, InclusionProof, consistency_proof, event_find, event_get, export_chunk, inclusion_proof, list,
+    named_since, since, size,
 };
 pub use record::{EventView, Named};
 pub use tail::LedgerTail;

@@ -266,16 +266,42 @@ pub(super) fn events_find(
         wanted.mention,
     ])?;
     while let Some(row) = rows.next()? {
-        let found = Found {
-            seq: unsigned(row, 0)?,
-            at: Timestamp::from_micros(row.get(1)?),
-            record: bytes(row, 2)?,
-            leaf_hash: bytes(row, 3)?.unwrap_or_default(),
-            personal: bytes(row, 4)?,
-        };
-        if !each(found) {
+        if !each(found(row)?) {
             break;
         }
+    }
+    Ok(())
+}
+
+fn found<'r>(row: &'r Row<'_>) -> rusqlite::Result<Found<'r>> {
+    Ok(Found {
+        seq: unsigned(row, 0)?,
+        at: Timestamp::from_micros(row.get(1)?),
+        record: bytes(row, 2)?,
+        leaf_hash: bytes(row, 3)?.unwrap_or_default(),
+        personal: bytes(row, 4)?,
+    })
+}
+
+/// The events of a range that have one of these actions, of whatever organization, oldest first.
+pub(super) fn events_named(
+    reader: &Reader<'_>,
+    actions: &[&str],
+    range: &Range<u64>,
+    limit: usize,
+    mut each: impl FnMut(Found<'_>),
+) -> Result<()> {
+    let mut statement = reader.sql().prepare_cached(
+        "SELECT e.seq, e.at, e.record, e.leaf_hash, p.content
+         FROM ledger_events e LEFT JOIN ledger_personal p ON p.seq = e.seq
+         WHERE e.seq >= ?1 AND e.seq < ?2 AND e.action IN (SELECT value FROM json_each(?3))
+         ORDER BY e.seq LIMIT ?4",
+    )?;
+    let names = serde_json::Value::from(actions).to_string();
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let mut rows = statement.query(params![sql(range.start), sql(range.end), names, limit])?;
+    while let Some(row) = rows.next()? {
+        each(found(row)?);
     }
     Ok(())
 }

@@ -177,6 +177,21 @@ fn a_token_of_a_login_works_for_an_hour_and_is_replaced_while_the_login_stands()
 }
 
 #[test]
+fn who_copied_a_token_and_was_the_quicker_one_is_found_out_by_the_other() {
+    let app = TestApp::start();
+    let ada = Browser::signed_in(&app, ADA);
+    let (_, copied) = log_in(&app, &ada);
+    let (_, theirs) = renew(&app, &copied).expect("tokens for whoever copied it");
+    let (token, newest) = renew(&app, &copied).expect("tokens for whoever's login it is");
+    app.clock.advance(Duration::from_mins(11));
+    assert_eq!(renew(&app, &theirs).map(drop), Err("refresh_token_invalid".to_owned()));
+    assert_eq!(app.client(&token).get("/whoami").expect(401)["code"], "token_invalid", "the login ended");
+    assert_eq!(renew(&app, &newest).map(drop), Err("refresh_token_invalid".to_owned()));
+    let told = app.owner().get("/audit/events?action=session.refreshed&decision=deny").expect(200);
+    assert_eq!(told["items"][0]["code"], "refresh_token_spent", "{told}");
+}
+
+#[test]
 fn a_login_that_ended_gets_no_token() {
     let app = TestApp::start();
     let over = Err("refresh_token_invalid".to_owned());

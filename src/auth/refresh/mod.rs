@@ -38,7 +38,7 @@ pub enum Found {
         /// Whether it is the newest.
         is_newest: bool,
     },
-    /// One that was spent a while ago: there are two who have it.
+    /// One that was spent, or made void, a while ago: there are two who have it.
     Spent(Credential),
 }
 
@@ -84,12 +84,19 @@ pub fn find(tx: &WriteTx<'_>, keys: &InstanceKeys, given: &SecretString, now: Ti
         return Err(AuthError::Refresh);
     }
     let credential = credentials::credential_get(tx, stored.credential)?.ok_or(AuthError::Refresh)?;
-    let stands = is_newest || now.since(stored.made_at) <= SPENT_LIFE;
-    Ok(if stands { Found::Good { credential, is_newest } } else { Found::Spent(credential) })
+    if is_newest {
+        return Ok(Found::Good { credential, is_newest });
+    }
+    match (now.since(stored.made_at) <= SPENT_LIFE, stored.spent_is_void) {
+        (true, false) => Ok(Found::Good { credential, is_newest }),
+        // Perhaps the answer that was lost, come late.
+        (true, true) => Err(AuthError::Refresh),
+        (false, _) => Ok(Found::Spent(credential)),
+    }
 }
 
-/// Replaces both tokens of a login. The one given for it is spent; when it was before, the answer to it was lost, and
-/// what that held is void.
+/// Replaces both tokens of a login. The one given for it is spent; when it was before, the answer to it was lost, or went
+/// to somebody who copied it: what that held is void, and ends the login when it is used after all.
 ///
 /// # Errors
 /// No randomness; the keys or the database failed.
@@ -111,11 +118,7 @@ pub fn renew(
     let hash = refresh.hash(instance.mac_key());
     let public_id = refresh.public_id();
     let new = (public_id.as_str(), &hash.as_bytes()[..]);
-    if is_newest {
-        store::replace(tx, credential.id, new, now)?;
-    } else {
-        store::replace_lost(tx, credential.id, new)?;
-    }
+    store::replace(tx, credential.id, new, !is_newest, now)?;
     Ok(Renewed {
         credential,
         token: Secret::new(token.expose_text().to_owned()),

@@ -12,6 +12,7 @@ pub(super) struct Stored {
     pub(super) hash: Vec<u8>,
     pub(super) made_at: Timestamp,
     pub(super) spent_hash: Option<Vec<u8>>,
+    pub(super) spent_is_void: bool,
 }
 
 /// Adds the first refresh token of a login.
@@ -31,7 +32,7 @@ pub(super) fn insert(
 /// The refresh tokens of the login one of whose has this public part: the newest or the one before it.
 pub(super) fn get(reader: &Reader<'_>, public_id: &str) -> Result<Option<Stored>, DbError> {
     let mut statement = reader.sql().prepare_cached(
-        "SELECT credential_id, public_id, hash, made_at, spent_hash FROM refresh_tokens
+        "SELECT credential_id, public_id, hash, made_at, spent_hash, spent_is_void FROM refresh_tokens
          WHERE public_id = ?1 OR spent_public_id = ?1",
     )?;
     let stored = |row: &rusqlite::Row<'_>| {
@@ -41,37 +42,26 @@ pub(super) fn get(reader: &Reader<'_>, public_id: &str) -> Result<Option<Stored>
             hash: row.get(2)?,
             made_at: row.get(3)?,
             spent_hash: row.get(4)?,
+            spent_is_void: row.get(5)?,
         })
     };
     Ok(statement.query_row([public_id], stored).optional()?)
 }
 
-/// Puts a new refresh token in the place of the newest, which is the spent one from now on.
+/// Puts a new refresh token in the place of the newest, which is the spent one from now on; void when nobody used it.
 pub(super) fn replace(
     tx: &WriteTx<'_>,
     credential: Id<kinds::Credential>,
     (public_id, hash): (&str, &[u8]),
+    newest_is_void: bool,
     now: Timestamp,
 ) -> Result<(), DbError> {
     tx.sql()
         .prepare_cached(
-            "UPDATE refresh_tokens SET spent_public_id = public_id, spent_hash = hash, public_id = ?2, hash = ?3,
-                made_at = ?4
+            "UPDATE refresh_tokens SET spent_public_id = public_id, spent_hash = hash, spent_is_void = ?5,
+                public_id = ?2, hash = ?3, made_at = ?4
              WHERE credential_id = ?1",
         )?
-        .execute(params![credential, public_id, hash, now])?;
-    Ok(())
-}
-
-/// Puts a new refresh token in the place of the newest, which nobody got: the spent one stays what it is, and how long
-/// it is good for counts from when it was spent.
-pub(super) fn replace_lost(
-    tx: &WriteTx<'_>,
-    credential: Id<kinds::Credential>,
-    (public_id, hash): (&str, &[u8]),
-) -> Result<(), DbError> {
-    tx.sql()
-        .prepare_cached("UPDATE refresh_tokens SET public_id = ?2, hash = ?3 WHERE credential_id = ?1")?
-        .execute(params![credential, public_id, hash])?;
+        .execute(params![credential, public_id, hash, now, newest_is_void])?;
     Ok(())
 }

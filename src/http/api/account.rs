@@ -48,7 +48,7 @@ pub(crate) async fn get(Known(op, _): Known) -> Answer {
 #[serde(deny_unknown_fields)]
 pub(crate) struct AccountUpdate {
     /// How you are called.
-    #[schema(min_length = 1, max_length = 100, pattern = "^[!-~]+$")]
+    #[schema(min_length = 1, max_length = 100, pattern = "^[!-~]([ -~]*[!-~])?$")]
     name: String,
 }
 
@@ -281,7 +281,7 @@ pub(crate) async fn passkey_begin(state: Data<State>, Known(op, _): Known) -> An
 #[serde(deny_unknown_fields)]
 pub(crate) struct PasskeyCreate {
     /// What to call it.
-    #[schema(min_length = 1, max_length = 100, pattern = "^[!-~]+$")]
+    #[schema(min_length = 1, max_length = 100, pattern = "^[!-~]([ -~]*[!-~])?$")]
     name: String,
     /// As it was asked.
     #[schema(value_type = String, write_only)]
@@ -305,7 +305,7 @@ pub(crate) async fn passkey_add(state: Data<State>, Known(op, _): Known, Json(bo
 #[serde(deny_unknown_fields)]
 pub(crate) struct PasskeyUpdate {
     /// What to call it.
-    #[schema(min_length = 1, max_length = 100, pattern = "^[!-~]+$")]
+    #[schema(min_length = 1, max_length = 100, pattern = "^[!-~]([ -~]*[!-~])?$")]
     name: String,
 }
 

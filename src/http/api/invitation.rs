@@ -176,7 +176,7 @@ pub(crate) struct InvitationAccept {
     #[schema(value_type = String, write_only)]
     token: SecretString,
     /// How you are called; the part before the `@` when none.
-    #[schema(min_length = 1, max_length = 100, pattern = "^[!-~]+$")]
+    #[schema(min_length = 1, max_length = 100, pattern = "^[!-~]([ -~]*[!-~])?$")]
     name: Option<String>,
     /// A new password, or the one you have. Not needed by who is signed in as the invited person.
     #[schema(value_type = Option<String>, write_only, min_length = 8, max_length = 256)]

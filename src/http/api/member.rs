@@ -94,7 +94,7 @@ pub(crate) struct MemberCreate {
     /// Their address.
     email: Email,
     /// How they are called; the part before the `@` when none.
-    #[schema(min_length = 1, max_length = 100, pattern = "^[!-~]+$")]
+    #[schema(min_length = 1, max_length = 100, pattern = "^[!-~]([ -~]*[!-~])?$")]
     name: Option<String>,
     /// A first password, for this organization only.
     #[schema(value_type = Option<String>, write_only, min_length = 8, max_length = 256)]

@@ -51,7 +51,7 @@ impl From<ServiceAccountView> for ServiceAccountAnswer {
 #[serde(deny_unknown_fields)]
 pub(crate) struct ServiceAccountCreate {
     /// Its name, unique in the organization.
-    #[schema(min_length = 1, max_length = 100, pattern = "^[!-~]+$")]
+    #[schema(min_length = 1, max_length = 100, pattern = "^[!-~]([ -~]*[!-~])?$")]
     name: String,
     /// The project it belongs to, by id or slug; none: the organization.
     project: Option<String>,
@@ -80,7 +80,7 @@ pub(crate) struct ServiceAccountGrant {
 #[serde(deny_unknown_fields)]
 pub(crate) struct ServiceAccountUpdate {
     /// Its name.
-    #[schema(min_length = 1, max_length = 100, pattern = "^[!-~]+$")]
+    #[schema(min_length = 1, max_length = 100, pattern = "^[!-~]([ -~]*[!-~])?$")]
     name: Option<String>,
     /// Whether its keys stop working.
     disabled: Option<bool>,
@@ -106,7 +106,7 @@ pub(crate) struct ServiceAccountRemoved {
 #[serde(deny_unknown_fields)]
 pub(crate) struct KeyCreate {
     /// What to call it; `key` when none.
-    #[schema(min_length = 1, max_length = 100, pattern = "^[!-~]+$")]
+    #[schema(min_length = 1, max_length = 100, pattern = "^[!-~]([ -~]*[!-~])?$")]
     name: Option<String>,
     /// How long it works; for ever when neither this nor `expires_at` is given.
     expires_in: Option<Life>,

@@ -34,7 +34,7 @@ pub(crate) struct SessionCreate {
     /// The organization, by id or slug; the one they joined first when none.
     organization: Option<String>,
     /// What to call the token.
-    #[schema(min_length = 1, max_length = 100, pattern = "^[!-~]+$")]
+    #[schema(min_length = 1, max_length = 100, pattern = "^[!-~]([ -~]*[!-~])?$")]
     name: Option<String>,
     /// Whether the token shall work for an hour only and come with a `refresh_token` that replaces it.
     #[serde(default)]

@@ -94,7 +94,7 @@ pub(crate) struct RevokedAnswer {
 #[serde(deny_unknown_fields)]
 pub(crate) struct TokenCreate {
     /// What to call it.
-    #[schema(min_length = 1, max_length = 100, pattern = "^[!-~]+$")]
+    #[schema(min_length = 1, max_length = 100, pattern = "^[!-~]([ -~]*[!-~])?$")]
     name: String,
     /// How long it works; for ever when neither this nor `expires_at` is given.
     expires_in: Option<Life>,

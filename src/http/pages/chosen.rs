@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::environment::{Head, Tab};
 use super::failure::Told;
-use super::form::Form;
+use super::form::{Form, tags};
 use super::frame::{Frame, Section};
 use super::show_as::ShowAs;
 use super::ui;
@@ -228,7 +228,6 @@ async fn edit(
     wish: &Wish,
     dry_run: bool,
 ) -> Result<Plan, Problem> {
-    let tags = |text: &str| text.split([',', ' ']).filter(|t| !t.is_empty()).map(str::to_owned).collect::<Vec<_>>();
     let change = match wish.act {
         Act::Delete => BulkChange::Delete,
         _ => BulkChange::Mark(Marks {

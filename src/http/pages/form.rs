@@ -78,3 +78,8 @@ pub(super) fn filled(text: &str) -> Option<String> {
     let text = text.trim();
     (!text.is_empty()).then(|| text.to_owned())
 }
+
+/// The tags of a field, which commas or spaces separate.
+pub(super) fn tags(text: &str) -> Vec<String> {
+    text.split([',', ' ']).filter(|tag| !tag.is_empty()).map(str::to_owned).collect()
+}

@@ -83,6 +83,26 @@ fn every_filter_finds_what_looking_at_every_event_finds() {
 }
 
 #[test]
+fn what_jobs_follow_is_found_in_every_organization_and_only_that() {
+    let log = Log::of(1_100);
+    let names = ["secret.write", "no.such.action"];
+    let size = log.head().0;
+    let of = |seq: &u64| log.read(|reader| event_get(reader, *seq)).action == "secret.write";
+    let expected: Vec<u64> = (5..size).filter(of).collect();
+    assert!(!expected.is_empty());
+    for most in [1, 7, 10_000] {
+        let (mut found, mut place) = (Vec::new(), 5);
+        while place < size {
+            let (views, next) = log.read(|reader| named_since(reader, &names, place, most));
+            assert!(views.len() <= most && next > place, "it goes on");
+            found.extend(views.iter().map(|view| view.seq));
+            place = next;
+        }
+        assert_eq!(found, expected, "by {most}");
+    }
+}
+
+#[test]
 fn pages_do_not_shift_when_events_arrive() {
     let log = Log::of(300);
     let filter = EventFilter { organization: Some(id(0)), ..EventFilter::default() };

@@ -7,16 +7,32 @@
 use super::store;
 use crate::auth::{self, User};
 use crate::db::Reader;
-use crate::ledger::{self, EventFilter, EventView, LedgerError, Outcome};
+use crate::ledger::{self, EventFilter, EventView, Outcome};
 use crate::notify::{Letter, Mail, Mailer};
 use crate::op::Op;
 use crate::orgs::OrgError;
 use crate::types::{Id, Limit, SecretString, kinds};
 
-/// Events one run looks at; what is left waits for the next one.
-const LOOKED_AT_MAX: u64 = 20_000;
+/// Notices of one run; what is left waits for the next one.
+const TOLD_MAX: usize = 500;
 /// Earlier sign-ins a device is compared with.
 const COMPARED_MAX: u32 = 100;
+/// What is told: the action, the subject, and what happened in a sentence.
+const TOLD: &[(&str, &str, &str)] = &[
+    ("session.created", "A new device signed in", "Your account was signed in to with a device that is new here."),
+    (
+        "session.device_created",
+        "A command line was let in",
+        "A command line was let in to your account by its code.",
+    ),
+    ("account.password_changed", "Your password was changed", "The password of your account was changed."),
+    ("account.factor_added", "An authenticator was added", "An authenticator was added to your account."),
+    ("account.factor_removed", "Your authenticator was removed", "The authenticator of your account was removed."),
+    ("account.recovery_codes_made", "New recovery codes", "New recovery codes were made for your account."),
+    ("account.passkey_added", "A passkey was added", "A passkey was added to your account."),
+    ("account.passkey_removed", "A passkey was removed", "A passkey of your account was removed."),
+    ("token.created", "A personal token was made", "A personal token was made for your account."),
+];
 const NOTE: &str = "If it was not you: change your password, end your other sessions, and tell an administrator.";
 
 /// Mails what happened to people's accounts since the last run; how many mails. Without a mail server nothing is kept for
@@ -25,20 +41,20 @@ const NOTE: &str = "If it was not you: change your password, end your other sess
 /// # Errors
 /// The database failed. A mail that could not be handed on is logged.
 pub async fn tell_due(op: &Op, mailer: &Mailer, server: &str) -> Result<usize, OrgError> {
-    let (from, size) =
-        op.core().db.read(|reader| Ok::<_, OrgError>((store::told_until(reader)?, ledger::size(reader)?)))?;
-    let from = from.filter(|_| mailer.is_configured());
-    let end = from.map_or(size, |from| size.min(from.saturating_add(LOOKED_AT_MAX)));
+    let is_configured = mailer.is_configured();
+    let (from, news, end) = op.core().db.read(|reader| {
+        let from = store::told_until(reader)?.filter(|_| is_configured);
+        let Some(from) = from else { return Ok((from, Vec::new(), ledger::size(reader)?)) };
+        let names: Vec<&str> = TOLD.iter().map(|(action, ..)| *action).collect();
+        let (events, end) = ledger::named_since(reader, &names, from, TOLD_MAX)?;
+        Ok::<_, OrgError>((Some(from), mails(reader, &events, server)?, end))
+    })?;
     if from == Some(end) {
         return Ok(0);
     }
-    let mut mails = Vec::new();
-    if let Some(from) = from {
-        mails = op.core().db.read(|reader| news(reader, from..end, server))?;
-    }
     op.write(move |_, tx| store::told(tx, end).map_err(OrgError::from)).await?;
     let mut sent = 0;
-    for mail in mails {
+    for mail in news {
         match mailer.post(mail) {
             Ok(()) => sent += 1,
             Err(error) => tracing::warn!(%error, "nobody was told of what happened to their account"),
@@ -47,49 +63,20 @@ pub async fn tell_due(op: &Op, mailer: &Mailer, server: &str) -> Result<usize, O
     Ok(sent)
 }
 
-fn news(reader: &Reader<'_>, range: std::ops::Range<u64>, server: &str) -> Result<Vec<Mail>, OrgError> {
+fn mails(reader: &Reader<'_>, events: &[EventView], server: &str) -> Result<Vec<Mail>, OrgError> {
     let mut mails = Vec::new();
-    for seq in range {
-        let event = match ledger::event_get(reader, seq) {
-            Ok(event) => event,
-            Err(LedgerError::NotFound(_) | LedgerError::Damaged(_)) => continue,
-            Err(error) => return Err(error.into()),
-        };
-        let Some((subject, what)) = words(&event) else { continue };
-        let Some(user) = person(reader, &event)? else { continue };
-        if event.action == "session.created" && !is_new_device(reader, &event)? {
+    for event in events.iter().filter(|event| event.outcome == Outcome::Allowed) {
+        let Some((_, subject, what)) = TOLD.iter().find(|(action, ..)| *action == event.action) else { continue };
+        let Some(user) = person(reader, event)? else { continue };
+        if event.action == "session.created" && !is_new_device(reader, event)? {
             continue;
         }
-        match letter(&event, subject, what, server).to(user.email, server) {
+        match letter(event, subject, what, server).to(user.email, server) {
             Ok(mail) => mails.push(mail),
             Err(error) => tracing::warn!(%error, "a notice cannot be written"),
         }
     }
     Ok(mails)
-}
-
-fn words(event: &EventView) -> Option<(&'static str, &'static str)> {
-    if event.outcome != Outcome::Allowed {
-        return None;
-    }
-    Some(match event.action.as_str() {
-        "session.created" => {
-            ("A new device signed in", "Your account was signed in to with a device that is new here.")
-        }
-        "session.device_created" => {
-            ("A command line was let in", "A command line was let in to your account by its code.")
-        }
-        "account.password_changed" => ("Your password was changed", "The password of your account was changed."),
-        "account.factor_added" => ("An authenticator was added", "An authenticator was added to your account."),
-        "account.factor_removed" => {
-            ("Your authenticator was removed", "The authenticator of your account was removed.")
-        }
-        "account.recovery_codes_made" => ("New recovery codes", "New recovery codes were made for your account."),
-        "account.passkey_added" => ("A passkey was added", "A passkey was added to your account."),
-        "account.passkey_removed" => ("A passkey was removed", "A passkey of your account was removed."),
-        "token.created" => ("A personal token was made", "A personal token was made for your account."),
-        _ => return None,
-    })
 }
 
 /// Whose account it is: whoever did it, if they may still sign in.

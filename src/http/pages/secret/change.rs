@@ -10,7 +10,7 @@ use crate::http::error::Problem;
 use crate::http::extract::{Names, Query};
 use crate::http::pages::environment::{Head, Tab};
 use crate::http::pages::failure::Told;
-use crate::http::pages::form::{Form, filled};
+use crate::http::pages::form::{self, Form, filled};
 use crate::http::pages::frame::{Frame, Section};
 use crate::http::pages::show_as::ShowAs;
 use crate::http::pages::ui;
@@ -65,12 +65,8 @@ impl Edited {
         }
     }
 
-    fn tags(&self) -> Vec<String> {
-        self.tags.split([',', ' ']).map(str::trim).filter(|t| !t.is_empty()).map(str::to_owned).collect()
-    }
-
     fn item(self, name: String, path: &str) -> Result<Item, Problem> {
-        let (tags, interpolate) = (self.tags(), self.text.is_empty());
+        let (tags, interpolate) = (form::tags(&self.tags), self.text.is_empty());
         let visibility = Visibility::parse(&self.visibility).ok();
         let value = self.value.unwrap_or_else(|| SecretString::new(String::new()));
         let wish = match (self.what.as_str(), value.expose().is_empty()) {
@@ -239,7 +235,7 @@ async fn mark(visitor: &Visitor, which: &Which, edited: &Edited) -> Result<&'sta
         ..secret::ReadSecret::default()
     };
     let before = secret::secret_get(&visitor.op, &visitor.state.uses, &ask).await?.view;
-    let tags = edited.tags();
+    let tags = form::tags(&edited.tags);
     let marks = Marks {
         add_tags: tags.iter().filter(|tag| !before.tags.contains(tag)).cloned().collect(),
         remove_tags: before.tags.iter().filter(|tag| !tags.contains(tag)).cloned().collect(),

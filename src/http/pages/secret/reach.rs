@@ -6,9 +6,8 @@ use super::PlaceQuery;
 use crate::http::api::Answer;
 use crate::http::extract::{Names, Query};
 use crate::http::pages::access::way_of;
-use crate::http::pages::environment::{Head, Tab};
+use crate::http::pages::environment::{Head, Tab, address};
 use crate::http::pages::frame::{Frame, Section};
-use crate::http::pages::ui;
 use crate::http::pages::visitor::{Theme, Visitor};
 use crate::policy::{Action, PrincipalId};
 use crate::types::Limit;
@@ -96,10 +95,10 @@ pub(in crate::http::pages) async fn page(
     let found =
         secret_reach(&visitor.op, (&project, &environment), (&query.path, &name), Limit::parse(ROWS)?, None).await?;
     let folder = if query.path.is_empty() || query.path == "/" { "" } else { &query.path };
-    let secret = format!("{}/secrets/{}", head.base, ui::part(&name));
-    let place = if folder.is_empty() { String::new() } else { format!("?path={}", ui::part(folder)) };
-    let frame = frame.crumb(name.clone(), format!("{secret}{place}"));
-    let frame = frame.crumb("Access", format!("{secret}/access{place}")).help("access");
+    let secret = address(&head.base, &name, folder);
+    let (place, query) = secret.split_once('?').unwrap_or((&secret, ""));
+    let here = format!("{place}/access{}{query}", if query.is_empty() { "" } else { "?" });
+    let frame = frame.crumb(name.clone(), secret.clone()).crumb("Access", here).help("access");
     visitor.show(&SecretAccessPage {
         frame,
         head,
