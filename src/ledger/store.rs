@@ -273,7 +273,7 @@ pub(super) fn events_find(
     Ok(())
 }
 
-fn found<'r>(row: &'r Row<'_>) -> rusqlite::Result<Found<'r>> {
+fn found<'r>(row: &'r Row<'_>) -> Result<Found<'r>> {
     Ok(Found {
         seq: unsigned(row, 0)?,
         at: Timestamp::from_micros(row.get(1)?),

@@ -20,11 +20,7 @@ const COMPARED_MAX: u32 = 100;
 /// What is told: the action, the subject, and what happened in a sentence.
 const TOLD: &[(&str, &str, &str)] = &[
     ("session.created", "A new device signed in", "Your account was signed in to with a device that is new here."),
-    (
-        "session.device_created",
-        "A command line was let in",
-        "A command line was let in to your account by its code.",
-    ),
+    ("session.device_created", "A command line was let in", "A command line was let in to your account by its code."),
     ("account.password_changed", "Your password was changed", "The password of your account was changed."),
     ("account.factor_added", "An authenticator was added", "An authenticator was added to your account."),
     ("account.factor_removed", "Your authenticator was removed", "The authenticator of your account was removed."),

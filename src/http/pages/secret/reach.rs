@@ -8,6 +8,7 @@ use crate::http::extract::{Names, Query};
 use crate::http::pages::access::way_of;
 use crate::http::pages::environment::{Head, Tab, address};
 use crate::http::pages::frame::{Frame, Section};
+use crate::http::pages::ui;
 use crate::http::pages::visitor::{Theme, Visitor};
 use crate::policy::{Action, PrincipalId};
 use crate::types::Limit;
