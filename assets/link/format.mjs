@@ -5,6 +5,9 @@ const FORMAT = 1;
 const NONCE_LENGTH = 12;
 const KEY_LENGTH = 32;
 const TAG_LENGTH = 16;
+const NAME_MAX = 255;
+/** Most bytes a link holds. */
+export const CONTENT_MAX = 1 << 20;
 const ROUNDS = 600_000;
 const utf8 = (text) => new TextEncoder().encode(text);
 const AAD = utf8("holdfast/link/v1");
@@ -28,8 +31,7 @@ export function parseKey(fragment) {
   if (!/^[A-Za-z0-9_-]{43}$/.test(fragment)) return null;
   const bytes = fromBase64(fragment.replaceAll("-", "+").replaceAll("_", "/") + "=");
   // The last character has two bits of no meaning: another spelling of them is another text, not the key.
-  const spelled = toBase64(bytes).replaceAll("+", "-").replaceAll("/", "_").replace("=", "");
-  return bytes.length === KEY_LENGTH && spelled === fragment ? bytes : null;
+  return bytes.length === KEY_LENGTH && spellKey(bytes) === fragment ? bytes : null;
 }
 
 /** What key and passphrase derive: `{ sealKey, proof }`. With a passphrase it takes a moment, on purpose. */
@@ -60,4 +62,32 @@ export async function open(sealKey, sealed) {
   if (frame.length < 1 + nameLength) throw new Error("unknown format");
   const name = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(frame.slice(1, 1 + nameLength));
   return { name: name === "" ? null : name, content: frame.slice(1 + nameLength) };
+}
+
+/** A new key. */
+export function newKey() {
+  return globalThis.crypto.getRandomValues(new Uint8Array(KEY_LENGTH));
+}
+
+/** A key as it stands in a link's fragment. */
+export function spellKey(key) {
+  return toBase64(key).replaceAll("+", "-").replaceAll("/", "_").replace("=", "");
+}
+
+/** Seals a text (its name null) or a file. Throws where it is more than a link holds. */
+export async function seal(sealKey, name, content) {
+  const called = utf8(name ?? "");
+  if (called.length > NAME_MAX || content.length > CONTENT_MAX) throw new RangeError("too much for a link");
+  const frame = new Uint8Array(1 + called.length + content.length);
+  frame[0] = called.length;
+  frame.set(called, 1);
+  frame.set(content, 1 + called.length);
+  const iv = globalThis.crypto.getRandomValues(new Uint8Array(NONCE_LENGTH));
+  const how = { name: "AES-GCM", iv, additionalData: AAD, tagLength: TAG_LENGTH * 8 };
+  const body = new Uint8Array(await globalThis.crypto.subtle.encrypt(how, sealKey, frame));
+  const sealed = new Uint8Array(1 + NONCE_LENGTH + body.length);
+  sealed[0] = FORMAT;
+  sealed.set(iv, 1);
+  sealed.set(body, 1 + NONCE_LENGTH);
+  return sealed;
 }

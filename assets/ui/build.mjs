@@ -44,6 +44,7 @@ const built = await esbuild.build({
     guest: "src/guest.ts",
     editor: "src/editor.ts",
     passkey: "src/passkey.ts",
+    seal: "src/seal.ts",
     style: "app.css",
   },
   bundle: true,

@@ -8,7 +8,7 @@ dist="$root/assets/dist"
 cache=${HOLDFAST_CACHE:-$HOME/.cache/holdfast}/ui
 
 sum() { sha256sum | cut -d ' ' -f 1; }
-want=$(cd "$root" && find assets/ui templates src/http/pages -type f | LC_ALL=C sort | xargs sha256sum | sum)
+want=$(cd "$root" && find assets/ui assets/link/format.mjs templates src/http/pages -type f | LC_ALL=C sort | xargs sha256sum | sum)
 [ -e "$root/assets/built/common-passwords.bin" ] && [ "$(cat "$dist/stamp" 2>/dev/null || true)" = "$want" ] && exit 0
 
 lock=$(cd "$here" && cat package.json package-lock.json | sum | cut -c 1-16)

@@ -199,6 +199,7 @@ async function act() {
   await signedIn();
   await importing(staging);
   await governing();
+  await linking(staging);
   await withoutScripts(staging);
   await narrow(staging);
 }
@@ -308,6 +309,62 @@ async function governing() {
   check("the tree closes", !(await page.locator(".rail a:has-text('feat-checkout')").isVisible()));
   check("governing: no complaint", complaints.length === 0, complaints.join("; "));
   await close();
+}
+
+/** A one-time link of what is typed, and of a secret: sealed here, opened elsewhere, and nothing of it asked of the server. */
+async function linking(staging) {
+  const { page, complaints, elsewhere, close } = await open(owner);
+  const bodies = [];
+  page.on("request", (request) => request.method() === "POST" && bodies.push(request.postData() ?? ""));
+  await page.goto(`${base}/links`);
+  await page.fill("#f-text", "typed-for-a-supplier");
+  await page.fill("#f-phrase", "a few words");
+  await page.fill("#f-note", "by hand");
+  await page.locator("[data-link-send]").click();
+  await page.locator("[data-link-made]").waitFor();
+  const link = await page.locator("#made").inputValue();
+  check("a link has its key in the fragment", /\/l\/lnk_[a-z0-9]+#[A-Za-z0-9_-]{43}$/.test(link), link);
+  check("what was typed is gone from the form", (await page.locator("#f-text").inputValue()) === "");
+  await page.locator("#links li", { hasText: "by hand" }).waitFor();
+  check("and listed at once", true);
+  await page.locator("[data-link-copy]").click();
+  await page.locator(".toast").waitFor();
+  check("and copied whole", (await page.evaluate(() => navigator.clipboard.readText())) === link);
+  await judge(page, "a new link");
+  await page.screenshot({ path: `${screenshots}/link-made-light-1440.png` });
+  const key = link.split("#")[1];
+  const leaked = (body) => [key, "typed-for", "few+words"].some((text) => body.includes(text));
+  check("neither key, content nor passphrase was sent", bodies.length === 1 && !bodies.some(leaked), bodies.length);
+  check("it opens with its passphrase", (await opened(link, "a few words")) === "typed-for-a-supplier");
+  await page.locator("[data-link-send]").click();
+  await page.locator("[data-link-said]:not([hidden])").waitFor();
+  check("nothing is not sent", bodies.length === 1);
+
+  await page.goto(`${staging}/secrets/STRIPE_WEBHOOK_SECRET`);
+  await page.locator("a:text-is('Send it as a one-time link')").click();
+  await page.locator("[data-link-send]").click();
+  await page.locator("[data-link-made]").waitFor();
+  const sent = await page.locator("#made").inputValue();
+  check("a secret is sent", (await opened(sent, null)) === "value-of-STRIPE_WEBHOOK_SECRET");
+  check("and stands nowhere in the page", !(await page.content()).includes("value-of-"));
+  await judge(page, "a secret's link");
+  await page.screenshot({ path: `${screenshots}/secret-link-made-light-1440.png` });
+  check("linking: no complaint", complaints.length === 0, complaints.join("; "));
+  check("linking: no request elsewhere", elsewhere.length === 0, elsewhere.join("; "));
+  await close();
+}
+
+/** What somebody without an account reads behind a link. */
+async function opened(link, passphrase) {
+  const { page, close } = await open(null);
+  await page.goto(link);
+  await page.locator("#reveal").waitFor();
+  if (passphrase !== null) await page.fill("#passphrase", passphrase);
+  await page.locator("#reveal").click();
+  await page.locator("#secret").waitFor();
+  const text = await page.locator("#secret").inputValue();
+  await close();
+  return text;
 }
 
 /** The main forms, sent by the browser itself. */

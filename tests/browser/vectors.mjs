@@ -1,7 +1,7 @@
 // Writes link-vectors.json anew, from what the page's own module derives: node vectors.mjs > link-vectors.json
 // With --check it opens the vectors that are there, and says how many.
 import { readFileSync } from "node:fs";
-import { derive, fromBase64, open, parseKey, toBase64 } from "../../assets/link/format.mjs";
+import { CONTENT_MAX, derive, fromBase64, newKey, open, parseKey, seal, spellKey, toBase64 } from "../../assets/link/format.mjs";
 
 const utf8 = (text) => new TextEncoder().encode(text);
 const hex = (bytes) => Buffer.from(bytes).toString("hex");
@@ -31,11 +31,23 @@ async function check(vectors) {
     if (!same) throw new Error(`the vector of ${v.key} does not hold`);
     const changed = fromBase64(v.sealed);
     changed[changed.length - 1] ^= 1;
+    const sealed = await seal(sealKey, v.name, fromBase64(v.content));
+    const again = await open(sealKey, sealed);
+    if (again.name !== v.name || toBase64(again.content) !== v.content) throw new Error("what is sealed does not open");
+    if (sealed.length !== fromBase64(v.sealed).length) throw new Error("what is sealed has another length");
+    if (toBase64(sealed) === toBase64(await seal(sealKey, v.name, fromBase64(v.content)))) throw new Error("a nonce twice");
     const refused = await open(sealKey, changed).then(() => false, () => true);
     if (!refused) throw new Error("a changed ciphertext opened");
   }
   for (const bad of ["", "x", `${vectors[0].key}A`, vectors[0].key.slice(1), `${vectors[0].key.slice(0, 42)}=`]) {
     if (parseKey(bad) !== null) throw new Error(`${bad} was taken for a key`);
+  }
+  const key = newKey();
+  if (toBase64(parseKey(spellKey(key))) !== toBase64(key)) throw new Error("a new key does not read as it is spelled");
+  const { sealKey } = await derive(key, null);
+  for (const [name, length] of [[null, CONTENT_MAX + 1], ["x".repeat(256), 1]]) {
+    const taken = await seal(sealKey, name, new Uint8Array(length)).then(() => true, () => false);
+    if (taken) throw new Error("more than a link holds was sealed");
   }
   console.log(`${vectors.length} vectors hold`);
 }

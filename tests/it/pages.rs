@@ -2,6 +2,7 @@
 //! viewer, in light and dark, from 320 to 1,440 px, with and without JavaScript; what people do on them; and that no
 //! text of theirs becomes markup.
 
+mod arranged;
 mod governance;
 mod plain;
 mod show_as;

@@ -27,7 +27,7 @@ fn body_limit(path: &str) -> usize {
     let is_bulk = path.ends_with("/secrets/batch") || path.ends_with("/import");
     match path {
         _ if is_bulk => BATCH_MAX,
-        "/api/v1/links" => LINK_MAX,
+        "/api/v1/links" | "/links" => LINK_MAX,
         _ => BODY_MAX,
     }
 }

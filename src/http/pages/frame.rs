@@ -14,6 +14,7 @@ pub(super) enum Section {
     Home,
     Projects,
     Approvals,
+    Links,
     Members,
     Machines,
     Policies,
@@ -183,6 +184,7 @@ impl Frame {
     pub(super) fn entries(&self) -> Vec<Entry> {
         let mut entries = vec![
             entry(Section::Approvals, "/approvals", "inbox", "Approvals"),
+            entry(Section::Links, "/links", "send", "Links"),
             entry(Section::Members, "/members", "users-round", "Members"),
             entry(Section::Machines, "/machines", "bot", "Machines"),
         ];

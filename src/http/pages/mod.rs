@@ -27,6 +27,7 @@ pub(super) mod help;
 mod home;
 mod import;
 mod invite;
+mod links;
 mod machines;
 mod members;
 mod new;
@@ -75,6 +76,8 @@ pub(super) fn page_routes(app: &mut ServiceConfig) {
     app.service(at("/machines/{machine}").get(machines::one).done());
     app.service(at("/machines/{machine}/keys").post(machines::key_create).done());
     app.service(at("/machines/{machine}/keys/{key}/revoke").post(machines::key_delete).done());
+    app.service(at("/links").get(links::page).post(links::create).done());
+    app.service(at("/links/{link}/revoke").post(links::revoke).done());
     app.service(at("/approvals").get(approvals::list).done());
     app.service(at("/approvals/{approval}").get(approvals::one).post(approvals::decide).done());
     app.service(at("/audit").get(audit::list).done());
@@ -142,6 +145,7 @@ fn environment_routes(app: &mut ServiceConfig) {
         at("/projects/{project}/environments/{environment}/secrets/{name}").get(secret::page).post(secret::save).done(),
     );
     app.service(at("/projects/{project}/environments/{environment}/secrets/{name}/access").get(secret::access).done());
+    app.service(at("/projects/{project}/environments/{environment}/secrets/{name}/link").get(links::of_secret).done());
     app.service(at("/projects/{project}/environments/{environment}/secrets/{name}/reveal").post(secret::reveal).done());
     app.service(at("/projects/{project}/environments/{environment}/secrets/{name}/delete").post(secret::delete).done());
     app.service(

@@ -23,6 +23,7 @@ const WITHOUT: &[(&str, &str)] = &[
     ("device.html", "confirms what a command asked for: there is nothing to show as a command"),
     ("sign_in_second.html", "a browser's cookie, like the page before it"),
     ("step_up.html", "this browser's own sign-in, once more"),
+    ("links_table.html", "its buttons take one link back, as the page around it says"),
     ("member.html", "its buttons take single grants back, as the page of a grant says it"),
 ];
 

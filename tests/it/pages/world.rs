@@ -50,6 +50,7 @@ impl World {
         let waits = waits["errors"][0]["detail"].as_str().expect("an id").to_owned();
         app.service_account("ci", "developer", "shop/staging");
         governance(&owner);
+        cared(&owner);
         crate::http_appliance::ran(app);
         let viewer = member(app, &owner, "grace@example.com", "viewer");
         Self { owner, viewer, middle, waits }
@@ -246,6 +247,20 @@ fn member(app: &TestApp, owner: &Client, email: &str, role: &str) -> Client {
     app.client(session["token"].as_str().expect("a token"))
 }
 
+/// Links, what ends, and what was deleted.
+fn cared(owner: &Client) {
+    let link = |note: &str, more: Value| {
+        let sealed = data_encoding::BASE64.encode(&[1; 64]);
+        let mut body = json!({ "ciphertext": sealed, "proof": data_encoding::BASE64.encode(&[2; 32]), "note": note });
+        body.as_object_mut().expect("fields").extend(more.as_object().expect("fields").clone());
+        owner.post("/links", body).expect(201)["id"].as_str().expect("an id").to_owned()
+    };
+    link("shop/staging STRIPE_SECRET_KEY, for the supplier whose name goes on for longer than a line", json!({}));
+    link("", json!({ "views": 3, "passphrase": true, "expires_in": "7d" }));
+    let back = link("sent to the wrong person", json!({}));
+    owner.delete(&format!("/links/{back}")).expect(200);
+}
+
 /// Teams in teams, a role of one's own, and what they were given.
 fn governance(owner: &Client) {
     let about = "Everybody who builds the storefront, with a description that goes on for longer than a line has room";
@@ -342,6 +357,22 @@ fn samples_of_secret(route: &str) -> Vec<Value> {
         }
         "/help" => vec![page("help", "/help"), page("help-search", "/help?q=reveal")],
         "/help/{page}" => vec![page("help-page", "/help/access"), page("help-code", "/help/cli")],
+        other => samples_of_care(other),
+    }
+}
+
+/// The addresses of what is cared for and arranged, and of the instance.
+fn samples_of_care(route: &str) -> Vec<Value> {
+    let page = |name: &str, url: &str| json!({ "route": route, "name": name, "url": url });
+    let staging = "/projects/shop/environments/staging";
+    match route {
+        "/links" => {
+            vec![page(&route[1..].replace('/', "-"), route)]
+        }
+        "/projects/{project}/environments/{environment}/secrets/{name}/link" => vec![
+            page("secret-link", &format!("{staging}/secrets/TOKEN/link?path=/api/v2")),
+            page("secret-link-restricted", &format!("{staging}/secrets/SIGNING_KEY/link")),
+        ],
         other => panic!("no sample of the page {other}"),
     }
 }
