@@ -62,15 +62,7 @@ const NO_PAGE: &[(&[&str], &str)] = &[
     ),
     (
         &[
-            "deletion_list",
-            "deletion_restore",
-            "environment_duplicate",
-            "environment_move",
             "expiry_set",
-            "folder_delete",
-            "folder_undelete",
-            "project_delete",
-            "project_update",
             "secret_accesses",
             "secret_expiring",
             "secret_put_until",

@@ -27,6 +27,8 @@ const ASKED: &[Action] = &[
     Action::EnvironmentLock,
     Action::EnvironmentDelete,
     Action::EnvironmentProtect,
+    Action::EnvironmentCreate,
+    Action::EnvironmentMove,
     Action::AccessExplain,
 ];
 

@@ -236,6 +236,8 @@ fn notice(done: &str) -> Option<&'static str> {
         "saved" => "Saved as a new version.",
         "same" => "Nothing changed: it was the same already.",
         "deleted" => "Deleted. It can be brought back below.",
+        "deleted-whole" => "Deleted. It can be brought back here, as a whole, until its date.",
+        "moved" => "Moved. It inherits from its new place from now on.",
         "deleted-many" => "Deleted. Each can be brought back in its own page.",
         "restored" => "Brought back.",
         "rolled-back" => "The older version is the newest again.",

@@ -12,13 +12,16 @@
 mod access;
 mod account;
 mod approvals;
+mod arrange;
 mod assets;
 mod audit;
 mod chosen;
 mod compare;
+mod deleted;
 mod device;
 mod environment;
 pub(crate) mod failure;
+mod folders;
 mod form;
 mod frame;
 mod governance;
@@ -67,6 +70,8 @@ pub(super) fn page_routes(app: &mut ServiceConfig) {
     app.service(at("/search").get(search::page).done());
     app.service(at("/new-project").get(new::project).post(new::project_create).done());
     app.service(at("/projects/{project}").get(project::page).done());
+    app.service(at("/projects/{project}/settings").get(project::settings::page).post(project::settings::update).done());
+    app.service(at("/projects/{project}/delete").post(project::settings::delete).done());
     app.service(at("/projects/{project}/new-environment").get(new::environment).post(new::environment_create).done());
     app.service(at("/members").get(members::page).post(members::add).done());
     app.service(at("/members/{user}/remove").get(members::remove).post(members::removed).done());
@@ -76,6 +81,8 @@ pub(super) fn page_routes(app: &mut ServiceConfig) {
     app.service(at("/machines/{machine}").get(machines::one).done());
     app.service(at("/machines/{machine}/keys").post(machines::key_create).done());
     app.service(at("/machines/{machine}/keys/{key}/revoke").post(machines::key_delete).done());
+    app.service(at("/deleted").get(deleted::page).done());
+    app.service(at("/deleted/{deletion}/restore").post(deleted::restore).done());
     app.service(at("/links").get(links::page).post(links::create).done());
     app.service(at("/links/{link}/revoke").post(links::revoke).done());
     app.service(at("/approvals").get(approvals::list).done());
@@ -86,6 +93,7 @@ pub(super) fn page_routes(app: &mut ServiceConfig) {
     live_routes(app);
     account_routes(app);
     environment_routes(app);
+    arranging_routes(app);
     governance::governance_routes(app);
     governance::usage_routes(app);
 }
@@ -153,5 +161,27 @@ fn environment_routes(app: &mut ServiceConfig) {
     );
     app.service(
         at("/projects/{project}/environments/{environment}/secrets/{name}/undelete").post(secret::undelete).done(),
+    );
+}
+
+/// What is arranged in an environment, and with it.
+fn arranging_routes(app: &mut ServiceConfig) {
+    app.service(
+        at("/projects/{project}/environments/{environment}/deleted").get(deleted::names).post(deleted::undelete).done(),
+    );
+    app.service(
+        at("/projects/{project}/environments/{environment}/duplicate")
+            .get(arrange::duplicate)
+            .post(arrange::duplicated)
+            .done(),
+    );
+    app.service(
+        at("/projects/{project}/environments/{environment}/move")
+            .get(arrange::relocate)
+            .post(arrange::relocated)
+            .done(),
+    );
+    app.service(
+        at("/projects/{project}/environments/{environment}/folders").get(folders::page).post(folders::delete).done(),
     );
 }

@@ -1,5 +1,7 @@
 //! A project: its tree with lines, and what each node adds.
 
+pub(super) mod settings;
+
 use askama::Template;
 use serde::Deserialize;
 
@@ -36,6 +38,7 @@ struct ProjectPage {
     project: Project,
     nodes: Vec<Node>,
     may_create: bool,
+    may_settle: bool,
 }
 
 /// Shows it.
@@ -45,9 +48,12 @@ pub(super) async fn page(visitor: Visitor, Names([name]): Names<1>, Query(query)
     let frame = visitor.frame(&slug, Section::Projects, Some(&slug)).await?;
     let frame = frame.crumb("Home", "/").crumb(&slug, format!("/projects/{slug}"));
     let frame = frame.help("access").notice(query.done.as_deref());
-    let may = access::may(&visitor.op, Some(&slug), None, &[Action::EnvironmentCreate]).await?;
+    let asked = [Action::EnvironmentCreate, Action::ProjectUpdate, Action::ProjectDelete];
+    let may = access::may(&visitor.op, Some(&slug), None, &asked).await?;
+    let may_create = may.contains(&Action::EnvironmentCreate);
+    let may_settle = may.iter().any(|action| *action != Action::EnvironmentCreate);
     let nodes = drawn(tree);
-    visitor.show(&ProjectPage { frame, project, nodes, may_create: !may.is_empty() })
+    visitor.show(&ProjectPage { frame, project, nodes, may_create, may_settle })
 }
 
 /// The environments of a project as the rail shows them.

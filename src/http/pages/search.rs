@@ -80,7 +80,11 @@ pub(super) async fn page(visitor: Visitor, Query(query): Query<SearchQuery>) -> 
 
 /// Pages and acts whose name holds `words`.
 fn acts(frame: &Frame, words: &str) -> Vec<Hit> {
-    let fixed = [("/", "house", "Home"), ("/new-project", "plus", "New project")];
+    let fixed = [
+        ("/", "house", "Home"),
+        ("/new-project", "plus", "New project"),
+        ("/deleted", "trash-2", "Deleted projects and environments"),
+    ];
     let entries = frame.entries();
     let all = fixed.into_iter().chain(entries.iter().map(|e| (e.href, e.icon, e.label)));
     let found = all.filter(|(_, _, label)| label.to_lowercase().contains(words));

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::plain::ask;
 use super::world::World;
-use crate::support::app::{Client, TestApp};
+use crate::support::app::{Client, TestApp, at};
 use crate::support::http::Response;
 
 /// A form sent by whoever has this token.
@@ -21,6 +21,14 @@ fn look(app: &TestApp, client: &Client, path: &str) -> Response {
 fn leads(answer: &Response) -> &str {
     assert_eq!(answer.status, 303, "{}", answer.text());
     answer.header("location").expect("a place")
+}
+
+fn names(client: &Client, place: &str) -> Vec<String> {
+    let list = client.get(&format!("{}/secrets?recursive=true&limit=500", at(place))).expect(200);
+    let item = |secret: &Value| {
+        format!("{}:{}", secret["path"].as_str().unwrap_or_default(), secret["name"].as_str().unwrap_or_default())
+    };
+    list["items"].as_array().expect("a list").iter().map(item).collect()
 }
 
 #[test]
@@ -61,4 +69,118 @@ fn a_link_is_made_of_what_was_sealed_and_taken_back_by_its_maker_only() {
     assert!(look(&app, &world.viewer, "/links").text().contains("revoked"));
     let machine = app.service_account("sender", "developer", "shop/staging");
     assert_eq!(look(&app, &machine, "/links").status, 403, "a machine has no links");
+}
+
+#[test]
+fn a_deleted_project_comes_back_as_a_whole_for_whoever_may() {
+    let app = TestApp::start();
+    let world = World::build(&app);
+    let other = app.second_organization();
+    let settings = look(&app, &world.owner, "/projects/billing/settings");
+    assert!(settings.text().contains("Deletes 1 environment with 0 secrets"), "{}", settings.text());
+    assert!(
+        !look(&app, &world.viewer, "/projects/billing/settings")
+            .text()
+            .contains("<form method=\"post\" action=\"/projects")
+    );
+    let delete = "/projects/billing/delete";
+    assert_eq!(send(&app, &world.owner, delete, "confirm=bill").status, 400);
+    assert_eq!(send(&app, &world.viewer, delete, "confirm=billing").status, 403);
+    assert_eq!(send(&app, &other, delete, "confirm=billing").status, 404);
+    assert_eq!(look(&app, &other, "/projects/billing/settings").status, 404);
+    assert_eq!(world.owner.get("/projects/billing").status, 200);
+    assert_eq!(leads(&send(&app, &world.owner, delete, "confirm=billing")), "/deleted?done=deleted-whole");
+    assert_eq!(world.owner.get("/projects/billing").status, 404);
+    let list = look(&app, &world.owner, "/deleted").text().to_owned();
+    for name in ["billing", "legacy", "shop/pr-199"] {
+        assert!(list.contains(name), "{name} is not listed");
+    }
+    assert!(look(&app, &world.viewer, "/deleted").text().contains("Nothing to bring back"));
+    let deletions = world.owner.get("/deletions").expect(200);
+    let id = |name: &str| {
+        let all = deletions["items"].as_array().expect("a list");
+        let found = all.iter().find(|d| d["name"] == name).expect("a deletion");
+        found["id"].as_str().expect("an id").to_owned()
+    };
+    let restore = |client: &Client, id: &str| send(&app, client, &format!("/deleted/{id}/restore"), "");
+    assert_eq!(restore(&world.viewer, &id("billing")).status, 403);
+    assert_eq!(restore(&other, &id("billing")).status, 404);
+    assert_eq!(restore(&world.owner, "nothing").status, 404);
+    assert_eq!(leads(&restore(&world.owner, &id("billing"))), "/projects/billing?done=restored");
+    assert_eq!(world.owner.get("/projects/billing/environments/development").status, 200);
+    let back = restore(&world.owner, &id("shop/pr-199"));
+    assert_eq!(leads(&back), "/projects/shop/environments/pr-199?done=restored");
+    let change = "name=Invoices&description=one%0D%0Atwo&version=1";
+    assert_eq!(send(&app, &world.viewer, "/projects/billing/settings", change).status, 403);
+    assert_eq!(
+        leads(&send(&app, &world.owner, "/projects/billing/settings", change)),
+        "/projects/billing/settings?done=changed"
+    );
+    let now = world.owner.get("/projects/billing").expect(200);
+    assert_eq!((&now["name"], &now["description"]), (&json!("Invoices"), &json!("one\ntwo")));
+    assert_eq!(send(&app, &world.owner, "/projects/billing/settings", change).status, 412, "changed meanwhile");
+}
+
+#[test]
+fn an_environment_is_duplicated_and_moved_after_its_plan() {
+    let app = TestApp::start();
+    let world = World::build(&app);
+    let (owner, other) = (&world.owner, app.second_organization());
+    let page = "/projects/shop/environments/feat-checkout/duplicate";
+    let plan = send(&app, owner, page, "slug=twin&step=plan&values=yes");
+    assert_eq!(plan.status, 200, "{}", plan.text());
+    assert!(plan.text().contains("CHECKOUT_V2") && plan.text().contains("Make twin"), "{}", plan.text());
+    assert_eq!(owner.get("/projects/shop/environments/twin").status, 404, "a plan makes nothing");
+    assert_eq!(send(&app, owner, page, "slug=UPPER&step=plan").status, 400);
+    assert_eq!(send(&app, owner, page, "slug=staging&step=plan").status, 409);
+    assert_eq!(send(&app, &world.viewer, page, "slug=twin&step=apply").status, 403);
+    assert_eq!(send(&app, &other, page, "slug=twin&step=apply").status, 404);
+    let made = send(&app, owner, page, "slug=twin&step=apply&parent=/&values=yes&name=Twin");
+    assert_eq!(leads(&made), "/projects/shop/environments/twin?done=created");
+    let twin = owner.get("/projects/shop/environments/twin").expect(200);
+    assert_eq!((&twin["parent"], &twin["name"]), (&Value::Null, &json!("Twin")));
+    assert!(names(owner, "shop/twin").contains(&"/:CHECKOUT_V2".to_owned()));
+
+    let page = "/projects/shop/environments/pr-212/move";
+    let targets = look(&app, owner, page).text().to_owned();
+    assert!(targets.contains("value=\"uat\"") && !targets.contains("value=\"pr-212\""), "{targets}");
+    assert_eq!(send(&app, owner, page, "step=plan").status, 400, "where to?");
+    let plan = send(&app, owner, page, "parent=/&step=plan");
+    assert!(plan.text().contains("lost") && plan.text().contains("REDIS_URL"), "{}", plan.text());
+    let parent = || owner.get("/projects/shop/environments/pr-212").expect(200)["parent"].clone();
+    assert_ne!(parent(), Value::Null, "a plan moves nothing");
+    assert_eq!(send(&app, &world.viewer, page, "parent=/&step=apply").status, 403);
+    assert_eq!(send(&app, &other, page, "parent=/&step=apply").status, 404);
+    assert_eq!(send(&app, owner, page, "parent=production&step=apply").status, 409, "closed");
+    let moved = send(&app, owner, page, "parent=/&step=apply");
+    assert_eq!(leads(&moved), "/projects/shop/environments/pr-212?done=moved");
+    assert_eq!(parent(), Value::Null);
+}
+
+#[test]
+fn a_folder_goes_after_its_path_was_typed_and_its_names_come_back() {
+    let app = TestApp::start();
+    let world = World::build(&app);
+    let (owner, base) = (&world.owner, "/projects/shop/environments/staging");
+    let plan = look(&app, owner, &format!("{base}/folders?delete=/api"));
+    assert!(plan.text().contains("/api/v2/TOKEN") && plan.text().contains("1 secret"), "{}", plan.text());
+    assert!(names(owner, "shop/staging").contains(&"/api/v2:TOKEN".to_owned()), "a plan deletes nothing");
+    let page = format!("{base}/folders");
+    assert_eq!(send(&app, owner, &page, "path=/api&confirm=/ap").status, 400);
+    assert_eq!(send(&app, owner, &page, "path=/&confirm=/").status, 400, "the root stays");
+    assert_eq!(send(&app, &world.viewer, &page, "path=/api&confirm=/api").status, 403);
+    assert_eq!(send(&app, &app.second_organization(), &page, "path=/api&confirm=/api").status, 404);
+    let gone = send(&app, owner, &page, "path=/api&confirm=/api");
+    assert_eq!(leads(&gone), "/projects/shop/environments/staging/deleted?path=%2Fapi");
+    assert!(!names(owner, "shop/staging").contains(&"/api/v2:TOKEN".to_owned()));
+    let deleted = look(&app, owner, &format!("{base}/deleted?path=/api"));
+    assert!(deleted.text().contains("/api/v2/TOKEN") && deleted.text().contains("1 name would come back"));
+    let all = look(&app, owner, &format!("{base}/deleted?which=all"));
+    assert!(all.text().contains("OLD") && all.text().contains("/api/v2/TOKEN"), "{}", all.text());
+    let page = format!("{base}/deleted");
+    assert_eq!(send(&app, &world.viewer, &page, "path=/api").status, 403);
+    assert_eq!(leads(&send(&app, owner, &page, "path=/api")), "/projects/shop/environments/staging?done=restored");
+    let back = names(owner, "shop/staging");
+    assert!(back.contains(&"/api/v2:TOKEN".to_owned()) && !back.contains(&"/:OLD".to_owned()), "{back:?}");
+    assert_eq!(send(&app, owner, &page, "path=/nothing").status, 404);
 }

@@ -259,6 +259,11 @@ fn cared(owner: &Client) {
     link("", json!({ "views": 3, "passphrase": true, "expires_in": "7d" }));
     let back = link("sent to the wrong person", json!({}));
     owner.delete(&format!("/links/{back}")).expect(200);
+    owner.create_project("legacy");
+    owner.create_environment("legacy", "production", None);
+    owner.delete("/projects/legacy").expect(200);
+    owner.create_environment("shop", "pr-199", Some("staging"));
+    owner.delete("/projects/shop/environments/pr-199").expect(200);
 }
 
 /// Teams in teams, a role of one's own, and what they were given.
@@ -366,9 +371,25 @@ fn samples_of_care(route: &str) -> Vec<Value> {
     let page = |name: &str, url: &str| json!({ "route": route, "name": name, "url": url });
     let staging = "/projects/shop/environments/staging";
     match route {
-        "/links" => {
+        "/links" | "/deleted" => {
             vec![page(&route[1..].replace('/', "-"), route)]
         }
+        "/projects/{project}/settings" => vec![page("project-settings", "/projects/shop/settings")],
+        "/projects/{project}/environments/{environment}/deleted" => vec![
+            page("deleted-names", &format!("{staging}/deleted?which=all")),
+            page("deleted-names-none", "/projects/billing/environments/development/deleted"),
+        ],
+        "/projects/{project}/environments/{environment}/duplicate" => {
+            vec![page("duplicate", &format!("{staging}/duplicate"))]
+        }
+        "/projects/{project}/environments/{environment}/move" => {
+            vec![page("move", "/projects/shop/environments/feat-checkout/move")]
+        }
+        "/projects/{project}/environments/{environment}/folders" => vec![
+            page("folders", &format!("{staging}/folders")),
+            page("folders-delete", &format!("{staging}/folders?delete=/api/v2")),
+            page("folders-none", "/projects/billing/environments/development/folders"),
+        ],
         "/projects/{project}/environments/{environment}/secrets/{name}/link" => vec![
             page("secret-link", &format!("{staging}/secrets/TOKEN/link?path=/api/v2")),
             page("secret-link-restricted", &format!("{staging}/secrets/SIGNING_KEY/link")),

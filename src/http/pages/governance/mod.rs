@@ -85,7 +85,7 @@ pub(super) fn usage_routes(app: &mut ServiceConfig) {
 }
 
 /// Whether a refusal is told beside the form that led to it, with what was typed.
-fn is_told(problem: &Problem) -> bool {
+pub(super) fn is_told(problem: &Problem) -> bool {
     matches!(problem.status().as_u16(), 400 | 401 | 403 | 404 | 409 | 412 | 422)
 }
 
@@ -96,14 +96,14 @@ pub(super) fn status_of(told: Option<&Told>) -> StatusCode {
 
 /// A name that was typed to show that something is meant.
 #[derive(serde::Deserialize)]
-struct Confirm {
+pub(super) struct Confirm {
     #[serde(default)]
     confirm: String,
 }
 
 impl Confirm {
     /// Whether it is the name of what is acted on.
-    fn require(&self, name: &str) -> Result<(), Problem> {
+    pub(super) fn require(&self, name: &str) -> Result<(), Problem> {
         if self.confirm.trim() == name {
             return Ok(());
         }
@@ -114,8 +114,8 @@ impl Confirm {
 
 /// What was done before, as the address says it.
 #[derive(Default, serde::Deserialize)]
-struct Done {
-    done: Option<String>,
+pub(super) struct Done {
+    pub(super) done: Option<String>,
 }
 
 /// A node as forms and addresses name it: `shop/staging`, `shop`, or nothing for the organization.
@@ -128,7 +128,7 @@ fn node_text(place: &Place) -> String {
 }
 
 /// Projects and environments whoever looks may see, by id.
-async fn place_names(visitor: &Visitor) -> Result<HashMap<String, String>, Problem> {
+pub(super) async fn place_names(visitor: &Visitor) -> Result<HashMap<String, String>, Problem> {
     let mut places = HashMap::new();
     for (project, tree) in access::forest(&visitor.op).await? {
         places.insert(project.id.to_string(), project.slug.to_string());
