@@ -36,6 +36,7 @@ const HIDDEN: &[(&str, u16)] = &[
     ("/jobs", 403),
     ("/jobs/{job}", 403),
     ("/health", 403),
+    ("/projects/{project}/environments/{environment}/secrets/{name}/reads", 403),
 ];
 
 /// The paths of the router that answer GET, as the tables of pages list them.

@@ -60,16 +60,6 @@ const NO_PAGE: &[(&[&str], &str)] = &[
         ],
         "settings of organizations and of the instance: by API and command",
     ),
-    (
-        &[
-            "expiry_set",
-            "secret_accesses",
-            "secret_expiring",
-            "secret_put_until",
-            "secret_stale",
-        ],
-        "arranging and caring for secrets: by API and command",
-    ),
 ];
 
 /// Lookups of pages no endpoint makes, and why.

@@ -30,6 +30,7 @@ const ASKED: &[Action] = &[
     Action::EnvironmentCreate,
     Action::EnvironmentMove,
     Action::AccessExplain,
+    Action::SecretAccessesRead,
 ];
 
 /// Which part of the table, as the address says it.
@@ -121,6 +122,10 @@ impl Head {
 
     pub(super) fn may_explain(&self) -> bool {
         self.may.contains(&Action::AccessExplain)
+    }
+
+    pub(super) fn may_see_reads(&self) -> bool {
+        self.may.contains(&Action::SecretAccessesRead)
     }
 
     /// Whether anything of the environment itself may be changed.

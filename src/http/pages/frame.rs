@@ -15,6 +15,7 @@ pub(super) enum Section {
     Projects,
     Approvals,
     Links,
+    Care,
     Members,
     Machines,
     Policies,
@@ -185,6 +186,7 @@ impl Frame {
         let mut entries = vec![
             entry(Section::Approvals, "/approvals", "inbox", "Approvals"),
             entry(Section::Links, "/links", "send", "Links"),
+            entry(Section::Care, "/expiring", "hourglass", "Expiring"),
             entry(Section::Members, "/members", "users-round", "Members"),
             entry(Section::Machines, "/machines", "bot", "Machines"),
         ];

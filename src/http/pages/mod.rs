@@ -15,6 +15,7 @@ mod approvals;
 mod arrange;
 mod assets;
 mod audit;
+mod care;
 mod chosen;
 mod compare;
 mod deleted;
@@ -81,6 +82,8 @@ pub(super) fn page_routes(app: &mut ServiceConfig) {
     app.service(at("/machines/{machine}").get(machines::one).done());
     app.service(at("/machines/{machine}/keys").post(machines::key_create).done());
     app.service(at("/machines/{machine}/keys/{key}/revoke").post(machines::key_delete).done());
+    app.service(at("/expiring").get(care::expiring).done());
+    app.service(at("/stale").get(care::stale).done());
     app.service(at("/deleted").get(deleted::page).done());
     app.service(at("/deleted/{deletion}/restore").post(deleted::restore).done());
     app.service(at("/links").get(links::page).post(links::create).done());
@@ -153,6 +156,8 @@ fn environment_routes(app: &mut ServiceConfig) {
         at("/projects/{project}/environments/{environment}/secrets/{name}").get(secret::page).post(secret::save).done(),
     );
     app.service(at("/projects/{project}/environments/{environment}/secrets/{name}/access").get(secret::access).done());
+    app.service(at("/projects/{project}/environments/{environment}/secrets/{name}/reads").get(secret::reads).done());
+    app.service(at("/projects/{project}/environments/{environment}/secrets/{name}/expiry").post(secret::expire).done());
     app.service(at("/projects/{project}/environments/{environment}/secrets/{name}/link").get(links::of_secret).done());
     app.service(at("/projects/{project}/environments/{environment}/secrets/{name}/reveal").post(secret::reveal).done());
     app.service(at("/projects/{project}/environments/{environment}/secrets/{name}/delete").post(secret::delete).done());

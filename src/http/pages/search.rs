@@ -83,6 +83,7 @@ fn acts(frame: &Frame, words: &str) -> Vec<Hit> {
     let fixed = [
         ("/", "house", "Home"),
         ("/new-project", "plus", "New project"),
+        ("/stale", "hourglass", "Stale secrets"),
         ("/deleted", "trash-2", "Deleted projects and environments"),
     ];
     let entries = frame.entries();

@@ -2,11 +2,13 @@
 
 mod change;
 mod reach;
+mod reads;
 mod reveal;
 pub(super) mod uses;
 
 pub(super) use change::{create, delete, fresh, rollback, save, undelete};
 pub(super) use reach::page as access;
+pub(super) use reads::{expire, page as reads};
 pub(super) use reveal::reveal;
 
 use actix_web::http::StatusCode;
@@ -25,6 +27,7 @@ use crate::http::error::Problem;
 use crate::http::extract::{Names, Query};
 use crate::types::Limit;
 use crate::vault::VaultError;
+use crate::vault::care::{self, Expiring, expiry_get};
 use crate::vault::model::Visibility;
 use crate::vault::secret::{self, ReadSecret, SecretVersionView, SecretView};
 use crate::vault::store::VersionState;
@@ -50,6 +53,18 @@ pub(super) struct Which {
     pub(super) environment: String,
     pub(super) name: String,
     pub(super) path: String,
+}
+
+impl Which {
+    /// The same, as what looks after secrets names it.
+    fn as_care(&self) -> care::Which {
+        care::Which {
+            project: self.project.clone(),
+            environment: self.environment.clone(),
+            path: self.path.clone(),
+            name: self.name.clone(),
+        }
+    }
 }
 
 /// What is typed into the editor, kept when it is not taken. Never the value.
@@ -82,6 +97,8 @@ struct Shown {
     typed: Typed,
     told: Option<Told>,
     show_as: ShowAs,
+    /// Until when its value is good, if that was said.
+    end: Option<Expiring>,
     /// The value, only in the answer to a reveal.
     value: Option<String>,
 }
@@ -123,6 +140,7 @@ pub(super) async fn page(
 /// What a form that was not taken is shown with again, or what a reveal gave.
 enum With {
     Refused(Box<(Typed, Told)>),
+    Told(Told),
     Value(String),
 }
 
@@ -158,7 +176,7 @@ async fn look(visitor: &Visitor, which: Which, head: &Head, with: Option<With>) 
         Err(other) => return Err(other.into()),
     };
     let badge = Badge::of(&secret.origin);
-    let mut versions = Vec::new();
+    let (mut versions, mut end) = (Vec::new(), None);
     if matches!(badge.kind, "own" | "overrides") {
         let limit = Limit::parse(VERSIONS)?;
         let page = secret::secret_history(
@@ -171,6 +189,9 @@ async fn look(visitor: &Visitor, which: Which, head: &Head, with: Option<With>) 
             None,
         );
         versions = page.await?.items;
+        if secret.state != VersionState::Deleted {
+            end = expiry_get(&visitor.op, &which.as_care()).await?;
+        }
     }
     let authors: Vec<_> = versions.iter().map(|v| v.created_by.clone()).chain([secret.updated_by.clone()]).collect();
     let mut names = secret::author_names(&visitor.op, authors).await?;
@@ -179,6 +200,7 @@ async fn look(visitor: &Visitor, which: Which, head: &Head, with: Option<With>) 
     let (mut typed, mut told, mut value) = (typed_of(&secret), None, None);
     match with {
         Some(With::Refused(kept)) => (typed, told) = (kept.0, Some(kept.1)),
+        Some(With::Told(why)) => told = Some(why),
         Some(With::Value(text)) => value = Some(text),
         None => {}
     }
@@ -188,7 +210,7 @@ async fn look(visitor: &Visitor, which: Which, head: &Head, with: Option<With>) 
     let e = &head.placed.environment;
     let place = (e.project_slug.as_str(), e.slug.as_str());
     let show_as = ShowAs::secret(visitor.state.public_url.as_str(), place, secret.name.as_str(), &folder);
-    Ok(Shown { base, query, secret, badge, by, versions, typed, told, show_as, value })
+    Ok(Shown { base, query, secret, badge, by, versions, typed, told, show_as, end, value })
 }
 
 /// A deleted secret is shown by the version before its deletion: it can be brought back.

@@ -69,6 +69,11 @@ fn span(seconds: u64) -> (u64, &'static str) {
         .map_or((seconds, "s"), |(length, unit)| (seconds / length, unit))
 }
 
+/// The day of a moment in UTC, as a browser's field has it.
+pub(super) fn day(at: &Timestamp) -> String {
+    at.to_string().get(..10).unwrap_or_default().to_owned()
+}
+
 /// A text as one part of a path, or as a value of a query.
 pub(super) fn part(text: &str) -> String {
     let mut out = String::with_capacity(text.len());

@@ -1,6 +1,9 @@
 //! What people do on the pages of links, deletions, the tree, care and the instance: it is done once it is meant, shown
 //! first where it says so, refused to whoever may not, and not there for another organization.
 
+use std::time::Duration;
+
+use holdfast::types::{Clock as _, SystemClock};
 use serde_json::{Value, json};
 
 use super::plain::ask;
@@ -21,6 +24,11 @@ fn look(app: &TestApp, client: &Client, path: &str) -> Response {
 fn leads(answer: &Response) -> &str {
     assert_eq!(answer.status, 303, "{}", answer.text());
     answer.header("location").expect("a place")
+}
+
+/// A day so many days ahead.
+fn ahead(days: u64) -> String {
+    SystemClock.now().plus(Duration::from_hours(days * 24)).to_string()[..10].to_owned()
 }
 
 fn names(client: &Client, place: &str) -> Vec<String> {
@@ -183,4 +191,47 @@ fn a_folder_goes_after_its_path_was_typed_and_its_names_come_back() {
     let back = names(owner, "shop/staging");
     assert!(back.contains(&"/api/v2:TOKEN".to_owned()) && !back.contains(&"/:OLD".to_owned()), "{back:?}");
     assert_eq!(send(&app, owner, &page, "path=/nothing").status, 404);
+}
+
+#[test]
+fn a_secret_is_good_until_a_day_and_whoever_read_it_is_told() {
+    let app = TestApp::start();
+    let world = World::build(&app);
+    let (owner, base) = (&world.owner, "/projects/shop/environments/staging");
+    let expiry = format!("{base}/secrets/SENTRY_DSN/expiry");
+    let end = |name: &str| {
+        let path = format!("{}/secrets/{name}/expiry", at("shop/staging"));
+        owner.get(&path).expect(200)["expires_at"].as_str().map(|at| at[..10].to_owned())
+    };
+    let (day, later) = (ahead(100), ahead(200));
+    for wrong in ["until=", "until=tomorrow", "until=2001-01-01"] {
+        assert_eq!(send(&app, owner, &expiry, wrong).status, 400, "{wrong}");
+    }
+    assert_eq!(send(&app, &world.viewer, &expiry, &format!("until={day}")).status, 403);
+    assert_eq!(send(&app, &app.second_organization(), &expiry, &format!("until={day}")).status, 404);
+    assert_eq!(end("SENTRY_DSN"), None);
+    let set = send(&app, owner, &expiry, &format!("until={day}"));
+    assert_eq!(leads(&set), format!("{base}/secrets/SENTRY_DSN?done=changed"));
+    assert_eq!(end("SENTRY_DSN").as_ref(), Some(&day));
+    let panel = look(&app, owner, &format!("{base}/secrets/SENTRY_DSN"));
+    assert!(panel.text().contains(&format!("value=\"{day}\"")), "{}", panel.text());
+    leads(&send(&app, owner, &expiry, &format!("until={day}&never=yes")));
+    assert_eq!(end("SENTRY_DSN"), None);
+
+    let new = "name=FRESH_TOKEN&value=abc&what=value&visibility=masked&until=";
+    let page = format!("{base}/new-secret");
+    assert_eq!(send(&app, owner, &page, &format!("{new}2001-01-01")).status, 400, "over already");
+    assert_eq!(owner.get(&format!("{}/secrets/FRESH_TOKEN", at("shop/staging"))).status, 404);
+    leads(&send(&app, owner, &page, &format!("{new}{later}")));
+    assert_eq!(end("FRESH_TOKEN").as_ref(), Some(&later));
+
+    let soon = look(&app, owner, "/expiring").text().to_owned();
+    assert!(soon.contains("SMTP_PASSWORD") && !soon.contains("FRESH_TOKEN"), "{soon}");
+    let later = look(&app, owner, "/expiring?days=3650&project=shop&environment=staging");
+    assert!(later.text().contains("FRESH_TOKEN"), "{}", later.text());
+    assert!(!look(&app, owner, "/expiring?days=3650&project=billing").text().contains("FRESH_TOKEN"));
+    assert!(look(&app, owner, "/expiring?days=many").status == 400);
+    let reads = look(&app, owner, &format!("{base}/secrets/REDIS_URL/reads"));
+    assert!(reads.text().contains("ada@example.com") && reads.text().contains("shown"), "{}", reads.text());
+    assert_eq!(look(&app, &world.viewer, &format!("{base}/secrets/REDIS_URL/reads")).status, 403);
 }

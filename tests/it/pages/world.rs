@@ -1,5 +1,8 @@
 //! A shop with a tree, people and secrets, as a small team has them; and one whose every text is an attack.
 
+use std::time::Duration;
+
+use holdfast::types::{Clock as _, SystemClock};
 use serde_json::{Value, json};
 
 use crate::support::app::{Client, PASSWORD, TestApp, at};
@@ -259,6 +262,11 @@ fn cared(owner: &Client) {
     link("", json!({ "views": 3, "passphrase": true, "expires_in": "7d" }));
     let back = link("sent to the wrong person", json!({}));
     owner.delete(&format!("/links/{back}")).expect(200);
+    let expires_at = SystemClock.now().plus(Duration::from_hours(20 * 24));
+    for name in ["SMTP_PASSWORD", "A_NAME_OF_SIXTY_CHARACTERS_IS_STILL_A_NAME_THAT_FITS_ITS_ROW"] {
+        let path = format!("{}/secrets/{name}/expiry", at("shop/staging"));
+        owner.put(&path, json!({ "expires_at": expires_at })).expect(200);
+    }
     owner.create_project("legacy");
     owner.create_environment("legacy", "production", None);
     owner.delete("/projects/legacy").expect(200);
@@ -374,6 +382,8 @@ fn samples_of_care(route: &str) -> Vec<Value> {
         "/links" | "/deleted" => {
             vec![page(&route[1..].replace('/', "-"), route)]
         }
+        "/expiring" => vec![page("expiring", "/expiring"), page("expiring-none", "/expiring?days=7")],
+        "/stale" => vec![page("stale", route)],
         "/projects/{project}/settings" => vec![page("project-settings", "/projects/shop/settings")],
         "/projects/{project}/environments/{environment}/deleted" => vec![
             page("deleted-names", &format!("{staging}/deleted?which=all")),
@@ -394,6 +404,9 @@ fn samples_of_care(route: &str) -> Vec<Value> {
             page("secret-link", &format!("{staging}/secrets/TOKEN/link?path=/api/v2")),
             page("secret-link-restricted", &format!("{staging}/secrets/SIGNING_KEY/link")),
         ],
+        "/projects/{project}/environments/{environment}/secrets/{name}/reads" => {
+            vec![page("secret-reads", &format!("{staging}/secrets/REDIS_URL/reads"))]
+        }
         other => panic!("no sample of the page {other}"),
     }
 }

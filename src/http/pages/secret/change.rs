@@ -4,6 +4,7 @@ use actix_web::http::StatusCode;
 use askama::Template;
 use serde::Deserialize;
 
+use super::reads::day;
 use super::{PlaceQuery, Typed, Which, With, show};
 use crate::http::api::Answer;
 use crate::http::error::Problem;
@@ -15,8 +16,8 @@ use crate::http::pages::frame::{Frame, Section};
 use crate::http::pages::show_as::ShowAs;
 use crate::http::pages::ui;
 use crate::http::pages::visitor::{Theme, Visitor};
-use crate::types::SecretString;
-use crate::vault::care::{BulkChange, BulkEdit, BulkFilter, Marks, secret_edit};
+use crate::types::{SecretString, Timestamp};
+use crate::vault::care::{BulkChange, BulkEdit, BulkFilter, Marks, secret_edit, secret_put_until};
 use crate::vault::generate::{Alphabet, Recipe};
 use crate::vault::model::Visibility;
 use crate::vault::secret::{self, BatchRequest, Item, Wish};
@@ -51,6 +52,9 @@ pub(in crate::http::pages) struct Edited {
     /// The version the change was made for.
     #[serde(default)]
     base_version: String,
+    /// Until when the value is good, of a new one: a day; without an end when empty.
+    #[serde(default)]
+    until: String,
 }
 
 impl Edited {
@@ -175,8 +179,14 @@ pub(in crate::http::pages) async fn create(
     let (typed, name, folder) = (edited.typed(), edited.name.trim().to_owned(), edited.folder.trim().to_owned());
     let which = Which { project, environment, name, path: folder };
     let base_version = Some(0);
+    let until = filled(&edited.until).map(|text| day(&text)).transpose();
+    let until = until.map_err(|e| Problem::from(e).field("until", "time_invalid"));
     let item = edited.item(which.name.clone(), &which.path).map(|item| Item { base_version, ..item });
-    match write(&visitor, &which, item).await {
+    let done = match until {
+        Ok(until) => write(&visitor, &which, item, until).await,
+        Err(problem) => Err(problem),
+    };
+    match done {
         Ok(_) => Visitor::go(&format!("{}{}", which.address(), which.query("created"))),
         Err(problem) if is_shown(&problem) => {
             let place = [which.project.as_str(), which.environment.as_str()];
@@ -199,7 +209,7 @@ pub(in crate::http::pages) async fn save(
         mark(&visitor, &which, &edited).await
     } else {
         let item = edited.item(which.name.clone(), &which.path);
-        write(&visitor, &which, item).await
+        write(&visitor, &which, item, None).await
     };
     match done {
         Ok(done) => Visitor::go(&format!("{}{}", which.address(), which.query(done))),
@@ -216,11 +226,19 @@ fn is_shown(problem: &Problem) -> bool {
     matches!(problem.status().as_u16(), 400 | 409 | 412 | 413 | 422)
 }
 
-async fn write(visitor: &Visitor, which: &Which, item: Result<Item, Problem>) -> Result<&'static str, Problem> {
+async fn write(
+    visitor: &Visitor,
+    which: &Which,
+    item: Result<Item, Problem>,
+    until: Option<Timestamp>,
+) -> Result<&'static str, Problem> {
     let items = vec![item?];
     let (project, environment) = (which.project.clone(), which.environment.clone());
     let request = BatchRequest { project, environment, items, skip_same: true, force: false, dry_run: false };
-    let outcome = secret::secret_batch(&visitor.op, request).await?;
+    let outcome = match until {
+        Some(until) => secret_put_until(&visitor.op, request, until).await?,
+        None => secret::secret_batch(&visitor.op, request).await?,
+    };
     let is_same = outcome.items.iter().all(|item| item.action == secret::PlannedAction::Same);
     Ok(if is_same { "same" } else { "saved" })
 }
@@ -332,13 +350,13 @@ pub(in crate::http::pages) async fn undelete(
 
 impl Which {
     /// The address of its page, without a query.
-    fn address(&self) -> String {
+    pub(super) fn address(&self) -> String {
         let (project, environment) = (ui::part(&self.project), ui::part(&self.environment));
         format!("/projects/{project}/environments/{environment}/secrets/{}", ui::part(&self.name))
     }
 
     /// The query of its page, after something was done.
-    fn query(&self, done: &str) -> String {
+    pub(super) fn query(&self, done: &str) -> String {
         if self.path.is_empty() || self.path == "/" {
             format!("?done={done}")
         } else {
