@@ -21,6 +21,7 @@ use world::World;
 /// out.
 const HIDDEN: &[(&str, u16)] = &[
     ("/machines/{machine}", 404),
+    ("/machines/{machine}/delete", 404),
     ("/projects/{project}/environments/{environment}/access", 403),
     ("/projects/{project}/environments/{environment}/secrets/{name}/access", 403),
     ("/access/people", 403),
@@ -36,6 +37,7 @@ const HIDDEN: &[(&str, u16)] = &[
     ("/jobs", 403),
     ("/jobs/{job}", 403),
     ("/health", 403),
+    ("/instance/users/{user}", 403),
     ("/projects/{project}/environments/{environment}/secrets/{name}/reads", 403),
 ];
 

@@ -46,20 +46,6 @@ const NO_PAGE: &[(&[&str], &str)] = &[
         &["audit_checkpoint", "audit_verify", "key_verify"],
         "whoever distrusts the server asks from elsewhere, by command",
     ),
-    (
-        &[
-            "organization_create",
-            "organization_list",
-            "organization_restore",
-            "reset_link",
-            "user_disable",
-            "user_enable",
-            "user_factor_reset",
-            "service_account_delete",
-            "service_account_update",
-        ],
-        "settings of organizations and of the instance: by API and command",
-    ),
 ];
 
 /// Lookups of pages no endpoint makes, and why.

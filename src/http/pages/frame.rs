@@ -22,6 +22,7 @@ pub(super) enum Section {
     Audit,
     Jobs,
     Health,
+    Instance,
     Settings,
     Help,
     /// One's own: in the bar, not in the rail.
@@ -199,6 +200,7 @@ impl Frame {
         if self.is_operator {
             entries.push(entry(Section::Jobs, "/jobs", "timer", "Jobs"));
             entries.push(entry(Section::Health, "/health", "activity", "Health"));
+            entries.push(entry(Section::Instance, "/instance/users", "server", "Instance"));
         }
         entries.push(entry(Section::Settings, "/organization", "settings", "Settings"));
         entries.push(entry(Section::Help, "/help", "book-open", "Help"));
@@ -258,6 +260,9 @@ fn notice(done: &str) -> Option<&'static str> {
         "factor-removed" => "The authenticator is removed.",
         "passkey" => "The passkey is yours.",
         "passkey-removed" => "The passkey is removed. Remove it from the device as well.",
+        "kept-out" => "Kept out: everything of theirs has ended, and nobody signs in as them.",
+        "may-again" => "They may sign in again.",
+        "factors-gone" => "Their second factors are gone, and their sign-ins have ended.",
         "ended" => "Ended.",
         "revoked" => "Revoked.",
         "let-in" => "Let in. It is listed here, and ends when you end it.",

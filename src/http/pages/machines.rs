@@ -8,6 +8,7 @@ use super::access::place;
 use super::failure::Told;
 use super::form::{Form, filled};
 use super::frame::{Frame, Section};
+use super::governance::{Confirm, is_told, status_of};
 use super::members::node;
 use super::ui;
 use super::visitor::{Theme, Visitor};
@@ -21,8 +22,9 @@ use crate::orgs::access;
 use crate::orgs::grant::GrantWish;
 use crate::orgs::role::{self, RoleView};
 use crate::orgs::service_account::{
-    ServiceAccountCreate, ServiceAccountView, key_list, key_mint, key_revoke, service_account_create,
-    service_account_get, service_account_list,
+    ServiceAccountCreate, ServiceAccountRemoval, ServiceAccountUpdate, ServiceAccountView, key_list, key_mint,
+    key_revoke, service_account_create, service_account_delete, service_account_get, service_account_list,
+    service_account_update,
 };
 use crate::policy::Action;
 use crate::types::{Id, Limit, Slug, Timestamp};
@@ -36,6 +38,7 @@ const LIVES: &[(&str, u64)] = &[("30 days", 30), ("90 days", 90), ("a year", 365
 #[derive(Deserialize)]
 pub(super) struct MachinesQuery {
     cursor: Option<String>,
+    done: Option<String>,
 }
 
 /// A new machine.
@@ -78,22 +81,22 @@ fn holds(machine: &ServiceAccountView) -> Vec<String> {
 
 /// Shows it.
 pub(super) async fn page(visitor: Visitor, Query(query): Query<MachinesQuery>) -> Answer {
-    show(&visitor, StatusCode::OK, query.cursor.as_deref(), MachineForm::default(), None).await
+    show(&visitor, StatusCode::OK, query, MachineForm::default(), None).await
 }
 
 async fn show(
     visitor: &Visitor,
     status: StatusCode,
-    cursor: Option<&str>,
+    query: MachinesQuery,
     typed: MachineForm,
     told: Option<Told>,
 ) -> Answer {
-    let (limit, cursor) = page_of(Some(ROWS), cursor)?;
+    let (limit, cursor) = page_of(Some(ROWS), query.cursor.as_deref())?;
     let page = service_account_list(&visitor.op, limit, cursor).await?;
     let roles = role::role_list(&visitor.op).await?;
     let may = access::may(&visitor.op, None, None, &[Action::ServiceaccountManage]).await?;
     let frame = visitor.frame("Machines", Section::Machines, None).await?;
-    let frame = frame.crumb("Home", "/").crumb("Machines", "/machines").help("access");
+    let frame = frame.crumb("Home", "/").crumb("Machines", "/machines").help("access").notice(query.done.as_deref());
     let next = page.next.map(|next| format!("/machines?cursor={}", next.encode()));
     let (machines, may_manage) = (page.items, !may.is_empty());
     visitor.show_as(status, &MachinesPage { frame, machines, roles, typed, told, next, may_manage })
@@ -108,7 +111,8 @@ pub(super) async fn create(Form(visitor, form): Form<MachineForm>) -> Answer {
     match done {
         Ok(made) => Visitor::go(&format!("/machines/{}?done=created", made.account.id)),
         Err(problem) if matches!(problem.status().as_u16(), 400 | 404 | 409 | 422) => {
-            show(&visitor, problem.status(), None, form, Some(Told::of(&problem))).await
+            let query = MachinesQuery { cursor: None, done: None };
+            show(&visitor, problem.status(), query, form, Some(Told::of(&problem))).await
         }
         Err(problem) => Err(problem),
     }
@@ -174,6 +178,68 @@ async fn show_one(
     let holds = holds(&machine);
     let status = told.as_ref().and_then(|t| StatusCode::from_u16(t.status).ok()).unwrap_or(StatusCode::OK);
     visitor.show_as(status, &MachinePage { frame, machine, holds, keys, token, told })
+}
+
+/// What it is called, and whether its keys work.
+#[derive(Deserialize)]
+pub(super) struct SettingsForm {
+    #[serde(default)]
+    name: String,
+    /// `yes` or `no`; as it is when empty.
+    #[serde(default)]
+    disabled: String,
+}
+
+/// Renames it, or lets its keys work no more, or again.
+pub(super) async fn update(Names([name]): Names<1>, Form(visitor, form): Form<SettingsForm>) -> Answer {
+    let disabled = match form.disabled.as_str() {
+        "yes" => Some(true),
+        "no" => Some(false),
+        _ => None,
+    };
+    let change = ServiceAccountUpdate { name: filled(&form.name), disabled };
+    let done = service_account_update(&visitor.op, name.clone(), change).await.map_err(Problem::from);
+    match done {
+        Ok(machine) => Visitor::go(&format!("/machines/{}?done=changed", machine.account.id)),
+        Err(problem) if is_told(&problem) && problem.status() != StatusCode::NOT_FOUND => {
+            show_one(&visitor, &name, None, None, Some(Told::of(&problem))).await
+        }
+        Err(problem) => Err(problem),
+    }
+}
+
+/// What goes with a machine, before it goes.
+#[derive(Template)]
+#[template(path = "machine_delete.html")]
+struct DeletePage {
+    frame: Frame,
+    gone: ServiceAccountRemoval,
+    told: Option<Told>,
+}
+
+/// Asks whether it is meant. A page of its own: planning it asks for the right to do it, and whoever only looks at a
+/// machine shall not be recorded as somebody who tried.
+pub(super) async fn delete(visitor: Visitor, Names([name]): Names<1>) -> Answer {
+    show_delete(&visitor, name, None).await
+}
+
+async fn show_delete(visitor: &Visitor, name: String, told: Option<Told>) -> Answer {
+    let gone = service_account_delete(&visitor.op, name, true).await?;
+    let (name, here) = (gone.account.name.clone(), format!("/machines/{}", gone.account.id));
+    let frame = visitor.frame(format!("Delete {name}"), Section::Machines, None).await?;
+    let frame = frame.crumb("Home", "/").crumb("Machines", "/machines").crumb(name, here.clone());
+    let frame = frame.crumb("Delete", format!("{here}/delete")).help("access");
+    visitor.show_as(status_of(told.as_ref()), &DeletePage { frame, gone, told })
+}
+
+/// Deletes it with its keys, when its name was typed.
+pub(super) async fn deleted(Names([name]): Names<1>, Form(visitor, form): Form<Confirm>) -> Answer {
+    let machine = service_account_get(&visitor.op, &name).await?;
+    if let Err(problem) = form.require(&machine.account.name) {
+        return show_delete(&visitor, name, Some(Told::of(&problem))).await;
+    }
+    service_account_delete(&visitor.op, name, false).await?;
+    Visitor::go("/machines?done=removed")
 }
 
 /// A new key.

@@ -30,6 +30,7 @@ mod guest;
 pub(super) mod help;
 mod home;
 mod import;
+mod instance;
 mod invite;
 mod links;
 mod machines;
@@ -80,6 +81,8 @@ pub(super) fn page_routes(app: &mut ServiceConfig) {
     app.service(at("/invite/{invitation}/revoke").post(invite::revoke).done());
     app.service(at("/machines").get(machines::page).post(machines::create).done());
     app.service(at("/machines/{machine}").get(machines::one).done());
+    app.service(at("/machines/{machine}/settings").post(machines::update).done());
+    app.service(at("/machines/{machine}/delete").get(machines::delete).post(machines::deleted).done());
     app.service(at("/machines/{machine}/keys").post(machines::key_create).done());
     app.service(at("/machines/{machine}/keys/{key}/revoke").post(machines::key_delete).done());
     app.service(at("/expiring").get(care::expiring).done());
@@ -94,6 +97,7 @@ pub(super) fn page_routes(app: &mut ServiceConfig) {
     app.service(at("/audit/{event}").get(audit::event).done());
     app.service(at("/projects/{project}/compare").get(compare::page).done());
     live_routes(app);
+    instance_routes(app);
     account_routes(app);
     environment_routes(app);
     arranging_routes(app);
@@ -107,6 +111,20 @@ fn live_routes(app: &mut ServiceConfig) {
     app.service(at("/jobs/{job}").get(operate::job).done());
     app.service(at("/jobs/{job}/run").post(operate::job_run).done());
     app.service(at("/health").get(operate::health).post(operate::health_anew).done());
+}
+
+/// The instance, for its operators.
+fn instance_routes(app: &mut ServiceConfig) {
+    app.service(at("/instance/users").get(instance::users::list).done());
+    app.service(at("/instance/users/{user}").get(instance::users::page).done());
+    app.service(at("/instance/users/{user}/disable").post(instance::users::disable).done());
+    app.service(at("/instance/users/{user}/enable").post(instance::users::enable).done());
+    app.service(at("/instance/users/{user}/reset-factor").post(instance::users::factor_reset).done());
+    app.service(at("/instance/users/{user}/reset-link").post(instance::users::reset_link).done());
+    app.service(
+        at("/instance/organizations").get(instance::organizations::page).post(instance::organizations::create).done(),
+    );
+    app.service(at("/instance/organizations/restore").post(instance::organizations::restore).done());
 }
 
 /// One's own account, and showing again who one is.

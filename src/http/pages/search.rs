@@ -86,8 +86,10 @@ fn acts(frame: &Frame, words: &str) -> Vec<Hit> {
         ("/stale", "hourglass", "Stale secrets"),
         ("/deleted", "trash-2", "Deleted projects and environments"),
     ];
+    let operators = [("/instance/organizations", "building-2", "Organizations of this instance")];
+    let operators = operators.into_iter().filter(|_| frame.is_operator);
     let entries = frame.entries();
-    let all = fixed.into_iter().chain(entries.iter().map(|e| (e.href, e.icon, e.label)));
+    let all = fixed.into_iter().chain(operators).chain(entries.iter().map(|e| (e.href, e.icon, e.label)));
     let found = all.filter(|(_, _, label)| label.to_lowercase().contains(words));
     let hit = |(href, icon, label): (&str, &'static str, &str)| Hit {
         href: href.to_owned(),

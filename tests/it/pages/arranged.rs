@@ -235,3 +235,75 @@ fn a_secret_is_good_until_a_day_and_whoever_read_it_is_told() {
     assert!(reads.text().contains("ada@example.com") && reads.text().contains("shown"), "{}", reads.text());
     assert_eq!(look(&app, &world.viewer, &format!("{base}/secrets/REDIS_URL/reads")).status, 403);
 }
+
+#[test]
+fn operators_keep_people_out_and_help_those_who_lost_something() {
+    let app = TestApp::start();
+    let world = World::build(&app);
+    let owner = &world.owner;
+    let page = "/instance/users/grace@example.com";
+    let seen = look(&app, owner, page);
+    assert!(seen.text().contains("Keep grace out") && !seen.text().contains("Second factor"), "{}", seen.text());
+    for act in ["disable", "enable", "reset-factor", "reset-link"] {
+        let answer =
+            send(&app, &world.viewer, &format!("/instance/users/ada@example.com/{act}"), "confirm=ada@example.com");
+        assert_eq!(answer.status, 403, "{act}");
+    }
+    assert_eq!(look(&app, owner, "/instance/users/nobody@example.com").status, 404);
+    assert_eq!(
+        leads(&look(&app, owner, "/instance/users?who=grace@example.com")),
+        "/instance/users/grace%40example.com"
+    );
+    assert!(!look(&app, &world.viewer, "/instance/users").text().contains("href=\"/instance/users/usr_"));
+    let link = send(&app, owner, &format!("{page}/reset-link"), "");
+    assert!(link.status == 200 && link.text().contains("/reset#"), "{}", link.text());
+    assert_eq!(
+        send(&app, owner, &format!("{page}/reset-factor"), "confirm=grace@example.com").status,
+        404,
+        "there is none"
+    );
+    assert_eq!(send(&app, owner, &format!("{page}/disable"), "confirm=grace").status, 400);
+    assert_eq!(world.viewer.get("/whoami").status, 200);
+    assert_eq!(send(&app, owner, "/instance/users/ada@example.com/disable", "confirm=ada@example.com").status, 400);
+    leads(&send(&app, owner, &format!("{page}/disable"), "confirm=grace@example.com"));
+    assert_eq!(world.viewer.get("/whoami").status, 401, "everything of theirs has ended");
+    assert!(look(&app, owner, "/instance/users").text().contains("kept out"));
+    assert!(look(&app, owner, page).text().contains("Let them sign in again"));
+    leads(&send(&app, owner, &format!("{page}/enable"), ""));
+    assert!(!look(&app, owner, "/instance/users").text().contains("kept out"));
+}
+
+#[test]
+fn organizations_and_machines_are_made_renamed_and_ended_on_their_pages() {
+    let app = TestApp::start();
+    let world = World::build(&app);
+    let (owner, viewer) = (&world.owner, &world.viewer);
+    assert_eq!(send(&app, viewer, "/instance/organizations", "slug=mine").status, 403);
+    assert_eq!(send(&app, owner, "/instance/organizations", "slug=Mine").status, 400);
+    let made = send(&app, owner, "/instance/organizations", "slug=second&name=Second");
+    assert_eq!(made.status, 200, "{}", made.text());
+    let token = made.text().split("rows=\"2\">").nth(1).and_then(|t| t.split('<').next()).expect("a token").to_owned();
+    let second = app.client(&token);
+    assert_eq!(second.get("/organizations/second").expect(200)["name"], "Second");
+    assert!(!look(&app, owner, "/instance/organizations").text().contains(&token), "shown once");
+    assert_eq!(send(&app, owner, "/instance/organizations", "slug=second").status, 409);
+    assert_eq!(send(&app, owner, "/instance/organizations/restore", "slug=second").status, 404, "it is not deleted");
+    second.delete("/organizations/second").expect(200);
+    assert_eq!(second.get("/whoami").status, 401);
+    assert_eq!(send(&app, viewer, "/instance/organizations/restore", "slug=second").status, 403);
+    let back = send(&app, owner, "/instance/organizations/restore", "slug=second");
+    assert_eq!(leads(&back), "/instance/organizations?done=restored");
+
+    let page = "/machines/ci";
+    assert!(look(&app, owner, "/machines/ci/delete").text().contains("Deletes it with 1 key and 1 grant"));
+    assert_eq!(send(&app, viewer, "/machines/ci/settings", "name=theirs").status, 404);
+    assert_eq!(send(&app, viewer, "/machines/ci/delete", "confirm=ci").status, 404);
+    leads(&send(&app, owner, "/machines/ci/settings", "name=build"));
+    assert_eq!(look(&app, owner, page).status, 404);
+    leads(&send(&app, owner, "/machines/build/settings", "disabled=yes"));
+    assert!(look(&app, owner, "/machines/build").text().contains("Let its keys work again"));
+    leads(&send(&app, owner, "/machines/build/settings", "disabled=no"));
+    assert_eq!(send(&app, owner, "/machines/build/delete", "confirm=ci").status, 400);
+    assert_eq!(leads(&send(&app, owner, "/machines/build/delete", "confirm=build")), "/machines?done=removed");
+    assert_eq!(look(&app, owner, "/machines/build").status, 404);
+}

@@ -379,11 +379,16 @@ fn samples_of_care(route: &str) -> Vec<Value> {
     let page = |name: &str, url: &str| json!({ "route": route, "name": name, "url": url });
     let staging = "/projects/shop/environments/staging";
     match route {
-        "/links" | "/deleted" => {
+        "/links" | "/deleted" | "/instance/users" | "/instance/organizations" => {
             vec![page(&route[1..].replace('/', "-"), route)]
         }
+        "/instance/users/{user}" => vec![
+            page("instance-user", "/instance/users/grace@example.com"),
+            page("instance-user-own", "/instance/users/ada@example.com"),
+        ],
         "/expiring" => vec![page("expiring", "/expiring"), page("expiring-none", "/expiring?days=7")],
         "/stale" => vec![page("stale", route)],
+        "/machines/{machine}/delete" => vec![page("machine-delete", "/machines/ci/delete")],
         "/projects/{project}/settings" => vec![page("project-settings", "/projects/shop/settings")],
         "/projects/{project}/environments/{environment}/deleted" => vec![
             page("deleted-names", &format!("{staging}/deleted?which=all")),

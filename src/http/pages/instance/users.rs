@@ -1,0 +1,169 @@
+//! People as operators see them: who may sign in, who lost a factor, who needs a new password.
+
+use askama::Template;
+use serde::Deserialize;
+
+use super::{Tab, frame};
+use crate::auth::User;
+use crate::http::api::Answer;
+use crate::http::error::Problem;
+use crate::http::extract::{Names, Query, page_of};
+use crate::http::pages::failure::Told;
+use crate::http::pages::form::{Form, filled};
+use crate::http::pages::frame::{Frame, Section};
+use crate::http::pages::governance::{Confirm, Done, is_told, status_of};
+use crate::http::pages::ui;
+use crate::http::pages::visitor::{Theme, Visitor};
+use crate::http::pages::welcome::Nothing;
+use crate::orgs::OrgError;
+use crate::orgs::member::{Member, member_list};
+use crate::orgs::reset;
+use crate::orgs::user::{user_disable, user_enable, user_factor_reset};
+use crate::types::{Failure as _, Timestamp};
+
+/// How many people a page shows.
+const ROWS: u32 = 200;
+
+/// Which page, or whom to look for.
+#[derive(Default, Deserialize)]
+pub(in crate::http::pages) struct UsersQuery {
+    cursor: Option<String>,
+    done: Option<String>,
+    /// An address, of whichever organization.
+    #[serde(default)]
+    who: String,
+}
+
+/// The page.
+#[derive(Template)]
+#[template(path = "instance_users.html")]
+struct UsersPage {
+    frame: Frame,
+    tab: Tab,
+    members: Vec<Member>,
+    next: Option<String>,
+}
+
+/// Shows the people of this organization, and finds those of others.
+pub(in crate::http::pages) async fn list(visitor: Visitor, Query(query): Query<UsersQuery>) -> Answer {
+    if let Some(who) = filled(&query.who) {
+        return Visitor::go(&format!("/instance/users/{}", ui::part(&who)));
+    }
+    let (limit, cursor) = page_of(Some(ROWS), query.cursor.as_deref())?;
+    let page = member_list(&visitor.op, limit, cursor).await?;
+    let next = page.next.map(|next| format!("/instance/users?cursor={}", next.encode()));
+    let frame = frame(&visitor, Tab::Users, query.done.as_deref()).await?;
+    visitor.show(&UsersPage { frame, tab: Tab::Users, members: page.items, next })
+}
+
+/// A link that sets a new password, shown this once.
+struct Link {
+    url: String,
+    expires_at: Timestamp,
+}
+
+/// What an operator may know of somebody.
+struct Known {
+    user: User,
+    /// Credentials that would end with them.
+    credentials: usize,
+    has_factor: bool,
+}
+
+/// One person.
+#[derive(Template)]
+#[template(path = "instance_user.html")]
+struct UserPage {
+    frame: Frame,
+    /// Who, as the address says it.
+    who: String,
+    /// None where that asks for a fresh sign-in, or for somebody else: nobody disables themselves.
+    known: Option<Known>,
+    is_own: bool,
+    link: Option<Link>,
+    told: Option<Told>,
+}
+
+/// Shows one person.
+pub(in crate::http::pages) async fn page(
+    visitor: Visitor,
+    Names([who]): Names<1>,
+    Query(query): Query<Done>,
+) -> Answer {
+    show(&visitor, &who, query.done.as_deref(), None, None).await
+}
+
+async fn show(visitor: &Visitor, who: &str, done: Option<&str>, link: Option<Link>, told: Option<Told>) -> Answer {
+    let (mut told, mut known, mut is_own) = (told, None, false);
+    match user_disable(&visitor.op, who.to_owned(), true).await {
+        Ok(plan) => {
+            let factor = user_factor_reset(&visitor.op, who.to_owned(), true).await;
+            known = Some(Known { user: plan.user, credentials: plan.credentials, has_factor: factor.is_ok() });
+        }
+        Err(OrgError::Parse(_)) => is_own = true,
+        Err(error) if error.code() == "step_up_required" => {
+            told = told.or_else(|| Some(Told::of(&Problem::from(error))));
+        }
+        Err(error) => return Err(error.into()),
+    }
+    let shown = known.as_ref().map_or_else(|| who.to_owned(), |known| known.user.email.to_string());
+    let frame = frame(visitor, Tab::Users, done).await?;
+    let frame = frame.crumb(shown.clone(), format!("/instance/users/{}", ui::part(who)));
+    let status = status_of(told.as_ref());
+    visitor.show_as(status, &UserPage { frame, who: shown, known, is_own, link, told })
+}
+
+/// Where a change leads: on, or back to the person with what is wrong.
+async fn answer<T>(visitor: &Visitor, who: &str, done: Result<T, Problem>, word: &str) -> Answer {
+    match done {
+        Ok(_) => Visitor::go(&format!("/instance/users/{}?done={word}", ui::part(who))),
+        Err(problem) if is_told(&problem) && !matches!(problem.status().as_u16(), 403 | 404) => {
+            show(visitor, who, None, None, Some(Told::of(&problem))).await
+        }
+        Err(problem) => Err(problem),
+    }
+}
+
+/// Keeps somebody out, when their address was typed.
+pub(in crate::http::pages) async fn disable(Names([who]): Names<1>, Form(visitor, form): Form<Confirm>) -> Answer {
+    let plan = user_disable(&visitor.op, who.clone(), true).await.map_err(Problem::from);
+    let done = match plan.and_then(|plan| form.require(plan.user.email.as_str())) {
+        Ok(()) => user_disable(&visitor.op, who.clone(), false).await.map_err(Problem::from),
+        Err(problem) => Err(problem),
+    };
+    answer(&visitor, &who, done, "kept-out").await
+}
+
+/// Lets somebody sign in again.
+pub(in crate::http::pages) async fn enable(Names([who]): Names<1>, Form(visitor, Nothing {}): Form<Nothing>) -> Answer {
+    let done = user_enable(&visitor.op, who.clone()).await.map_err(Problem::from);
+    answer(&visitor, &who, done, "may-again").await
+}
+
+/// Takes somebody's second factors away, when their address was typed.
+pub(in crate::http::pages) async fn factor_reset(Names([who]): Names<1>, Form(visitor, form): Form<Confirm>) -> Answer {
+    let plan = user_factor_reset(&visitor.op, who.clone(), true).await.map_err(Problem::from);
+    let done = match plan.and_then(|plan| form.require(plan.user.email.as_str())) {
+        Ok(()) => user_factor_reset(&visitor.op, who.clone(), false).await.map_err(Problem::from),
+        Err(problem) => Err(problem),
+    };
+    answer(&visitor, &who, done, "factors-gone").await
+}
+
+/// Makes a link for a new password and shows it, this once.
+pub(in crate::http::pages) async fn reset_link(
+    Names([who]): Names<1>,
+    Form(visitor, Nothing {}): Form<Nothing>,
+) -> Answer {
+    let made = match user_disable(&visitor.op, who.clone(), true).await {
+        Ok(plan) => reset::reset_link(&visitor.op, plan.user.email).await,
+        Err(error) => Err(error),
+    };
+    match made.map_err(Problem::from) {
+        Ok(made) => {
+            let url = reset::link(visitor.state.public_url.as_str(), &made.token).expose().clone();
+            show(&visitor, &who, None, Some(Link { url, expires_at: made.expires_at }), None).await
+        }
+        Err(problem) => answer(&visitor, &who, Err::<(), _>(problem), "").await,
+    }
+}
