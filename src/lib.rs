@@ -20,6 +20,7 @@ pub mod notify;
 pub mod op;
 pub mod orgs;
 pub mod policy;
+pub mod runtime;
 pub mod scan;
 pub mod telemetry;
 pub mod types;

@@ -48,7 +48,7 @@ use api::{
     account, audit, deletion, environment, folder, grant, health, instance, job, key, member, organization, policy,
     project, role, scan, secret, service_account, session, setup, team, time, token, user, variables, whoami,
 };
-use api::{approval, link};
+use api::{approval, blueprint, link};
 use routes::{at, not_found, under};
 
 use self::api::{condition, device, follow, invitation, mail, own_policy, reset, review};
@@ -219,6 +219,7 @@ fn own(v1: &mut ServiceConfig) {
     v1.service(at("/links/{link}").get(link::get).delete(link::delete).done());
     v1.service(at("/links/{link}/open").post(link::open).done());
     v1.service(at("/openapi.json").get(openapi::serve).done());
+    v1.service(at("/blueprint-schema").get(blueprint::schema).done());
 }
 
 /// Organizations, projects and environments, and what was deleted of them.

@@ -14,7 +14,7 @@ use super::api::{
     account, audit, deletion, environment, folder, grant, health, instance, job, key, member, organization, policy,
     project, role, scan, secret, service_account, session, setup, team, time, token, user, variables, whoami,
 };
-use super::api::{approval, link};
+use super::api::{approval, blueprint, link};
 use super::error::{PROBLEM_JSON, ProblemBody};
 
 use crate::http::api::{condition, device, follow, invitation, mail, own_policy, reset, review};
@@ -28,6 +28,7 @@ const PUBLIC: &[&str] = &[
     "session_create",
     "session_refresh",
     "openapi",
+    "blueprint_schema",
     "healthz",
     "readyz",
     "link_get",
@@ -46,6 +47,7 @@ const CONDITIONAL: &[&str] = &["project_update", "environment_update", "secret_p
         health::healthz,
         health::readyz,
         serve,
+        blueprint::schema,
         setup::setup,
         whoami::whoami,
         instance::get,

@@ -15,6 +15,7 @@ const PUBLIC: &[&str] = &[
     "session_create",
     "session_refresh",
     "openapi",
+    "blueprint_schema",
     "healthz",
     "readyz",
     "link_get",

@@ -12,6 +12,7 @@ const NO_COMMAND: &[(&str, &str)] = &[
     ("healthz", "for probes and balancers, not for people"),
     ("readyz", "for probes and balancers, not for people"),
     ("openapi", "a document for tools; curl fetches it"),
+    ("blueprint_schema", "`holdfast blueprint schema` writes the same from the binary, without a server"),
     ("secret_reveal", "for cookies, which a command has not: it reads by GET with its token"),
     ("passkey_begin", "a browser asks the device for its key; `holdfast account passkeys` lists, renames and removes"),
     ("passkey_add", "the end of the same"),

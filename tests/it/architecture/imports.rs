@@ -7,9 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The rooms by level. A room may import any room of a lower level; on its own level only what [`SIDEWAYS`] names.
 /// ARCHITECTURE.md shows the same table, and a test compares the two.
 pub(crate) const LEVELS: &[(u8, &[&str])] = &[
-    (6, &["main", "cli"]),
-    (5, &["app"]),
-    (4, &["http"]),
+    (7, &["main", "cli"]),
+    (6, &["app"]),
+    (5, &["http"]),
+    (4, &["runtime"]),
     (3, &["vault", "governance", "links", "orgs", "auth"]),
     (2, &["op", "policy", "ledger", "jobs", "scan", "notify"]),
     (1, &["keys", "db", "telemetry", "config"]),
