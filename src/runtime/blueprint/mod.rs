@@ -6,13 +6,15 @@
 //! - An unknown field, a field twice, a value of the wrong kind are errors: a mistyped name is never a setting left out.
 //! - Size, depth, nodes, aliases and lists have limits, and each is told with the line that goes over it.
 //! - Every error has a code that stays, a place, and a hint; several are told at once.
-//! - No value of `env` is repeated in a message: it may be a secret that stands in the wrong place.
+//! - No value of `env` is repeated in a message: it may be a secret that stands in the wrong place ([`lint`] says so).
+//! - A fix changes the characters it is about and no others: comments and layout are the author's.
 //!
 //! It knows no server, no cluster and no other file: names of variables, other files and folders are handed in.
 
 mod check;
 mod diagnostic;
 mod form;
+pub mod lint;
 mod model;
 mod scalar;
 mod schema;
