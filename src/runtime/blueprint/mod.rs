@@ -12,6 +12,7 @@
 //! It knows no server, no cluster and no other file: names of variables, other files and folders are handed in.
 
 mod check;
+pub mod compose;
 mod diagnostic;
 mod form;
 pub mod lint;
