@@ -14,6 +14,7 @@
 mod check;
 pub mod compose;
 mod diagnostic;
+pub mod discover;
 mod form;
 pub mod lint;
 mod model;
