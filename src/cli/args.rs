@@ -11,7 +11,7 @@ use super::{
     import, init, jobs, keys, login, members, organizations, policy, projects, roles, run, scan, secrets, serve,
     service_accounts, sessions, setup, teams, tokens, users,
 };
-use super::{approvals, hook, join, link, mail, password, template};
+use super::{approvals, blueprint, hook, join, link, mail, password, template};
 
 const AFTER_HELP: &str = "\
 `holdfast serve` starts a server, `holdfast init` makes its owner, `holdfast setup` binds a
@@ -89,6 +89,9 @@ pub enum Command {
     Generate(generate::GenerateArgs),
     /// Find secrets in files, staged changes or a history, and your own values among them
     Scan(scan::ScanArgs),
+    /// Check, lint, import and propose blueprints: which services an environment runs
+    #[command(subcommand, alias = "blueprints")]
+    Blueprint(blueprint::BlueprintCommand),
     /// Manage the tree of environments
     #[command(subcommand, visible_aliases = ["environment", "envs"])]
     Environments(environments::EnvironmentsCommand),

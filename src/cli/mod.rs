@@ -23,6 +23,7 @@ pub mod approvals;
 pub mod args;
 pub mod arrange;
 pub mod audit;
+pub mod blueprint;
 pub mod care;
 pub mod client;
 pub mod completion;
@@ -135,6 +136,7 @@ fn dispatch(context: &Context, command: Command) -> Result<ExitCode, CliError> {
         Command::Hook(command) => hook::run(context, command),
         Command::Generate(args) => generate::run(context, &args),
         Command::Scan(args) => scan::run(context, &args),
+        Command::Blueprint(command) => blueprint::run(context, command),
         Command::Environments(command) => environments::run(context, command),
         Command::Folders(command) => folders::run(context, command),
         Command::Projects(command) => projects::run(context, command),

@@ -157,6 +157,16 @@ impl Output {
         self.data(text.as_bytes())
     }
 
+    /// Writes a report of several lines, and an empty line after it. It may quote a file: no control character of it
+    /// reaches a terminal.
+    ///
+    /// # Errors
+    /// As [`Output::data`].
+    pub fn report(&self, text: &str) -> Result<(), CliError> {
+        let lines: String = text.lines().map(|line| clean(&line.replace('\t', "    ")) + "\n").collect();
+        self.data(format!("{lines}\n").as_bytes())
+    }
+
     /// Shows a plan to a person before asking them: on stderr, because it is not the answer.
     pub fn show_plan(&self, plan: &Value) {
         words(outline(plan).trim_end());

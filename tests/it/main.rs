@@ -6,6 +6,7 @@ mod architecture;
 mod arranging;
 mod audit_tail;
 mod authorization_coverage;
+mod blueprint;
 mod cli_help;
 mod cli_run;
 mod demo;

@@ -210,6 +210,53 @@ fn codes_are_listed() {
     }
 }
 
+const MANUAL: &str = include_str!("../../../assets/help/blueprints.md");
+
+#[test]
+fn the_manual_has_every_field_and_code_and_its_examples_are_valid() {
+    let schema = schema();
+    for (_, definition) in schema["$defs"].as_object().expect("definitions") {
+        for field in definition["properties"].as_object().into_iter().flatten().map(|(field, _)| field) {
+            assert!(MANUAL.contains(&format!("{field}:")), "the manual lacks an example of `{field}`");
+        }
+    }
+    for (code, words) in CODES {
+        assert!(MANUAL.contains(&format!("| `{code}` | {words} |")), "the manual lacks `{code}`");
+    }
+    let blocks: Vec<_> = MANUAL.split("```yaml\n").skip(1).filter_map(|b| b.split("```").next()).collect();
+    let ports = "ports: [{name: http, containerPort: 8080}]\n";
+    for block in &blocks {
+        let text = if block.starts_with("name:") { (*block).to_owned() } else { service(&format!("{ports}{block}")) };
+        assert!(read(&text).is_ok(), "{:#?}\n{text}", read(&text).err());
+    }
+    assert_eq!(blocks.len(), 4);
+    let rows = MANUAL.split("## A service\n").nth(1).and_then(|s| s.split("\n## ").next()).expect("there");
+    let examples = rows.lines().filter_map(|l| l.strip_prefix("| `")?.split("` | `").nth(1)?.split("` |").next());
+    let mut count = 0;
+    for example in examples.filter(|e| !e.starts_with("name:") && !e.starts_with("image:")) {
+        let example = example.replace("dependsOn: [db]", "dependsOn: []");
+        let ports = if example.starts_with("ports") { "" } else { ports };
+        let text = service(&format!("{ports}{example}"));
+        assert!(read(&text).is_ok(), "{:#?}\n{text}", read(&text).err());
+        count += 1;
+    }
+    assert_eq!(count, 17);
+}
+
+#[test]
+fn the_demo_shop_is_valid_and_clean() {
+    let text = include_str!("../../../packaging/demo/blueprint.yaml");
+    let document = read(text).unwrap_or_else(|e| panic!("{e:#?}"));
+    let names = ["DATABASE_PASSWORD", "DATABASE_URL", "QUEUE_PASSWORD", "QUEUE_URL"].map(str::to_owned).into();
+    let findings: Vec<_> = lint::lint(text, &document, Some(&names)).into_iter().map(|f| f.said).collect();
+    assert!(findings.is_empty(), "{findings:#?}");
+    let script = |s: &Service| s.init.as_ref().map(|init| init.script.as_str().to_owned());
+    let schema = document.blueprint.services.iter().find_map(script);
+    assert_eq!(schema.as_deref(), Some(include_str!("../../../packaging/demo/db/schema.sql")));
+    let services: Vec<_> = document.blueprint.services.iter().map(|s| s.name.as_str()).collect();
+    assert_eq!(services, ["web", "catalog", "orders", "worker", "db", "queue"]);
+}
+
 /// Whether a JSON schema takes a value: the words our schema uses, and none it does not.
 fn takes(root: &Value, schema: &Value, value: &Value) -> bool {
     let Value::Object(words) = schema else { return schema.as_bool().expect("a schema") };
