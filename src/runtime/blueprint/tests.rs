@@ -231,7 +231,7 @@ fn the_manual_has_every_field_and_code_and_its_examples_are_valid() {
     }
     assert_eq!(blocks.len(), 4);
     let rows = MANUAL.split("## A service\n").nth(1).and_then(|s| s.split("\n## ").next()).expect("there");
-    let examples = rows.lines().filter_map(|l| l.strip_prefix("| `")?.split("` | `").nth(1)?.split("` |").next());
+    let examples = rows.lines().filter_map(|l| l.strip_prefix("| `")?.split("` |").next());
     let mut count = 0;
     for example in examples.filter(|e| !e.starts_with("name:") && !e.starts_with("image:")) {
         let example = example.replace("dependsOn: [db]", "dependsOn: []");
@@ -461,6 +461,7 @@ proptest! {
         if let Err(errors) = read(&text) {
             prop_assert!(!errors.is_empty());
             prop_assert!(errors.iter().all(|e| e.at.line >= 1 && !e.show("error", "x", &text).is_empty()));
+            prop_assert!(errors.iter().all(|e| !e.hint.is_empty() && CODES.iter().any(|(code, _)| *code == e.code)), "{:?}", errors);
         }
     }
 

@@ -216,6 +216,9 @@ fn told(code: &'static str, at: Place, message: impl Into<String>, hint: impl In
     Diagnostic { code, message: message.into(), hint: hint.into(), at, path: String::new() }
 }
 
+/// What names are written like.
+const NAMES: &str = "a name stands before `: `, without brackets and braces";
+
 type Stop = Box<Diagnostic>;
 
 struct Builder<'a> {
@@ -328,7 +331,14 @@ impl<'a> Builder<'a> {
                 self.collection_tag(tag.as_deref(), "map", at);
                 (anchor, self.map(at, depth)?)
             }
-            _ => return Err(Box::new(told("syntax", at, "a value is missing here", ""))),
+            _ => {
+                return Err(Box::new(told(
+                    "syntax",
+                    at,
+                    "a value is missing here",
+                    "every name is followed by `: ` and a value",
+                )));
+            }
         };
         if anchor != 0 {
             if self.anchors.len() >= self.limits.anchors {
@@ -412,11 +422,11 @@ impl<'a> Builder<'a> {
         self.count(1, at)?;
         let node = match event {
             Event::Scalar(..) | Event::Alias(_) => self.node(event, at, depth)?,
-            _ => return Err(Box::new(told("syntax", at, "a name is text, not a list or a mapping", ""))),
+            _ => return Err(Box::new(told("syntax", at, "a name is text, not a list or a mapping", NAMES))),
         };
         match node.kind {
             Kind::Scalar(scalar) => Ok(scalar.text),
-            _ => Err(Box::new(told("syntax", at, "a name is text, not a list or a mapping", ""))),
+            _ => Err(Box::new(told("syntax", at, "a name is text, not a list or a mapping", NAMES))),
         }
     }
 }

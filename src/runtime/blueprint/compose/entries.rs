@@ -100,9 +100,12 @@ impl Importer<'_> {
             if self.secrets.get(&variable).is_some_and(|known| known != value) {
                 continue;
             }
+            let same = self.secrets.iter().find(|(known, of)| *of == value && **known != variable);
+            let same =
+                same.map(|(known, _)| format!(", with the same value as {}", known.as_str())).unwrap_or_default();
             self.secrets.insert(variable, value.to_owned());
             let text = format!(
-                "environment of `{}`: {} looks like a secret and is a variable now: holdfast secrets set {name}",
+                "environment of `{}`: {} looks like a secret and is a variable now: holdfast secrets set {name}{same}",
                 service.name.as_str(),
                 key.as_str()
             );

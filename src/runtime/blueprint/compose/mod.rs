@@ -89,7 +89,7 @@ pub fn import(text: &str, name: &str) -> Result<Imported, Vec<Diagnostic>> {
         let said = importer.remarks.iter().take(MAX_DIAGNOSTICS);
         errors.extend(said.map(|remark| {
             let at = Place { line: remark.line, column: 1, start: 0, end: 0 };
-            Diagnostic { at, ..refusal(&tree, &remark.text, "") }
+            Diagnostic { at, ..refusal(&tree, &remark.text, "put it right in the Compose file") }
         }));
         return Err(errors);
     };

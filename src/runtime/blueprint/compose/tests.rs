@@ -166,6 +166,16 @@ fn one_name_with_two_secret_values_becomes_two_variables() {
 }
 
 #[test]
+fn one_value_under_two_names_is_told() {
+    let text = "services:\n  a: {image: 'i:1', environment: {APP_PASSWORD: one}}\n  b: {image: 'i:1', environment: {DB_PASSWORD: one}}\n";
+    let (_, remarks) = both(text);
+    assert!(
+        remarks.iter().any(|r| r.ends_with("secrets set DB_PASSWORD, with the same value as APP_PASSWORD")),
+        "{remarks:#?}"
+    );
+}
+
+#[test]
 fn what_contradicts_itself_is_settled() {
     let (yaml, remarks) =
         both("services:\n  a: {image: 'i:1', depends_on: [b, x]}\n  b: {image: 'i:1', depends_on: [a]}\n");

@@ -31,6 +31,7 @@ const ROOT_IMAGES: &[&str] = &[
     "mariadb",
     "mongo",
     "mysql",
+    "nextcloud",
     "nginx",
     "node",
     "php",
@@ -42,6 +43,7 @@ const ROOT_IMAGES: &[&str] = &[
     "traefik",
     "ubuntu",
     "valkey/valkey",
+    "wordpress",
 ];
 
 /// How often a startup probe may fail that is made from a liveness probe: five minutes at the usual interval.
