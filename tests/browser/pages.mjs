@@ -200,6 +200,7 @@ async function act() {
   await importing(staging);
   await governing();
   await linking(staging);
+  await arranging();
   await withoutScripts(staging);
   await narrow(staging);
 }
@@ -351,6 +352,56 @@ async function linking(staging) {
   await page.screenshot({ path: `${screenshots}/secret-link-made-light-1440.png` });
   check("linking: no complaint", complaints.length === 0, complaints.join("; "));
   check("linking: no request elsewhere", elsewhere.length === 0, elsewhere.join("; "));
+  await close();
+}
+
+/** Plans of the tree, a new password and a new organization, as they stand before and after the button. */
+async function arranging() {
+  const { page, complaints, close } = await open(owner);
+  const shot = async (name) => {
+    await judge(page, name);
+    for (const width of [1440, 320]) {
+      await page.setViewportSize({ width, height: 900 });
+      await page.screenshot({ path: `${screenshots}/${name}-light-${width}.png` });
+    }
+    await page.setViewportSize({ width: 1440, height: 900 });
+  };
+  const child = `${base}/projects/shop/environments/feat-checkout`;
+  await page.goto(`${child}/settings`);
+  await page.locator("a:has-text('Duplicate feat-checkout')").click();
+  await page.fill("[name=slug]", "twin");
+  await page.check("[name=values]");
+  await page.locator("button:text-is('Show what it would have')").click();
+  await page.locator(".plan .diff li").first().waitFor();
+  check("a duplicate is planned with what was chosen", await page.locator("[name=values]").isChecked());
+  await shot("duplicate-plan");
+  await page.locator("button:text-is('Make twin')").click();
+  await page.locator("main .notice.ok").waitFor();
+  check("and made", page.url().includes("/environments/twin"), page.url());
+  await page.goto(`${child}/move`);
+  await page.selectOption("[name=parent]", "/");
+  await page.locator("button:text-is('Show what changes')").click();
+  await page.locator(".plan .diff li").first().waitFor();
+  await shot("move-plan");
+  await page.locator("button:text-is('Move feat-checkout')").click();
+  await page.locator("main .notice.ok").waitFor();
+  check("an environment is moved", (await page.locator(".meta").first().innerText()).includes("a root of the tree"));
+  await page.goto(`${base}/instance/users`);
+  await page.locator("a:text-is('grace@example.com')").click();
+  await page.locator("button:text-is('Make a link')").click();
+  check("an operator gets a link", (await page.locator("#link").inputValue()).includes("/reset#"));
+  await shot("instance-user-link");
+  await page.goto(`${base}/instance/organizations`);
+  await page.fill("#f-slug", "other");
+  await page.locator("button:text-is('Make organization')").click();
+  check("an organization is made", (await page.locator("#token").inputValue()).startsWith("hf_"));
+  await shot("instance-organization-made");
+  await page.goto(`${base}/projects/billing/settings`);
+  await page.fill("[name=confirm]", "bill");
+  await page.locator("button:text-is('Delete billing')").click();
+  await page.locator(".notice.danger").waitFor();
+  await shot("project-settings-refused");
+  check("arranging: no complaint", complaints.length === 0, complaints.join("; "));
   await close();
 }
 

@@ -201,6 +201,8 @@ impl World {
         let source = format!("forbid (principal, action == Action::\"quota.manage\", resource); // {ATTACK}");
         let policy = json!({ "source": source, "mode": "observe", "description": about });
         self.owner.put("/policies/evil", policy).expect(201);
+        let note: String = ATTACK.chars().take(100).collect();
+        link(&self.owner, &note, json!({}));
         let base = "/projects/evil/environments/dev";
         let attack = percent(ATTACK);
         let urls = [
@@ -230,9 +232,21 @@ impl World {
             format!("/organization/transfer?to={attack}"),
             format!("{base}/secrets/{}/uses", percent(&name)),
             format!("/projects/{attack}"),
+            "/links".to_owned(),
+            "/projects/evil/settings".to_owned(),
+            format!("{base}/secrets/{}/link", percent(&name)),
+            format!("{base}/secrets/{}/reads", percent(&name)),
+            format!("{base}/duplicate"),
+            format!("{base}/move"),
+            format!("{base}/folders?delete={attack}"),
+            format!("{base}/deleted?path={attack}&which={attack}"),
+            format!("/expiring?days=3650&project={attack}&environment={attack}"),
+            format!("/stale?days={attack}"),
+            format!("/instance/users/{attack}"),
+            format!("/instance/users?who={attack}"),
             format!("/nothing/{attack}"),
         ];
-        json!(urls)
+        json!(urls.as_slice())
     }
 }
 
@@ -250,17 +264,23 @@ fn member(app: &TestApp, owner: &Client, email: &str, role: &str) -> Client {
     app.client(session["token"].as_str().expect("a token"))
 }
 
+/// A one-time link of bytes that nobody can open.
+fn link(owner: &Client, note: &str, more: Value) -> String {
+    let sealed = data_encoding::BASE64.encode(&[1; 64]);
+    let mut body = json!({ "ciphertext": sealed, "proof": data_encoding::BASE64.encode(&[2; 32]), "note": note });
+    body.as_object_mut().expect("fields").extend(more.as_object().expect("fields").clone());
+    owner.post("/links", body).expect(201)["id"].as_str().expect("an id").to_owned()
+}
+
 /// Links, what ends, and what was deleted.
 fn cared(owner: &Client) {
-    let link = |note: &str, more: Value| {
-        let sealed = data_encoding::BASE64.encode(&[1; 64]);
-        let mut body = json!({ "ciphertext": sealed, "proof": data_encoding::BASE64.encode(&[2; 32]), "note": note });
-        body.as_object_mut().expect("fields").extend(more.as_object().expect("fields").clone());
-        owner.post("/links", body).expect(201)["id"].as_str().expect("an id").to_owned()
-    };
-    link("shop/staging STRIPE_SECRET_KEY, for the supplier whose name goes on for longer than a line", json!({}));
-    link("", json!({ "views": 3, "passphrase": true, "expires_in": "7d" }));
-    let back = link("sent to the wrong person", json!({}));
+    link(
+        owner,
+        "shop/staging STRIPE_SECRET_KEY, for the supplier whose name goes on for longer than a line",
+        json!({}),
+    );
+    link(owner, "", json!({ "views": 3, "passphrase": true, "expires_in": "7d" }));
+    let back = link(owner, "sent to the wrong person", json!({}));
     owner.delete(&format!("/links/{back}")).expect(200);
     let expires_at = SystemClock.now().plus(Duration::from_hours(20 * 24));
     for name in ["SMTP_PASSWORD", "A_NAME_OF_SIXTY_CHARACTERS_IS_STILL_A_NAME_THAT_FITS_ITS_ROW"] {
