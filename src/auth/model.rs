@@ -22,6 +22,16 @@ pub struct User {
     pub created_at: Timestamp,
     /// Since when they may not sign in.
     pub disabled_at: Option<Timestamp>,
+    /// When a mailed link showed last that the address is theirs.
+    pub email_verified_at: Option<Timestamp>,
+}
+
+impl User {
+    /// Somebody new.
+    pub fn new(email: Email, name: String, now: Timestamp) -> Self {
+        let id = Id::new(now);
+        Self { id, email, name, instance_operator: false, created_at: now, disabled_at: None, email_verified_at: None }
+    }
 }
 
 /// What a bearer token is for.

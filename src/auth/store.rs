@@ -16,10 +16,12 @@ fn user(row: &Row<'_>) -> rusqlite::Result<User> {
         instance_operator: row.get(3)?,
         created_at: row.get(4)?,
         disabled_at: row.get(5)?,
+        email_verified_at: row.get(6)?,
     })
 }
 
-const USER: &str = "SELECT id, email, name, instance_operator, created_at, disabled_at FROM users";
+const USER: &str = "SELECT id, email, name, instance_operator, created_at, disabled_at, email_verified_at
+    FROM users";
 
 /// Adds a person.
 pub(crate) fn user_insert(tx: &WriteTx<'_>, user: &User, password_hash: Option<&str>) -> Result<(), DbError> {
@@ -54,6 +56,25 @@ pub(crate) fn user_by_email(reader: &Reader<'_>, email: &Email) -> Result<Option
 /// Changes how a person is called.
 pub(crate) fn user_rename(tx: &WriteTx<'_>, id: Id<kinds::User>, name: &str) -> Result<(), DbError> {
     tx.sql().prepare_cached("UPDATE users SET name = ?2 WHERE id = ?1")?.execute(params![id, name])?;
+    Ok(())
+}
+
+/// Gives a person another address, and says whether a mail showed that it is theirs.
+pub(crate) fn user_email_set(
+    tx: &WriteTx<'_>,
+    id: Id<kinds::User>,
+    email: &Email,
+    verified_at: Option<Timestamp>,
+) -> Result<(), DbError> {
+    tx.sql()
+        .prepare_cached("UPDATE users SET email = ?2, email_canonical = ?3, email_verified_at = ?4 WHERE id = ?1")?
+        .execute(params![id, email, email.canonical(), verified_at])?;
+    Ok(())
+}
+
+/// Notes that a mail showed that a person's address is theirs.
+pub(crate) fn user_email_verified(tx: &WriteTx<'_>, id: Id<kinds::User>, now: Timestamp) -> Result<(), DbError> {
+    tx.sql().prepare_cached("UPDATE users SET email_verified_at = ?2 WHERE id = ?1")?.execute(params![id, now])?;
     Ok(())
 }
 

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::client::Request;
 use super::context::Context;
+use super::email::{self, EmailArgs};
 use super::error::CliError;
 use super::output::Column;
 use crate::types::SecretString;
@@ -21,6 +22,8 @@ pub enum AccountCommand {
         /// The name
         name: String,
     },
+    /// Show your address and whether it is confirmed; confirm it, or change it
+    Email(EmailArgs),
     /// List what happened to your account lately: sign-ins, failed ones, new factors and tokens
     Notices,
     /// Manage your passkeys; adding one needs a browser
@@ -105,6 +108,7 @@ pub fn run(context: &Context, command: AccountCommand) -> Result<(), CliError> {
             let request = Request::patch(&["account"]).body(&json!({ "name": name }));
             context.output.item(&context.ask(&request)?, ACCOUNT)
         }
+        AccountCommand::Email(args) => email::run(context, args),
         AccountCommand::Notices => context.output.list(&context.ask(&Request::get(&["account", "notices"]))?, NOTICES),
         AccountCommand::Passkeys(command) => passkeys(context, &command),
         AccountCommand::Password(args) => password(context, &args),

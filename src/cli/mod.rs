@@ -32,6 +32,7 @@ pub mod confirm;
 pub mod context;
 pub mod deletions;
 pub mod doctor;
+pub mod email;
 pub mod environments;
 pub mod error;
 pub mod export;

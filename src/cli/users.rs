@@ -5,6 +5,7 @@ use clap::Subcommand;
 use super::client::Request;
 use super::confirm::{SevereArgs, severe};
 use super::context::Context;
+use super::email;
 use super::error::CliError;
 use super::output::Column;
 
@@ -23,6 +24,13 @@ pub enum UsersCommand {
     Enable {
         /// Their e-mail address or id
         user: String,
+    },
+    /// Give a person another address: makes both links of the change, to be handed over where no mail can
+    Email {
+        /// The address there is
+        old: String,
+        /// The address there shall be
+        new: String,
     },
     /// Take the second factors of somebody who lost them away; their sign-ins end
     ResetFactor {
@@ -57,6 +65,7 @@ pub fn run(context: &Context, command: UsersCommand) -> Result<(), CliError> {
                 None => Ok(()),
             }
         }
+        UsersCommand::Email { old, new } => email::links(context, &old, &new),
         UsersCommand::Enable { user } => {
             let enabled = context.ask(&Request::post(&["instance", "users", &user, "enable"]))?;
             context.output.item(&enabled, COLUMNS)

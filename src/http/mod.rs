@@ -51,7 +51,7 @@ use api::{
 use api::{approval, blueprint, link};
 use routes::{at, not_found, under};
 
-use self::api::{condition, device, follow, invitation, mail, own_policy, reset, review};
+use self::api::{condition, device, email, follow, invitation, mail, own_policy, reset, review};
 
 /// Every route, top to bottom. The first that matches answers: what is asked most is first.
 fn routes(app: &mut ServiceConfig) {
@@ -194,6 +194,10 @@ fn own(v1: &mut ServiceConfig) {
     v1.service(at("/sessions/current/step-up").post(session::step_up).done());
     v1.service(at("/sessions/current/step-up/passkey").post(session::step_up_passkey).done());
     v1.service(at("/account").get(account::get).patch(account::rename).done());
+    v1.service(at("/account/email").get(email::get).post(email::change).delete(email::withdraw).done());
+    v1.service(at("/email-changes/offer").post(email::offer).done());
+    v1.service(at("/email-changes/confirm").post(email::confirm).done());
+    v1.service(at("/email-changes/cancel").post(email::cancel).done());
     v1.service(at("/account/notices").get(account::notices).done());
     v1.service(at("/account/factors").get(account::factors).done());
     v1.service(
@@ -329,6 +333,7 @@ fn appliance(v1: &mut ServiceConfig) {
     v1.service(at("/instance/mail").get(mail::get).done());
     v1.service(at("/instance/mail/test").post(mail::test).done());
     v1.service(at("/instance/password-resets").post(reset::link).done());
+    v1.service(at("/instance/email-changes").post(email::links).done());
     v1.service(at("/keys").get(key::list).done());
     v1.service(at("/keys/rotate").post(key::rotate).done());
     v1.service(at("/keys/rotation").get(key::rotation).done());

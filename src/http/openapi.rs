@@ -17,7 +17,7 @@ use super::api::{
 use super::api::{approval, blueprint, link};
 use super::error::{PROBLEM_JSON, ProblemBody};
 
-use crate::http::api::{condition, device, follow, invitation, mail, own_policy, reset, review};
+use crate::http::api::{condition, device, email, follow, invitation, mail, own_policy, reset, review};
 
 const PREFIX: &str = "/api/v1";
 /// Operations that need no token.
@@ -37,6 +37,9 @@ const PUBLIC: &[&str] = &[
     "password_reset_complete",
     "invitation_offer",
     "invitation_accept",
+    "email_change_offer",
+    "email_change_confirm",
+    "email_change_cancel",
 ];
 /// Operations that look at If-Match.
 const CONDITIONAL: &[&str] = &["project_update", "environment_update", "secret_put"];
@@ -186,6 +189,13 @@ const CONDITIONAL: &[&str] = &["project_update", "environment_update", "secret_p
         reset::request,
         reset::complete,
         reset::link,
+        email::get,
+        email::change,
+        email::withdraw,
+        email::offer,
+        email::confirm,
+        email::cancel,
+        email::links,
         mail::get,
         mail::test,
         member::list,

@@ -118,6 +118,15 @@ pub enum OrgError {
     /// A reset token is wrong, used or expired. One message for all.
     #[error("this link to set a password is not valid any more")]
     ResetToken,
+    /// A link of a change of an address is wrong, used, stopped or expired. One message for all.
+    #[error("this link of an e-mail address is not valid any more")]
+    EmailToken,
+    /// Another address was asked for a moment ago.
+    #[error("an address was asked for less than a minute ago")]
+    EmailTooSoon,
+    /// A link to confirm an address would have to be mailed.
+    #[error("this instance sends no mail: an address cannot be confirmed by one")]
+    EmailWithoutMail,
     /// An invitation is wrong, used, revoked or expired. One message for all.
     #[error("this invitation is not valid any more")]
     InvitationToken,
@@ -195,16 +204,19 @@ impl Failure for OrgError {
             | Self::RoleInUse { .. }
             | Self::NotRestorable { .. }
             | Self::SetUpAlready
+            | Self::EmailWithoutMail
             | Self::InvitationLost => Class::Conflict,
             Self::TooDeep | Self::TooMany { .. } => Class::Unprocessable,
             Self::Stale { .. } => Class::Stale,
             Self::CannotGrantMore { .. } | Self::PeopleOnly { .. } | Self::DeviceDenied => Class::Forbidden,
-            Self::SetupToken | Self::ResetToken | Self::InvitationToken | Self::InvitationPassword { .. } => {
-                Class::Unauthenticated
-            }
+            Self::SetupToken
+            | Self::ResetToken
+            | Self::EmailToken
+            | Self::InvitationToken
+            | Self::InvitationPassword { .. } => Class::Unauthenticated,
             Self::Mail(e) => e.class(),
             Self::DevicePending | Self::DeviceOver => Class::Invalid,
-            Self::DeviceTooFast => Class::TooMany,
+            Self::DeviceTooFast | Self::EmailTooSoon => Class::TooMany,
             Self::Parse(e) => e.class(),
             Self::Auth(e) => e.class(),
             Self::Op(e) => e.class(),
@@ -233,6 +245,9 @@ impl Failure for OrgError {
             Self::SetUpAlready => "already_set_up",
             Self::SetupToken => "setup_token_invalid",
             Self::ResetToken => "reset_token_invalid",
+            Self::EmailToken => "email_change_invalid",
+            Self::EmailTooSoon => "email_change_too_soon",
+            Self::EmailWithoutMail => "mail_not_configured",
             Self::InvitationToken => "invitation_invalid",
             Self::InvitationLost => "invitation_lost",
             Self::InvitationPassword { .. } => "invitation_password_needed",
@@ -268,6 +283,13 @@ impl Failure for OrgError {
             Self::SetUpAlready => "sign in with: holdfast login".into(),
             Self::SetupToken => "make a new one on the server with: holdfast setup-token --new".into(),
             Self::ResetToken => "ask for a new one: holdfast password forgot EMAIL".into(),
+            Self::EmailToken => "ask for a new one: holdfast account email change NEW".into(),
+            Self::EmailTooSoon => "wait a minute; the mails of before may still come".into(),
+            Self::EmailWithoutMail => {
+                "set mail.host and mail.from; until then an instance operator hands the links over: \
+                 holdfast users email OLD NEW"
+                    .into()
+            }
             Self::InvitationToken | Self::InvitationLost => "ask whoever invited you for a new one".into(),
             Self::InvitationPassword { .. } => "give the password you sign in with, or sign in first".into(),
             Self::Mail(e) => e.hint(),
@@ -284,6 +306,7 @@ impl Failure for OrgError {
         match self {
             Self::Auth(e) => e.retry_after(),
             Self::DeviceTooFast => Some(super::device::INTERVAL.as_secs()),
+            Self::EmailTooSoon => Some(super::email::MAIL_EVERY.as_secs()),
             _ => None,
         }
     }

@@ -18,6 +18,7 @@ pub mod access;
 pub mod account;
 pub mod deletion;
 pub mod device;
+pub mod email;
 pub mod environment;
 mod error;
 pub mod grant;
@@ -53,4 +54,5 @@ pub const ACTIONS: &[&[ActionName]] = &[
     invitation::ACTIONS,
     reset::ACTIONS,
     account::ACTIONS,
+    email::ACTIONS,
 ];

@@ -389,7 +389,7 @@ async function arranging() {
   await page.goto(`${base}/instance/users`);
   await page.locator("a:text-is('grace@example.com')").click();
   await page.locator("button:text-is('Make a link')").click();
-  check("an operator gets a link", (await page.locator("#link").inputValue()).includes("/reset#"));
+  check("an operator gets a link", (await page.locator("#link-1").inputValue()).includes("/reset#"));
   await shot("instance-user-link");
   await page.goto(`${base}/instance/organizations`);
   await page.fill("#f-slug", "other");

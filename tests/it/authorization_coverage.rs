@@ -7,7 +7,7 @@ use crate::support::app::{Client, PASSWORD, TestApp};
 
 /// Endpoints that answer without a token.
 /// A link is opened by who shows the proof that comes with its key, whoever they are.
-/// So is a password reset and an invitation by who has its token.
+/// So is a password reset, an invitation and a change of an address by who has its token.
 const PUBLIC: &[&str] = &[
     "device_authorize",
     "device_token",
@@ -24,6 +24,9 @@ const PUBLIC: &[&str] = &[
     "password_reset_complete",
     "invitation_offer",
     "invitation_accept",
+    "email_change_offer",
+    "email_change_confirm",
+    "email_change_cancel",
 ];
 /// Endpoints every member may call for themselves, whatever they were given; what they show is theirs.
 const OWN: &[&str] = &[
@@ -62,6 +65,8 @@ const OWN: &[&str] = &[
     "account_password",
     "account_factors",
     "account_get",
+    "account_email",
+    "account_email_withdraw",
     "account_rename",
     "account_notices",
     "passkey_list",
@@ -213,6 +218,7 @@ fn body(id: &str, t: &Things) -> Value {
         | "secret_reveal"
         | "root_key_rotate" => json!({}),
         "root_key_retire" => json!({ "fingerprint": "0000-0000-0000-0000" }),
+        "email_change_links" => json!({ "email": "eve@example.com", "new_email": "gus@example.com" }),
         "device_lookup" | "device_approve" | "device_deny" => json!({ "user_code": "BCDF-GHJK" }),
         "session_step_up" => json!({ "password": "not the right one" }),
         "authenticator_confirm" => json!({ "code": "000000" }),
@@ -233,7 +239,9 @@ fn body(id: &str, t: &Things) -> Value {
         "secret_expiry_set" => json!({ "expires_at": null }),
         "secret_edit" => json!({ "change": { "add_tags": ["t"] } }),
         "folder_create" => json!({ "path": "/api" }),
-        "member_create" | "invitation_create" | "password_reset_link" => json!({ "email": "eve@example.com" }),
+        "account_email_change" | "member_create" | "invitation_create" | "password_reset_link" => {
+            json!({ "email": "eve@example.com" })
+        }
         "link_create" => link(),
         "approval_organization_rule_set" => json!({ "approvals": 1 }),
         "approval_rule_set" => json!({ "acts": ["write"], "approvals": 1 }),

@@ -1,98 +1,16 @@
 //! Mail through a real SMTP server (aiosmtpd): new passwords and invitations, with and without TLS.
 
-use std::fs;
-use std::io::{BufRead as _, BufReader, Lines};
-use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
 use holdfast::types::{Clock as _, SystemClock};
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
 use crate::support::api::Api;
 use crate::support::app::{Client, PASSWORD, TestApp};
 use crate::support::server::Server;
-use crate::support::variable;
+use crate::support::smtp::{Smtp, token};
 
 const ANOTHER: &str = "some other unrelated words";
-
-/// A running SMTP server; what it takes comes out of it as JSON.
-struct Smtp {
-    child: Child,
-    port: u16,
-    taken: Lines<BufReader<ChildStdout>>,
-    dir: TempDir,
-}
-
-impl Smtp {
-    fn start(mode: &str) -> Self {
-        let tools = PathBuf::from(variable("HOLDFAST_TEST_TOOLS").expect("make test names the tools"));
-        let dir = tempfile::tempdir().expect("a temporary directory");
-        let (cert, key) = (dir.path().join("cert.pem"), dir.path().join("key.pem"));
-        let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).expect("a certificate");
-        fs::write(&cert, made.cert.pem()).expect("a file");
-        fs::write(&key, made.signing_key.serialize_pem()).expect("a file");
-        let mut child = Command::new(tools.join("mail/venv/bin/python"))
-            .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/mail/server.py"))
-            .arg(mode)
-            .args([&cert, &key])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("tests/mail/install.sh installs it");
-        let mut taken = BufReader::new(child.stdout.take().expect("a pipe")).lines();
-        let port = taken.next().expect("a line").expect("text").parse().expect("a port");
-        Self { child, port, taken, dir }
-    }
-
-    /// The next mail; waits for it.
-    fn next(&mut self) -> Value {
-        serde_json::from_str(&self.taken.next().expect("a mail").expect("text")).expect("JSON")
-    }
-
-    /// The settings that send to it.
-    fn settings(&self, mode: &str, password: &str) -> Vec<(&'static str, String)> {
-        let file = self.dir.path().join("password");
-        fs::write(&file, format!("{password}\n")).expect("a file");
-        fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o600)).expect("its mode");
-        let text = |path: &Path| path.display().to_string();
-        let mut all = vec![
-            ("HOLDFAST_MAIL_HOST", if mode == "none" { "127.0.0.1" } else { "localhost" }.to_owned()),
-            ("HOLDFAST_MAIL_PORT", self.port.to_string()),
-            ("HOLDFAST_MAIL_SECURITY", mode.to_owned()),
-            ("HOLDFAST_MAIL_FROM", "holdfast@example.com".to_owned()),
-        ];
-        if mode != "none" {
-            all.push(("HOLDFAST_MAIL_CA_FILE", text(&self.dir.path().join("cert.pem"))));
-            all.push(("HOLDFAST_MAIL_USERNAME", "holdfast".to_owned()));
-            all.push(("HOLDFAST_MAIL_PASSWORD_FILE", text(&file)));
-        }
-        all
-    }
-
-    fn app(&self, mode: &str, password: &str) -> TestApp {
-        let settings = self.settings(mode, password);
-        TestApp::with(&settings.iter().map(|(name, value)| (*name, value.as_str())).collect::<Vec<_>>())
-    }
-}
-
-impl Drop for Smtp {
-    fn drop(&mut self) {
-        let _gone = self.child.kill();
-        let _code = self.child.wait();
-    }
-}
-
-/// The token of the only link in a mail; both parts must have it.
-fn token(mail: &Value) -> String {
-    let part = |kind: &str| mail["parts"][kind].as_str().unwrap_or_else(|| panic!("no {kind} in {mail}")).to_owned();
-    let (plain, html) = (part("text/plain"), part("text/html"));
-    let (_, rest) = plain.split_once('#').expect("a link");
-    let token = rest.split_whitespace().next().expect("a token").to_owned();
-    assert!(html.contains(&format!("#{token}\"")), "the button opens the same link");
-    token
-}
 
 fn sign_in(app: &TestApp, email: &str, password: &str) -> u16 {
     app.nobody().post("/sessions", json!({ "email": email, "password": password })).status
@@ -379,4 +297,16 @@ fn people_are_told_of_new_devices_and_of_what_their_account_is_signed_in_with() 
     ada.post("/tokens", json!({ "name": "of ada" })).expect(201);
     tell();
     assert_eq!(smtp.next()["to"], json!([email]));
+    // Of a changed address both are told: the old one at once, the new one like of everything else.
+    let wish = json!({ "email": "bob@example.com", "new_email": "bob.new@example.com" });
+    let links = ada.post("/instance/email-changes", wish).expect(201);
+    for side in ["current_url", "new_url"] {
+        let token = links[side].as_str().and_then(|url| url.split('#').nth(1)).expect("a token");
+        ada.post("/email-changes/confirm", json!({ "token": token })).expect(200);
+    }
+    tell();
+    let mails = [smtp.next(), smtp.next()];
+    let to: Vec<_> = mails.iter().map(|mail| mail["to"][0].as_str().expect("an address")).collect();
+    assert_eq!(to, ["bob@example.com", "bob.new@example.com"]);
+    assert!(mails.iter().all(|mail| mail["subject"] == "Your e-mail address was changed"), "{mails:?}");
 }

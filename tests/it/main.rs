@@ -12,6 +12,7 @@ mod cli_run;
 mod demo;
 mod device_login;
 mod dotenv_differential;
+mod email;
 mod errors;
 mod faults;
 mod first_run;

@@ -183,6 +183,12 @@ const ROWS: &[(u32, &str, &str)] = &[
     (30, "secret_expiries", "VALUES (X'A0000000000000000000000000000001', 9, 'system', 'nothing')"),
     (80, "password_resets", "VALUES (X'30000000000000000000000000000001', 'public', zeroblob(32), 7, 9)"),
     (
+        103,
+        "email_changes",
+        "(user_id, email, only_verifies, new_public_id, new_hash, created_at, expires_at) VALUES
+         (X'30000000000000000000000000000001', 'Ada@example.com', 1, 'public', zeroblob(32), 7, 9)",
+    ),
+    (
         81,
         "invitations",
         "(id, organization_id, email, teams, mailed, public_id, hash, invited_by_kind, invited_by, credential_id,

@@ -40,6 +40,7 @@ const NO_PAGE: &[(&[&str], &str)] = &[
     (&["passkey_ask_again"], "the page's script asks the API's own handler"),
     (&["device_begin", "device_token"], "the side of the machine that is to be signed in"),
     (&["link_get", "link_open"], "the page of a link does it in the browser, where its key is"),
+    (&["account_get"], "the page of the account asks for the address, which tells all of it"),
     (&["invitation_offer"], "the page of an invitation shows what accepting it does without asking first"),
     (&["scan_candidates", "scan_matches"], "a scan reads files where the command runs"),
     (&["expiry_get", "folder_create", "of_flow", "of_move"], "a part of something else that is asked of a server"),

@@ -25,14 +25,16 @@ pub(crate) struct AccountAnswer {
     email: Email,
     /// How you are called.
     name: String,
+    /// When a mailed link showed last that the address is yours; null: none did.
+    email_verified_at: Option<Timestamp>,
     /// Since when you are known here.
     created_at: Timestamp,
 }
 
 impl From<User> for AccountAnswer {
     fn from(user: User) -> Self {
-        let User { id, email, name, created_at, .. } = user;
-        Self { id, email, name, created_at }
+        let User { id, email, name, email_verified_at, created_at, .. } = user;
+        Self { id, email, name, email_verified_at, created_at }
     }
 }
 

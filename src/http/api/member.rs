@@ -33,13 +33,16 @@ pub(crate) struct UserAnswer {
     email: Email,
     /// How they are called.
     name: String,
+    /// Whether a mailed link showed that the address is theirs.
+    email_verified: bool,
     /// Whether they may not sign in.
     disabled: bool,
 }
 
 impl From<User> for UserAnswer {
     fn from(user: User) -> Self {
-        Self { id: user.id, email: user.email, name: user.name, disabled: user.disabled_at.is_some() }
+        let (email_verified, disabled) = (user.email_verified_at.is_some(), user.disabled_at.is_some());
+        Self { id: user.id, email: user.email, name: user.name, email_verified, disabled }
     }
 }
 

@@ -8,6 +8,7 @@ pub(crate) mod blueprint;
 pub(crate) mod condition;
 pub(crate) mod deletion;
 pub(crate) mod device;
+pub(crate) mod email;
 pub(crate) mod environment;
 pub(crate) mod folder;
 pub(crate) mod follow;

@@ -42,7 +42,18 @@ const SWEEP: u32 = 64;
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 /// Fields of answers that are shown once and never stored.
-const SHOWN_ONCE: &[&str] = &["secret", "uri", "recovery_codes", "token", "refresh_token", "kit", "ciphertext", "url"];
+const SHOWN_ONCE: &[&str] = &[
+    "secret",
+    "uri",
+    "recovery_codes",
+    "token",
+    "refresh_token",
+    "kit",
+    "ciphertext",
+    "url",
+    "current_url",
+    "new_url",
+];
 
 /// A request that names a key.
 pub(crate) struct Wish {

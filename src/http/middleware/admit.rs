@@ -34,6 +34,9 @@ const SIGNING_IN: &[&str] = &[
     "/api/v1/password-resets/complete",
     "/api/v1/invitations/offer",
     "/api/v1/invitations/accept",
+    "/api/v1/email-changes/offer",
+    "/api/v1/email-changes/confirm",
+    "/api/v1/email-changes/cancel",
 ];
 /// Files every page names: the same for everybody, and kept by browsers.
 const ASSETS: &str = "/assets/";
@@ -77,7 +80,7 @@ pub(super) fn admit(state: &State, req: &mut ServiceRequest, seen: &mut Seen) ->
 /// Whether a password, a token of a link or an address is asked for there, so that guesses are counted.
 fn takes_password(method: &Method, path: &str) -> bool {
     let posted = || {
-        matches!(path, SESSIONS | SIGN_IN | "/join" | "/forgot" | "/reset" | "/step-up")
+        matches!(path, SESSIONS | SIGN_IN | "/join" | "/forgot" | "/reset" | "/email" | "/step-up")
             || path.starts_with("/sign-in/")
             || SIGNING_IN.contains(&path)
     };

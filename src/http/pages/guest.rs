@@ -3,6 +3,8 @@
 //! What opens them is a token: behind `#` in the link, which browsers send to nobody, and put into a field by the only
 //! script they have; without it the link is pasted there. A token and a password are never shown again.
 
+pub(super) mod email;
+
 use actix_web::http::StatusCode;
 use actix_web::http::header::LOCATION;
 use actix_web::web::{self, Data, Payload};

@@ -68,6 +68,7 @@ pub(super) fn page_routes(app: &mut ServiceConfig) {
     app.service(at("/join").get(guest::join).post(guest::join_submit).done());
     app.service(at("/forgot").get(guest::forgot).post(guest::forgot_submit).done());
     app.service(at("/reset").get(guest::reset_form).post(guest::reset_submit).done());
+    app.service(at("/email").get(guest::email::page).post(guest::email::submit).done());
     app.service(at("/theme").post(theme::set).done());
     app.service(at("/search").get(search::page).done());
     app.service(at("/new-project").get(new::project).post(new::project_create).done());
@@ -120,6 +121,7 @@ fn instance_routes(app: &mut ServiceConfig) {
     app.service(at("/instance/users/{user}/disable").post(instance::users::disable).done());
     app.service(at("/instance/users/{user}/enable").post(instance::users::enable).done());
     app.service(at("/instance/users/{user}/reset-factor").post(instance::users::factor_reset).done());
+    app.service(at("/instance/users/{user}/email").post(instance::users::email_links).done());
     app.service(at("/instance/users/{user}/reset-link").post(instance::users::reset_link).done());
     app.service(
         at("/instance/organizations").get(instance::organizations::page).post(instance::organizations::create).done(),
@@ -131,6 +133,8 @@ fn instance_routes(app: &mut ServiceConfig) {
 fn account_routes(app: &mut ServiceConfig) {
     app.service(at("/account").get(account::page).post(account::rename).done());
     app.service(at("/account/password").post(account::password).done());
+    app.service(at("/account/email").post(account::email::change).done());
+    app.service(at("/account/email/withdraw").post(account::email::withdraw).done());
     app.service(at("/account/authenticator").post(account::authenticator).done());
     app.service(at("/account/authenticator/confirm").post(account::confirm).done());
     app.service(at("/account/authenticator/remove").post(account::authenticator_remove).done());

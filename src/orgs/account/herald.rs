@@ -27,6 +27,7 @@ const TOLD: &[(&str, &str, &str)] = &[
     ("account.recovery_codes_made", "New recovery codes", "New recovery codes were made for your account."),
     ("account.passkey_added", "A passkey was added", "A passkey was added to your account."),
     ("account.passkey_removed", "A passkey was removed", "A passkey of your account was removed."),
+    ("account.email_changed", "Your e-mail address was changed", "The e-mail address of your account is this one now."),
     ("token.created", "A personal token was made", "A personal token was made for your account."),
 ];
 const NOTE: &str = "If it was not you: change your password, end your other sessions, and tell an administrator.";

@@ -26,7 +26,7 @@ pub const RENAMED: ActionName = ActionName::new("account.renamed");
 pub const ACTIONS: &[ActionName] = &[RENAMED];
 
 /// Whoever asks, if they are a person.
-pub(super) fn own(op: &Op, reader: &Reader<'_>) -> Result<User, OrgError> {
+pub(in crate::orgs) fn own(op: &Op, reader: &Reader<'_>) -> Result<User, OrgError> {
     let (_, principal) = op.principal(reader)?;
     let PrincipalId::User(id) = principal.id else { return Err(OrgError::PeopleOnly { what: "accounts" }) };
     Ok(auth::store::user_get(reader, id)?.ok_or(OpError::CredentialGone)?)

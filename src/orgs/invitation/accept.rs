@@ -13,7 +13,7 @@ use crate::op::{Identity, Op, OpError, Who, epoch, epoch_raise};
 use crate::orgs::organization::{Organization, display_name};
 use crate::orgs::{OrgError, access, grant, organization, team};
 use crate::policy::PrincipalId;
-use crate::types::{Id, SecretString};
+use crate::types::SecretString;
 
 /// Who joined, and where.
 pub struct Joined {
@@ -141,7 +141,7 @@ fn join(
     proof: Proof,
 ) -> Result<Joined, OrgError> {
     let Standing { invitation, organization } = stands;
-    let (user, is_new) = person(op, tx, &invitation, name, &proof)?;
+    let (mut user, is_new) = person(op, tx, &invitation, name, &proof)?;
     if organization::store::member_since(tx, organization.id, user.id)?.is_some() {
         return Err(OrgError::Taken { what: "member", name: invitation.email.to_string() });
     }
@@ -151,6 +151,10 @@ fn join(
         if !(invitation.mailed && store::own_password_set_first(tx, user.id, hash.as_stored())?) {
             organization::store::member_password_set(tx, organization.id, user.id, hash.as_stored())?;
         }
+    }
+    if invitation.mailed {
+        auth::store::user_email_verified(tx, user.id, op.now())?;
+        user.email_verified_at = Some(op.now());
     }
     if !store::invitation_end(tx, invitation.id, Ended::Accepted, op.now())? {
         return Err(OrgError::InvitationToken);
@@ -187,8 +191,7 @@ fn person(
         (Proof::New(_), None) => {
             let (now, email) = (op.now(), invitation.email.clone());
             let name = name.unwrap_or_else(|| email.as_str().split('@').next().unwrap_or_default().to_owned());
-            let new =
-                User { id: Id::new(now), email, name, instance_operator: false, created_at: now, disabled_at: None };
+            let new = User::new(email, name, now);
             auth::store::user_insert(tx, &new, None)?;
             Ok((new, true))
         }

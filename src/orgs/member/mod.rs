@@ -109,9 +109,9 @@ fn join(
         if organization::store::member_since(tx, organization, there.id)?.is_some() {
             return Err(OrgError::Taken { what: "member", name: email.to_string() });
         }
-        User { email, name, instance_operator: false, created_at: now, disabled_at: None, ..there }
+        User { id: there.id, ..User::new(email, name, now) }
     } else {
-        let new = User { id: Id::new(now), email, name, instance_operator: false, created_at: now, disabled_at: None };
+        let new = User::new(email, name, now);
         auth::store::user_insert(tx, &new, None)?;
         new
     };

@@ -6,7 +6,8 @@
 //! - A new password ends everything that was signed in with the old one. Personal tokens stay: they were made to
 //!   outlive sign-ins, and their list shows them.
 //! - A person is mailed at most once a minute: it is no way to fill somebody's mailbox.
-//! - A reset proves nothing but the mailbox: a second factor is still asked for at the next sign-in.
+//! - A reset proves nothing but the mailbox: a second factor is still asked for at the next sign-in. A link that an
+//!   operator handed over does not even prove that, and confirms no address.
 
 mod store;
 
@@ -15,13 +16,13 @@ use std::time::Duration;
 use super::OrgError;
 use crate::auth::password::Passwords;
 use crate::auth::{self, User};
-use crate::db::{Reader, WriteTx};
+use crate::db::{DbError, Reader, WriteTx};
 use crate::keys::{Keyring, PlainToken, TokenKind};
 use crate::ledger::{ActionName, Actor, Details, Event, Outcome, Target};
 use crate::notify::{Letter, MailError, Mailer};
 use crate::op::{Op, epoch_raise};
 use crate::policy::InstancePermission;
-use crate::types::{Email, SecretString, Timestamp};
+use crate::types::{Email, Id, SecretString, Timestamp, kinds};
 
 /// Somebody asked for a link; denied: nobody has the address.
 pub const REQUESTED: ActionName = ActionName::new("account.password_reset_requested");
@@ -81,7 +82,7 @@ pub async fn reset_request(op: &Op, mailer: &Mailer, server: &str, email: Email)
         };
         let early = store::reset_made_at(tx, user.id)?.is_some_and(|at| op.now() < at.plus(MAIL_EVERY));
         if !early {
-            keep(op, tx, &user, &token)?;
+            keep(op, tx, &user, &token, true)?;
         }
         op.record(tx, event)?;
         Ok(!early)
@@ -118,10 +119,10 @@ fn requested(op: &Op, email: &Email, user: Option<&User>) -> Event {
     }
 }
 
-fn keep(op: &Op, tx: &WriteTx<'_>, user: &User, token: &PlainToken) -> Result<Timestamp, OrgError> {
+fn keep(op: &Op, tx: &WriteTx<'_>, user: &User, token: &PlainToken, mailed: bool) -> Result<Timestamp, OrgError> {
     let expires_at = op.now().plus(LIFE);
     let hash = token.hash(op.keyring().instance().mac_key());
-    store::reset_set(tx, user.id, (token.public_id().as_str(), hash.as_bytes()), op.now(), expires_at)?;
+    store::reset_set(tx, user.id, (token.public_id().as_str(), hash.as_bytes()), mailed, op.now(), expires_at)?;
     Ok(expires_at)
 }
 
@@ -137,7 +138,7 @@ pub async fn reset_link(op: &Op, email: Email) -> Result<ResetLink, OrgError> {
         op.require_step_up()?;
         let user = auth::store::user_by_email(tx, &email)?.filter(|u| u.disabled_at.is_none());
         let user = user.ok_or_else(|| OrgError::not_found("user", email.as_str()))?;
-        let expires_at = keep(op, tx, &user, &token)?;
+        let expires_at = keep(op, tx, &user, &token, false)?;
         op.record(tx, event.target(Target::new("user", user.id)))?;
         Ok(ResetLink { user, token: text, expires_at })
     })
@@ -156,12 +157,15 @@ pub async fn reset_complete(
     token: SecretString,
     password: SecretString,
 ) -> Result<Reset, OrgError> {
-    let user = op.core().db.read(|reader| check(reader, op.keyring(), &token, op.now()))?;
+    let (user, _) = op.core().db.read(|reader| check(reader, op.keyring(), &token, op.now()))?;
     let hash = passwords.hash(password, &[user.email.as_str(), user.name.as_str()]).await?;
     let done = op.write(move |op, tx| {
         // Again: a token that was good a moment ago may be used meanwhile.
-        let user = check(tx, op.keyring(), &token, op.now())?;
+        let (user, mailed) = check(tx, op.keyring(), &token, op.now())?;
         store::reset_delete(tx, user.id)?;
+        if mailed {
+            auth::store::user_email_verified(tx, user.id, op.now())?;
+        }
         store::password_set(tx, user.id, hash.as_stored())?;
         let ended = store::signed_in_revoke(tx, user.id, op.now())?;
         epoch_raise(tx)?;
@@ -193,7 +197,18 @@ fn tell(mailer: &Mailer, server: &str, user: &User) {
     }
 }
 
-fn check(reader: &Reader<'_>, keyring: &Keyring, token: &SecretString, now: Timestamp) -> Result<User, OrgError> {
+/// Voids the link a person may have: it went to an address that is theirs no more.
+pub(super) fn void(tx: &WriteTx<'_>, user: Id<kinds::User>) -> Result<(), DbError> {
+    store::reset_delete(tx, user)
+}
+
+/// Whose a token is, and whether only their mailbox saw it.
+fn check(
+    reader: &Reader<'_>,
+    keyring: &Keyring,
+    token: &SecretString,
+    now: Timestamp,
+) -> Result<(User, bool), OrgError> {
     let parsed = PlainToken::parse(token.expose().trim()).map_err(|_| OrgError::ResetToken)?;
     if parsed.kind() != TokenKind::Reset {
         return Err(OrgError::ResetToken);
@@ -201,5 +216,5 @@ fn check(reader: &Reader<'_>, keyring: &Keyring, token: &SecretString, now: Time
     let stored = store::reset_get(reader, parsed.public_id().as_str())?.ok_or(OrgError::ResetToken)?;
     let stands = parsed.hash(keyring.instance().mac_key()).verify(&stored.hash) && stored.expires_at > now;
     let user = auth::store::user_get(reader, stored.user)?.filter(|u| stands && u.disabled_at.is_none());
-    user.ok_or(OrgError::ResetToken)
+    user.map(|user| (user, stored.mailed)).ok_or(OrgError::ResetToken)
 }

@@ -10,6 +10,8 @@ pub(super) struct Stored {
     pub(super) user: Id<kinds::User>,
     pub(super) hash: Vec<u8>,
     pub(super) expires_at: Timestamp,
+    /// Whether it went to the address only.
+    pub(super) mailed: bool,
 }
 
 /// Replaces a person's reset token.
@@ -17,15 +19,16 @@ pub(super) fn reset_set(
     tx: &WriteTx<'_>,
     user: Id<kinds::User>,
     (public_id, hash): (&str, &[u8]),
+    mailed: bool,
     now: Timestamp,
     expires_at: Timestamp,
 ) -> Result<(), DbError> {
     tx.sql()
         .prepare_cached(
-            "INSERT OR REPLACE INTO password_resets (user_id, public_id, hash, created_at, expires_at)
-             VALUES (?1, ?2, ?3, ?4, ?5)",
+            "INSERT OR REPLACE INTO password_resets (user_id, public_id, hash, created_at, expires_at, mailed)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
         )?
-        .execute(params![user, public_id, hash, now, expires_at])?;
+        .execute(params![user, public_id, hash, now, expires_at, mailed])?;
     Ok(())
 }
 
@@ -37,11 +40,13 @@ pub(super) fn reset_made_at(reader: &Reader<'_>, user: Id<kinds::User>) -> Resul
 
 /// The reset token with this public id.
 pub(super) fn reset_get(reader: &Reader<'_>, public_id: &str) -> Result<Option<Stored>, DbError> {
-    let mut statement =
-        reader.sql().prepare_cached("SELECT user_id, hash, expires_at FROM password_resets WHERE public_id = ?1")?;
-    let found = statement
-        .query_row([public_id], |row| Ok(Stored { user: row.get(0)?, hash: row.get(1)?, expires_at: row.get(2)? }));
-    Ok(found.optional()?)
+    let mut statement = reader
+        .sql()
+        .prepare_cached("SELECT user_id, hash, expires_at, mailed FROM password_resets WHERE public_id = ?1")?;
+    let stored = |row: &rusqlite::Row<'_>| {
+        Ok(Stored { user: row.get(0)?, hash: row.get(1)?, expires_at: row.get(2)?, mailed: row.get(3)? })
+    };
+    Ok(statement.query_row([public_id], stored).optional()?)
 }
 
 /// Forgets a person's reset token.

@@ -18,10 +18,20 @@ pub(super) const REMOVED: ActionName = ActionName::new("account.factor_removed")
 /// Somebody has new recovery codes.
 pub(super) const CODES_MADE: ActionName = ActionName::new("account.recovery_codes_made");
 
-/// Who asks, signed in freshly with a password of their own; and the event of what they do.
 fn own(op: &Op, reader: &Reader<'_>, action: ActionName) -> Result<(User, Event), OrgError> {
+    own_fresh(op, reader, action, "second factors")
+}
+
+/// Who asks, signed in freshly with a password of their own; and the event of what they do. `what` is what service
+/// accounts have not.
+pub(in crate::orgs) fn own_fresh(
+    op: &Op,
+    reader: &Reader<'_>,
+    action: ActionName,
+    what: &'static str,
+) -> Result<(User, Event), OrgError> {
     let (_, principal) = op.principal(reader)?;
-    let PrincipalId::User(id) = principal.id else { return Err(OrgError::PeopleOnly { what: "second factors" }) };
+    let PrincipalId::User(id) = principal.id else { return Err(OrgError::PeopleOnly { what }) };
     let event = op.event(action, Outcome::Allowed).target(Target::new("user", id));
     let facts = auth::store::sign_in_get(reader, op.identity()?.credential)?;
     if !facts.is_some_and(|facts| facts.everywhere) {

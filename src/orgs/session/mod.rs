@@ -18,6 +18,7 @@ mod refresh;
 mod second;
 mod step_up;
 
+pub(super) use factors::own_fresh;
 pub use factors::{authenticator_begin, authenticator_confirm, factor_list, factor_remove, recovery_codes_renew};
 pub use list::{Ended, SessionView, session_end_one, session_end_others, session_list};
 pub use passkeys::{passkey_add, passkey_begin, passkey_list, passkey_remove, passkey_rename, passkey_sign_in};

@@ -152,7 +152,7 @@ pub async fn redeem(op: &Op, passwords: &Passwords, wish: Redeem) -> Result<Rede
 fn first_user(op: &Op, tx: &WriteTx<'_>, email: Email, hash: &PasswordHash) -> Result<User, OrgError> {
     let now = op.now();
     let name = email.as_str().split('@').next().unwrap_or_default().to_owned();
-    let user = User { id: Id::new(now), email, name, instance_operator: true, created_at: now, disabled_at: None };
+    let user = User { instance_operator: true, ..User::new(email, name, now) };
     auth::store::user_insert(tx, &user, Some(hash.as_stored()))?;
     Ok(user)
 }

@@ -244,7 +244,7 @@ fn operators_keep_people_out_and_help_those_who_lost_something() {
     let page = "/instance/users/grace@example.com";
     let seen = look(&app, owner, page);
     assert!(seen.text().contains("Keep grace out") && !seen.text().contains("Second factor"), "{}", seen.text());
-    for act in ["disable", "enable", "reset-factor", "reset-link"] {
+    for act in ["disable", "enable", "reset-factor", "reset-link", "email"] {
         let answer =
             send(&app, &world.viewer, &format!("/instance/users/ada@example.com/{act}"), "confirm=ada@example.com");
         assert_eq!(answer.status, 403, "{act}");
@@ -257,6 +257,10 @@ fn operators_keep_people_out_and_help_those_who_lost_something() {
     assert!(!look(&app, &world.viewer, "/instance/users").text().contains("href=\"/instance/users/usr_"));
     let link = send(&app, owner, &format!("{page}/reset-link"), "");
     assert!(link.status == 200 && link.text().contains("/reset#"), "{}", link.text());
+    let links = send(&app, owner, &format!("{page}/email"), "email=grace.new%40example.com");
+    assert_eq!((links.status, links.text().matches("/email#hf_eml_").count()), (200, 2), "{}", links.text());
+    assert_eq!(send(&app, owner, &format!("{page}/email"), "email=ada%40example.com").status, 409);
+    assert_eq!(send(&app, owner, &format!("{page}/email"), "email=none").status, 400);
     assert_eq!(
         send(&app, owner, &format!("{page}/reset-factor"), "confirm=grace@example.com").status,
         404,

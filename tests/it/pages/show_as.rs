@@ -11,6 +11,7 @@ const WITHOUT: &[(&str, &str)] = &[
     ("sign_in.html", "a browser's cookie; a command signs in with `holdfast login`, which the page says"),
     ("forgot.html", "whoever asks is nobody yet: there is no token to show it with"),
     ("reset.html", "the link's token is only in the browser's address"),
+    ("email.html", "the link's token is only in the browser's address"),
     ("join.html", "the link's token is only in the browser's address"),
     ("setup.html", "the one-use token is only in the browser's address"),
     ("home.html", "its form is a button for what the page of a new project says"),

@@ -59,6 +59,15 @@ impl World {
         Self { owner, viewer, middle, waits }
     }
 
+    /// A change of the owner's address that waits, where mail is sent.
+    pub(super) fn ask_for_an_address(app: &TestApp) {
+        let session = json!({ "email": "ada@example.com", "password": PASSWORD });
+        let session = app.nobody().post("/sessions", session).expect(201);
+        let ada = app.client(session["token"].as_str().expect("a token"));
+        let long = json!({ "email": "a.rather.long.address.of.ada@mail.of.the.shop.example.com" });
+        ada.post("/account/email", long).expect(202);
+    }
+
     /// The addresses a route is looked at under.
     pub(super) fn samples(&self, route: &str) -> Vec<Value> {
         let page = |name: &str, url: &str| json!({ "route": route, "name": name, "url": url });
@@ -126,7 +135,7 @@ impl World {
                 let newest = self.owner.get("/audit/events?limit=1").expect(200)["items"][0]["id"].clone();
                 vec![page("audit-event", &format!("/audit/{}", newest.as_str().expect("an id")))]
             }
-            "/setup" | "/invite" | "/welcome" | "/join" | "/jobs" | "/health" | "/forgot" | "/reset" => {
+            "/setup" | "/invite" | "/welcome" | "/join" | "/jobs" | "/health" | "/forgot" | "/reset" | "/email" => {
                 vec![page(&route[1..], route)]
             }
             other => self.governed(other),

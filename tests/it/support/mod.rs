@@ -8,6 +8,7 @@ pub(crate) mod cli;
 pub(crate) mod data;
 pub(crate) mod http;
 pub(crate) mod server;
+pub(crate) mod smtp;
 pub(crate) mod stream;
 
 use std::ffi::OsString;

@@ -2,6 +2,7 @@
 //!
 //! What asks for a fresh sign-in is answered with the page that asks for one, and leads back here.
 
+pub(super) mod email;
 pub(super) mod notices;
 pub(super) mod sessions;
 pub(super) mod tokens;
@@ -26,6 +27,7 @@ use crate::http::error::Problem;
 use crate::http::extract::{Names, Query};
 use crate::orgs::OrgError;
 use crate::orgs::account;
+use crate::orgs::email::{EmailChange, EmailState, email_get};
 use crate::orgs::session::{self, PasswordChange};
 use crate::types::{Id, SecretString};
 
@@ -75,6 +77,12 @@ struct AccountPage {
     frame: Frame,
     tab: Tab,
     user: User,
+    /// The address that waits for confirmations.
+    change: Option<EmailChange>,
+    /// Whether this instance sends mail.
+    has_mail: bool,
+    /// The address that was typed and not taken.
+    typed: String,
     factors: Factors,
     passkeys: Vec<Passkey>,
     /// Whether browsers make passkeys for this server.
@@ -95,15 +103,33 @@ pub(super) async fn page(visitor: Visitor, Query(query): Query<DoneQuery>) -> An
 }
 
 async fn show(visitor: &Visitor, done: Option<&str>, problem: Option<&Problem>) -> Answer {
+    show_typed(visitor, done, problem, String::new()).await
+}
+
+/// The same, with an address that was typed and not taken.
+async fn show_typed(visitor: &Visitor, done: Option<&str>, problem: Option<&Problem>, typed: String) -> Answer {
     let op = &visitor.op;
-    let user = account::account_get(op).await?;
+    let EmailState { user, change } = email_get(op).await?;
+    let has_mail = visitor.state.parts.mailer.is_configured();
     let (factors, passkeys) = (session::factor_list(op).await?, session::passkey_list(op).await?);
     let frame = frame(visitor, Tab::Profile, done).await?;
     let has_passkeys = visitor.state.passkeys.is_some();
     let passkey_script = super::assets::url("passkey.js");
     let told = problem.map(|problem| Told::of(problem).back_to("/account"));
     let tab = Tab::Profile;
-    let page = AccountPage { frame, tab, user, factors, passkeys, has_passkeys, passkey_script, told };
+    let page = AccountPage {
+        frame,
+        tab,
+        user,
+        change,
+        has_mail,
+        typed,
+        factors,
+        passkeys,
+        has_passkeys,
+        passkey_script,
+        told,
+    };
     visitor.show_as(problem.map_or(StatusCode::OK, Problem::status), &page)
 }
 

@@ -37,6 +37,11 @@ impl NoticesPage {
             ("account.recovery_codes_made", true) => "New recovery codes were made",
             ("account.passkey_added", true) => "A passkey was added",
             ("account.passkey_removed", true) => "A passkey was removed",
+            ("account.email_change_requested", true) => {
+                "Another e-mail address was asked for, or to confirm the one there is"
+            }
+            ("account.email_change_requested", false) => "A change of the e-mail address was refused",
+            ("account.email_verified", true) => "The e-mail address was confirmed",
             ("account.email_changed", true) => "The e-mail address was changed",
             ("account.email_change_cancelled", true) => "A change of the e-mail address was taken back",
             ("token.created", true) => "A personal token was made",

@@ -16,10 +16,11 @@ use crate::http::pages::ui;
 use crate::http::pages::visitor::{Theme, Visitor};
 use crate::http::pages::welcome::Nothing;
 use crate::orgs::OrgError;
+use crate::orgs::email;
 use crate::orgs::member::{Member, member_list};
 use crate::orgs::reset;
 use crate::orgs::user::{user_disable, user_enable, user_factor_reset};
-use crate::types::{Failure as _, Timestamp};
+use crate::types::{Email, Failure as _, Timestamp};
 
 /// How many people a page shows.
 const ROWS: u32 = 200;
@@ -56,11 +57,19 @@ pub(in crate::http::pages) async fn list(visitor: Visitor, Query(query): Query<U
     visitor.show(&UsersPage { frame, tab: Tab::Users, members: page.items, next })
 }
 
-/// A link that sets a new password, shown this once.
-struct Link {
-    url: String,
+/// Links to hand over, shown this once.
+struct Handed {
+    /// What each is called, and its address.
+    links: Vec<(&'static str, String)>,
     expires_at: Timestamp,
+    /// What they do.
+    note: &'static str,
 }
+
+const PASSWORD_NOTE: &str = "Hand it over yourself. It works once; the new password ends every sign-in of theirs. Whoever \
+    has the link sets it.";
+const EMAIL_NOTE: &str = "Hand both over yourself. The address changes when both were confirmed, and counts as one that no \
+    mail has confirmed. New links void these.";
 
 /// What an operator may know of somebody.
 struct Known {
@@ -80,7 +89,7 @@ struct UserPage {
     /// None where that asks for a fresh sign-in, or for somebody else: nobody disables themselves.
     known: Option<Known>,
     is_own: bool,
-    link: Option<Link>,
+    handed: Option<Handed>,
     told: Option<Told>,
 }
 
@@ -93,7 +102,7 @@ pub(in crate::http::pages) async fn page(
     show(&visitor, &who, query.done.as_deref(), None, None).await
 }
 
-async fn show(visitor: &Visitor, who: &str, done: Option<&str>, link: Option<Link>, told: Option<Told>) -> Answer {
+async fn show(visitor: &Visitor, who: &str, done: Option<&str>, handed: Option<Handed>, told: Option<Told>) -> Answer {
     let (mut told, mut known, mut is_own) = (told, None, false);
     match user_disable(&visitor.op, who.to_owned(), true).await {
         Ok(plan) => {
@@ -110,7 +119,7 @@ async fn show(visitor: &Visitor, who: &str, done: Option<&str>, link: Option<Lin
     let frame = frame(visitor, Tab::Users, done).await?;
     let frame = frame.crumb(shown.clone(), format!("/instance/users/{}", ui::part(who)));
     let status = status_of(told.as_ref());
-    visitor.show_as(status, &UserPage { frame, who: shown, known, is_own, link, told })
+    visitor.show_as(status, &UserPage { frame, who: shown, known, is_own, handed, told })
 }
 
 /// Where a change leads: on, or back to the person with what is wrong.
@@ -162,7 +171,39 @@ pub(in crate::http::pages) async fn reset_link(
     match made.map_err(Problem::from) {
         Ok(made) => {
             let url = reset::link(visitor.state.public_url.as_str(), &made.token).expose().clone();
-            show(&visitor, &who, None, Some(Link { url, expires_at: made.expires_at }), None).await
+            let links = vec![("A link for a new password", url)];
+            let handed = Handed { links, expires_at: made.expires_at, note: PASSWORD_NOTE };
+            show(&visitor, &who, None, Some(handed), None).await
+        }
+        Err(problem) => answer(&visitor, &who, Err::<(), _>(problem), "").await,
+    }
+}
+
+/// The address somebody shall have.
+#[derive(Deserialize)]
+pub(in crate::http::pages) struct EmailForm {
+    #[serde(default)]
+    email: String,
+}
+
+/// Makes both links of another address and shows them, this once.
+pub(in crate::http::pages) async fn email_links(
+    Names([who]): Names<1>,
+    Form(visitor, form): Form<EmailForm>,
+) -> Answer {
+    let made = match user_disable(&visitor.op, who.clone(), true).await {
+        Ok(plan) => match Email::parse(&form.email) {
+            Ok(new) => email::email_change_links(&visitor.op, plan.user.email, new).await.map_err(Problem::from),
+            Err(error) => Err(Problem::from(error).field("email", "email_invalid")),
+        },
+        Err(error) => Err(error.into()),
+    };
+    match made {
+        Ok(made) => {
+            let url = |token| email::link(visitor.state.public_url.as_str(), token).expose().clone();
+            let links = vec![("For the address there is", url(&made.current)), ("For the new one", url(&made.new))];
+            let handed = Handed { links, expires_at: made.expires_at, note: EMAIL_NOTE };
+            show(&visitor, &who, None, Some(handed), None).await
         }
         Err(problem) => answer(&visitor, &who, Err::<(), _>(problem), "").await,
     }
