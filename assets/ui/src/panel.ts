@@ -35,7 +35,12 @@ function close(): boolean {
 }
 
 export function panel(): void {
-  if (!box()) return;
+  const there = box();
+  if (!there) return;
+  // A class, not `:has(:empty)`: that is asked anew for the whole page whenever any text in it changes.
+  const tell = () => there.closest(".frame")?.classList.toggle("beside", there.firstChild !== null);
+  new MutationObserver(tell).observe(there, { childList: true });
+  tell();
   table = location.href;
   document.addEventListener("click", (event) => {
     if (event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey) return;

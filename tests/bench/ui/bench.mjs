@@ -61,7 +61,7 @@ function ask(base, method, path, headers = {}, body = "") {
 
 let token = "";
 async function api(base, method, path, body) {
-  const headers = { authorization: `Bearer ${token}`, ...(body ? { "content-type": "application/json" } : {}) };
+  const headers = { ...(token ? { authorization: `Bearer ${token}` } : {}), ...(body ? { "content-type": "application/json" } : {}) };
   const answer = await ask(base, method, `/api/v1${path}`, headers, body ? JSON.stringify(body) : "");
   if (answer.status >= 300) throw new Error(`${method} ${path}: ${answer.status} ${answer.body}`);
   return answer.body.length ? JSON.parse(answer.body) : null;
