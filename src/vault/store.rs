@@ -231,7 +231,11 @@ pub(crate) fn secret_version_insert(tx: &WriteTx<'_>, v: &SecretVersion) -> Resu
             v.bound
         ])?;
     tx.raise_number(Number::Values);
-    tx.sql().prepare_cached("UPDATE secrets SET version = ?2 WHERE id = ?1")?.execute(params![v.id, v.version])?;
+    tx.sql().prepare_cached("UPDATE secrets SET version = ?2, visibility = ?3 WHERE id = ?1")?.execute(params![
+        v.id,
+        v.version,
+        v.visibility.as_str()
+    ])?;
     Ok(())
 }
 
