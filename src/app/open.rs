@@ -11,7 +11,7 @@ use crate::db::{self, Db, DbError, Number};
 use crate::governance::OwnPolicies;
 use crate::keys::{self, Fingerprint, Keyring, PassphraseParameters, RootKey, Source, Suite};
 use crate::ledger;
-use crate::op::{Core, Remembered, epoch};
+use crate::op::{Core, Decided, Remembered, epoch};
 use crate::orgs::access::TreePrincipals;
 use crate::orgs::setup;
 use crate::policy::{DecisionCache, Engine};
@@ -89,6 +89,7 @@ pub fn open(settings: Arc<Settings>, clock: Arc<dyn Clock>) -> Result<Opened, Ap
         principals: Box::new(TreePrincipals),
         policies: Box::new(OwnPolicies::default()),
         restore_window: settings.retention.restore_window,
+        decided: Decided::default(),
     };
     let new_root_key = source_file(&source).filter(|_| made).map(Path::to_owned);
     Ok(Opened { core: Arc::new(core), settings, instance, warnings, is_new, new_root_key, _lock: lock })

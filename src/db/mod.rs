@@ -3,8 +3,9 @@
 //! Invariants, and what each one stops:
 //! - An acknowledged write is on disk: WAL, `synchronous=FULL`, and the answer is sent after the commit. A power
 //!   cut loses nothing that was promised.
-//! - One writer. Waiting operations share a commit, each in a savepoint of its own: one failure does not touch
-//!   its neighbours, and no operation waits for a fuller batch.
+//! - One connection writes. Waiting operations share a commit, each in a savepoint of its own: one failure does not
+//!   touch its neighbours, and no operation waits for a fuller batch. What fails only as the database does needs no
+//!   savepoint ([`Db::write_surely`]), and when nobody else writes, not even the way to the writer thread.
 //! - A read runs in the calling thread on that thread's connection, inside one transaction that ends when the
 //!   guard is dropped: an early return cannot leave a snapshot open that would serve revoked credentials.
 //! - After an fsync or write error at commit the process exits. The kernel may have dropped the dirty pages, so a
@@ -86,6 +87,20 @@ impl Db {
         E: From<DbError> + Send + 'static,
     {
         self.inner.writer.write(f).await
+    }
+
+    /// [`Db::write`] without a savepoint of its own, for the commonest write there is: the event of a read. When `f` fails
+    /// after it wrote, everything that waits for the same commit fails with it, so `f` may fail only where the database
+    /// does: what can be wrong with an event is looked at before.
+    pub async fn write_surely<T, E>(
+        &self,
+        f: impl FnOnce(&mut WriteTx<'_>) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<DbError> + Send + 'static,
+    {
+        self.inner.writer.write_surely(f).await
     }
 
     /// [`Db::write`] for threads without an async runtime: start-up, offline commands, tests.

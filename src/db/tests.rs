@@ -64,8 +64,7 @@ fn readers_cannot_write_and_leave_no_transaction_open() {
 fn waiting_operations_share_commits() {
     let (_dir, db) = fresh();
     let before = db.writer_stats();
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    runtime.block_on(async {
+    block_on(async {
         let all = (0..200).map(|v| db.write(move |tx| insert(tx, v)));
         for result in futures_util::future::join_all(all).await {
             result.unwrap();
@@ -144,16 +143,54 @@ fn state_follows_the_savepoint_back() {
     assert_eq!(now, 2);
 }
 
+fn block_on<T>(work: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(work)
+}
+
 #[test]
-fn the_writer_goes_on_when_state_arrives_alone() {
+fn who_writes_alone_commits_without_the_way_to_the_writer() {
     let (_dir, db) = fresh();
-    for round in 0..200 {
-        db.attach(Box::new(Count::default())).unwrap();
-        // Most times the writer has taken the state by now, with nothing else waiting.
-        std::thread::yield_now();
-        db.write_blocking(move |tx| insert(tx, round)).unwrap();
-    }
-    assert_eq!(values(&db).len(), 200);
+    let surely = |v| db.write_surely(move |tx| insert(tx, v).map(|()| std::thread::current().id()));
+    let here = std::thread::current().id();
+    assert_eq!(block_on(surely(1)).unwrap(), here);
+    let there = busy(&db, 2, async || surely(3).await.unwrap());
+    assert_ne!(there, here, "others write: they share a commit");
+    assert_eq!(values(&db), [1, 2, 3]);
+    db.close();
+    assert!(matches!(block_on(surely(4)), Err(DbError::Stopped)));
+}
+
+/// Runs `work` while the writer is at an operation that inserts `v`, and which ends when `work` waits.
+fn busy<T>(db: &Db, v: i64, work: impl AsyncFnOnce() -> T) -> T {
+    let ((begun, has_begun), (release, released)) = (std::sync::mpsc::channel(), std::sync::mpsc::channel());
+    let operation = db.write(move |tx| {
+        begun.send(()).expect("awaited");
+        released.recv().expect("released");
+        insert(tx, v)
+    });
+    let beside = async {
+        has_begun.recv().expect("it begins");
+        tokio::join!(work(), async move { release.send(()).expect("the writer waits") }).0
+    };
+    let (done, answer) = block_on(async { tokio::join!(operation, beside) });
+    done.unwrap();
+    answer
+}
+
+#[test]
+fn what_was_not_to_fail_takes_its_commit_along_and_nothing_else() {
+    let (_dir, db) = fresh();
+    let failing = || {
+        db.write_surely(|tx| {
+            insert(tx, 1)?;
+            insert(tx, 1)
+        })
+    };
+    assert!(block_on(failing()).is_err());
+    let (beside, failed) = busy(&db, 2, async || tokio::join!(db.write(|tx| insert(tx, 3)), failing()));
+    assert!(beside.is_err() && failed.is_err(), "one commit, undone as one");
+    block_on(db.write_surely(|tx| insert(tx, 4))).unwrap();
+    assert_eq!(values(&db), [2, 4]);
 }
 
 #[test]

@@ -4,8 +4,8 @@ use std::any::Any;
 use std::ops::Deref;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread::JoinHandle;
 
 use rusqlite::{Connection, OpenFlags};
@@ -94,9 +94,13 @@ pub struct WriterStats {
     pub commits: u64,
     /// Operations in them.
     pub operations: u64,
+    /// Operations that wait now.
+    pub waiting: u64,
 }
 
 trait Job: Send {
+    /// Whether its changes are undone alone when it fails; else those of the whole batch are.
+    fn is_undone_alone(&self) -> bool;
     /// Runs the operation; false when its changes are to be undone.
     fn run(&mut self, tx: &mut WriteTx<'_>) -> bool;
     /// Answers the caller, after the commit or instead of it.
@@ -104,6 +108,7 @@ trait Job: Send {
 }
 
 struct Operation<F, T, E> {
+    undone_alone: bool,
     f: Option<F>,
     result: Option<Result<T, E>>,
     reply: oneshot::Sender<Result<T, E>>,
@@ -115,6 +120,10 @@ where
     T: Send,
     E: From<DbError> + Send,
 {
+    fn is_undone_alone(&self) -> bool {
+        self.undone_alone
+    }
+
     fn run(&mut self, tx: &mut WriteTx<'_>) -> bool {
         let Some(f) = self.f.take() else { return false };
         let result = catch_unwind(AssertUnwindSafe(|| f(tx))).unwrap_or_else(|_| Err(DbError::Panicked.into()));
@@ -136,13 +145,16 @@ where
 
 enum Message {
     Run(Box<dyn Job>),
-    Attach(Box<dyn TxState>),
     Close,
 }
 
+/// The connection that writes, until the database is closed.
+type Shared = Arc<Mutex<Option<Committer>>>;
+
 pub(super) struct Writer {
     queue: mpsc::Sender<Message>,
-    thread: std::sync::Mutex<Option<JoinHandle<()>>>,
+    committer: Shared,
+    thread: Mutex<Option<JoinHandle<()>>>,
     counters: Arc<Counters>,
 }
 
@@ -150,6 +162,8 @@ pub(super) struct Writer {
 struct Counters {
     commits: AtomicU64,
     operations: AtomicU64,
+    /// Operations in the newest commit.
+    newest: AtomicUsize,
     published: Published,
 }
 
@@ -158,11 +172,11 @@ impl Writer {
         let (queue, waiting) = mpsc::channel(QUEUE_MAX);
         let counters = Arc::new(Counters::default());
         let folder = Folder::start(&mut conn, path)?;
-        let theirs = Arc::clone(&counters);
-        let thread = std::thread::Builder::new()
-            .name("db-writer".into())
-            .spawn(move || Loop { conn, folder, state: None, counters: theirs }.run(waiting))?;
-        Ok(Self { queue, thread: std::sync::Mutex::new(Some(thread)), counters })
+        let committer = Committer { conn, folder, state: None, counters: Arc::clone(&counters) };
+        let committer = Arc::new(Mutex::new(Some(committer)));
+        let theirs = Arc::clone(&committer);
+        let thread = std::thread::Builder::new().name("db-writer".into()).spawn(move || run(&theirs, waiting))?;
+        Ok(Self { queue, committer, thread: Mutex::new(Some(thread)), counters })
     }
 
     pub(super) async fn write<T, E, F>(&self, f: F) -> Result<T, E>
@@ -171,11 +185,46 @@ impl Writer {
         T: Send + 'static,
         E: From<DbError> + Send + 'static,
     {
-        let (job, answer) = operation(f);
+        let (job, answer) = operation(true, f);
+        self.enqueue(job, answer).await
+    }
+
+    pub(super) async fn write_surely<T, E, F>(&self, f: F) -> Result<T, E>
+    where
+        F: FnOnce(&mut WriteTx<'_>) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<DbError> + Send + 'static,
+    {
+        let (job, mut answer) = operation(false, f);
+        let Some(job) = self.commit_here(job) else {
+            return answer.try_recv().unwrap_or_else(|_| Err(DbError::Stopped.into()));
+        };
+        self.enqueue(job, answer).await
+    }
+
+    async fn enqueue<T, E: From<DbError>>(&self, job: Box<dyn Job>, answer: Answer<T, E>) -> Result<T, E> {
         if self.queue.send(Message::Run(job)).await.is_err() {
             return Err(DbError::Stopped.into());
         }
         answer.await.unwrap_or_else(|_| Err(DbError::Stopped.into()))
+    }
+
+    /// Commits an operation in this thread when nobody else writes: then the way to the writer thread and back, two
+    /// threads woken, costs more than the commit. Gives it back when others do, for they share a commit there. Whoever
+    /// waits for this thread meanwhile waits for one commit.
+    fn commit_here(&self, job: Box<dyn Job>) -> Option<Box<dyn Job>> {
+        let is_alone = self.counters.newest.load(Ordering::Relaxed) <= 1;
+        if !is_alone || self.queue.capacity() < QUEUE_MAX {
+            return Some(job);
+        }
+        let mut committer = match self.committer.try_lock() {
+            Ok(committer) => committer,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return Some(job),
+        };
+        let Some(committer) = &mut *committer else { return Some(job) };
+        committer.commit(&mut vec![job]);
+        None
     }
 
     pub(super) fn write_blocking<T, E, F>(&self, f: F) -> Result<T, E>
@@ -184,7 +233,7 @@ impl Writer {
         T: Send + 'static,
         E: From<DbError> + Send + 'static,
     {
-        let (job, answer) = operation(f);
+        let (job, answer) = operation(true, f);
         if self.queue.blocking_send(Message::Run(job)).is_err() {
             return Err(DbError::Stopped.into());
         }
@@ -192,24 +241,16 @@ impl Writer {
     }
 
     pub(super) fn attach(&self, state: Box<dyn TxState>) -> Result<(), DbError> {
-        let mut message = Message::Attach(state);
-        // The queue is drained by its own thread, so this ends; `blocking_send` would panic inside a runtime.
-        loop {
-            match self.queue.try_send(message) {
-                Ok(()) => return Ok(()),
-                Err(mpsc::error::TrySendError::Closed(_)) => return Err(DbError::Stopped),
-                Err(mpsc::error::TrySendError::Full(back)) => {
-                    message = back;
-                    std::thread::yield_now();
-                }
-            }
-        }
+        let mut committer = lock(&self.committer);
+        committer.as_mut().ok_or(DbError::Stopped)?.state = Some(state);
+        Ok(())
     }
 
     pub(super) fn stats(&self) -> WriterStats {
         WriterStats {
             commits: self.counters.commits.load(Ordering::Relaxed),
             operations: self.counters.operations.load(Ordering::Relaxed),
+            waiting: QUEUE_MAX.saturating_sub(self.queue.capacity()) as u64,
         }
     }
 
@@ -237,54 +278,61 @@ impl Drop for Writer {
 
 type Answer<T, E> = oneshot::Receiver<Result<T, E>>;
 
-fn operation<T, E, F>(f: F) -> (Box<dyn Job>, Answer<T, E>)
+fn operation<T, E, F>(undone_alone: bool, f: F) -> (Box<dyn Job>, Answer<T, E>)
 where
     F: FnOnce(&mut WriteTx<'_>) -> Result<T, E> + Send + 'static,
     T: Send + 'static,
     E: From<DbError> + Send + 'static,
 {
     let (reply, answer) = oneshot::channel();
-    (Box::new(Operation { f: Some(f), result: None, reply }), answer)
+    (Box::new(Operation { undone_alone, f: Some(f), result: None, reply }), answer)
 }
 
-struct Loop {
+/// The writer thread: takes what waits, and commits it together.
+fn run(committer: &Mutex<Option<Committer>>, mut waiting: mpsc::Receiver<Message>) {
+    let mut batch = Vec::with_capacity(BATCH_MAX);
+    // Gone when all senders are.
+    while let Some(first) = waiting.blocking_recv() {
+        let mut closing = false;
+        let mut next = Some(first);
+        while let Some(message) = next.take() {
+            match message {
+                Message::Run(job) => batch.push(job),
+                Message::Close => closing = true,
+            }
+            if batch.len() < BATCH_MAX && !closing {
+                next = waiting.try_recv().ok();
+            }
+        }
+        if !batch.is_empty()
+            && let Some(committer) = &mut *lock(committer)
+        {
+            committer.commit(&mut batch);
+        }
+        if closing {
+            if let Some(mut committer) = lock(committer).take() {
+                committer.folder.stop();
+                committer.fold_log();
+            }
+            return;
+        }
+    }
+}
+
+/// A panic under the lock is one of the commit itself: the next one fails on its open transaction, which is undone then.
+fn lock(committer: &Mutex<Option<Committer>>) -> MutexGuard<'_, Option<Committer>> {
+    committer.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The one connection that writes.
+struct Committer {
     conn: Connection,
     folder: Folder,
     state: Option<Box<dyn TxState>>,
     counters: Arc<Counters>,
 }
 
-impl Loop {
-    fn run(mut self, mut waiting: mpsc::Receiver<Message>) {
-        let mut batch = Vec::with_capacity(BATCH_MAX);
-        loop {
-            let mut closing = false;
-            let Some(first) = waiting.blocking_recv() else {
-                // All senders are gone.
-                return;
-            };
-            let mut next = Some(first);
-            while let Some(message) = next.take() {
-                match message {
-                    Message::Run(job) => batch.push(job),
-                    Message::Attach(state) => self.state = Some(state),
-                    Message::Close => closing = true,
-                }
-                if batch.len() < BATCH_MAX && !closing {
-                    next = waiting.try_recv().ok();
-                }
-            }
-            if !batch.is_empty() {
-                self.commit(&mut batch);
-            }
-            if closing {
-                self.folder.stop();
-                self.fold_log();
-                return;
-            }
-        }
-    }
-
+impl Committer {
     /// Moves the write-ahead log into the file, so that the next start has nothing to recover. A reader that is still
     /// there only makes it incomplete: the log stays and loses nothing.
     fn fold_log(&self) {
@@ -303,6 +351,7 @@ impl Loop {
                 }
                 self.counters.commits.fetch_add(1, Ordering::Relaxed);
                 self.counters.operations.fetch_add(batch.len() as u64, Ordering::Relaxed);
+                self.counters.newest.store(batch.len(), Ordering::Relaxed);
                 batch.drain(..).for_each(|job| job.answer(None));
                 self.folder.after_commit(&self.conn);
             }
@@ -326,7 +375,11 @@ impl Loop {
         for job in batch.iter_mut() {
             let reader = Reader::new(&self.conn, view);
             let mut tx = WriteTx { reader, view, state: self.state.as_deref_mut(), on_rollback: Vec::new() };
-            tx.in_savepoint(|tx| job.run(tx))?;
+            if job.is_undone_alone() {
+                tx.in_savepoint(|tx| job.run(tx))?;
+            } else if !job.run(&mut tx) {
+                return Err(DbError::Corrupt("an operation that was not to fail did".into()));
+            }
             for kept in std::mem::take(&mut tx.on_rollback) {
                 let mut failure = None;
                 tx.in_savepoint(|tx| kept(tx).map_err(|e| failure = Some(e)).is_ok())?;

@@ -1,7 +1,8 @@
 //! The two cipher suites over raw keys, nonces and associated data. Nothing above this file names a cipher.
 
-use orion::hazardous::aead::xchacha20poly1305::{Nonce as XNonce, SecretKey as XKey, Tag, XChaCha20Poly1305};
-use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
+use chacha20::{R20, hchacha};
+use ring::aead::{AES_256_GCM, Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
+use zeroize::Zeroizing;
 
 use super::{KeyError, random};
 use crate::types::SecretBytes;
@@ -87,7 +88,7 @@ impl FreshNonce {
 
 /// A key made ready for one suite.
 pub(super) enum AeadKey {
-    XChaCha(XKey),
+    XChaCha(Zeroizing<[u8; KEY_LEN]>),
     // Boxed: its key schedule is ten times the other variant.
     Aes(Box<LessSafeKey>),
 }
@@ -95,7 +96,7 @@ pub(super) enum AeadKey {
 impl AeadKey {
     pub(super) fn new(suite: Suite, key: &[u8; KEY_LEN]) -> Result<Self, KeyError> {
         match suite {
-            Suite::XChaCha20Poly1305 => XKey::try_from(key).map(Self::XChaCha).map_err(|_| KeyError::Cipher),
+            Suite::XChaCha20Poly1305 => Ok(Self::XChaCha(Zeroizing::new(*key))),
             Suite::Aes256Gcm => UnboundKey::new(&AES_256_GCM, key)
                 .map(|key| Self::Aes(Box::new(LessSafeKey::new(key))))
                 .map_err(|_| KeyError::Cipher),
@@ -107,10 +108,9 @@ impl AeadKey {
         let body = out.get_mut(from..).ok_or(KeyError::Cipher)?;
         match self {
             Self::XChaCha(key) => {
-                let nonce = XNonce::try_from(nonce).map_err(|_| KeyError::Cipher)?;
-                let tag =
-                    XChaCha20Poly1305::seal_inplace(key, &nonce, Some(aad), body).map_err(|_| KeyError::Cipher)?;
-                out.extend_from_slice(tag.unprotected_as_ref());
+                let (key, nonce) = narrow(key, nonce).ok_or(KeyError::Cipher)?;
+                let tag = key.seal_in_place_separate_tag(nonce, Aad::from(aad), body).map_err(|_| KeyError::Cipher)?;
+                out.extend_from_slice(tag.as_ref());
             }
             Self::Aes(key) => {
                 let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| KeyError::Cipher)?;
@@ -126,11 +126,9 @@ impl AeadKey {
         let (ciphertext, tag) = body.split_last_chunk::<TAG_LEN>().ok_or(KeyError::FormatUnknown)?;
         match self {
             Self::XChaCha(key) => {
-                let nonce = XNonce::try_from(nonce).map_err(|_| KeyError::FormatUnknown)?;
-                let tag = Tag::try_from(tag).map_err(|_| KeyError::FormatUnknown)?;
+                let (key, nonce) = narrow(key, nonce).ok_or(KeyError::FormatUnknown)?;
                 let mut plain = ciphertext.to_vec();
-                // The tag is checked before anything is decrypted.
-                XChaCha20Poly1305::open_inplace(key, &nonce, &tag, Some(aad), &mut plain)
+                key.open_in_place_separate_tag(nonce, Aad::from(aad), (*tag).into(), &mut plain, 0..)
                     .map_err(|_| KeyError::Unsealable)?;
                 Ok(SecretBytes::new(plain))
             }
@@ -143,6 +141,17 @@ impl AeadKey {
             }
         }
     }
+}
+
+/// The key and nonce of ChaCha20-Poly1305 that a key and a long nonce stand for: HChaCha20 of the key and the first 16
+/// bytes, and the other 8 behind four zeros (draft-irtf-cfrg-xchacha, section 2.3).
+fn narrow(key: &[u8; KEY_LEN], nonce: &[u8]) -> Option<(LessSafeKey, Nonce)> {
+    let (first, last) = <&[u8; 24]>::try_from(nonce).ok()?.split_first_chunk::<16>()?;
+    let narrow = Zeroizing::new(<[u8; KEY_LEN]>::from(hchacha::<R20>(key.into(), first.into())));
+    let mut short = [0; 12];
+    short[4..].copy_from_slice(last);
+    let key = UnboundKey::new(&CHACHA20_POLY1305, &*narrow).ok()?;
+    Some((LessSafeKey::new(key), Nonce::assume_unique_for_key(short)))
 }
 
 #[cfg(test)]

@@ -348,8 +348,11 @@ impl Event {
         self
     }
 
-    /// Whether every part is within its limit.
-    pub(super) fn check(&self) -> Result<(), LedgerError> {
+    /// Whether every part is within its limit; appending asks again.
+    ///
+    /// # Errors
+    /// [`LedgerError::TooLong`] names the part.
+    pub fn check(&self) -> Result<(), LedgerError> {
         self.details.check()?;
         if self.target.as_ref().is_some_and(|target| target.id.len() > Target::MAX) {
             return Err(LedgerError::TooLong { what: "target", max: Target::MAX });

@@ -11,102 +11,28 @@
 //! It knows no feature. The facts about a principal come from whoever implements [`Principals`].
 
 mod error;
+mod parts;
 mod remember;
 mod store;
 
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 pub use error::OpError;
+pub use parts::{Core, Decided, Policies, Principals};
 pub use remember::{Keep, Remembered};
 pub use store::{epoch, epoch_raise};
 
-use crate::db::{Db, DbError, Reader, WriteTx};
+use crate::db::{DbError, Reader, WriteTx};
 use crate::keys::Keyring;
 use crate::ledger::{self, ActionName, Actor, Event, Outcome, Personal, Target};
 use crate::policy::{
-    Action, CacheKey, Circumstances, Context, Decision, DecisionCache, Engine, ForbidSet, InstancePermission, Node,
-    Principal, PrincipalId, Resource,
+    Action, CacheKey, Circumstances, Context, Decision, InstancePermission, Node, Principal, PrincipalId, Resource,
 };
-use crate::types::{Clock, Failure, Id, Timestamp, kinds};
+use crate::types::{Id, Timestamp, kinds};
 
 /// How often a read is tried again when rights changed while its event was on the way to disk.
 const READ_TRIES: usize = 8;
-
-/// Finds out what a credential's owner may do now. Implemented by `orgs`, which knows members and grants.
-pub trait Principals: Send + Sync + 'static {
-    /// The principal of a credential that still stands, in an organization it opens; none when it, its owner or the
-    /// organization is gone.
-    ///
-    /// # Errors
-    /// The database failed.
-    fn principal(
-        &self,
-        reader: &Reader<'_>,
-        credential: Id<kinds::Credential>,
-        organization: Id<kinds::Organization>,
-        now: Timestamp,
-    ) -> Result<Option<Principal>, DbError>;
-}
-
-/// Loads an organization's own policies. Implemented by `governance`, which keeps them.
-pub trait Policies: Send + Sync + 'static {
-    /// The policies of an organization as they are in this transaction, whose authorization epoch is `epoch`. With
-    /// `committed` the epoch was seen committed, so that what is loaded may be kept under it.
-    ///
-    /// # Errors
-    /// The database failed.
-    fn forbids(
-        &self,
-        reader: &Reader<'_>,
-        organization: Id<kinds::Organization>,
-        epoch: u64,
-        committed: bool,
-    ) -> Result<Arc<ForbidSet>, DbError>;
-
-    /// The exact mark and the version of a policy as it is; an empty mark and 0 when there is none. For whoever keeps
-    /// the wish to change it until others agreed.
-    ///
-    /// # Errors
-    /// The database failed.
-    fn standing(
-        &self,
-        reader: &Reader<'_>,
-        organization: Id<kinds::Organization>,
-        name: &str,
-    ) -> Result<(String, u32), DbError>;
-
-    /// Makes a change that others agreed on, in the name of `op`. `wish` is what was kept of it.
-    ///
-    /// # Errors
-    /// What the change itself could fail with.
-    fn carry_out(&self, op: &Op, tx: &mut WriteTx<'_>, wish: &str) -> Result<(), Box<dyn Failure>>;
-}
-
-/// What every operation needs of the appliance.
-pub struct Core {
-    /// The database.
-    pub db: Db,
-    /// The keys, unlocked.
-    pub keyring: Arc<Keyring>,
-    /// Decides.
-    pub policy: Engine,
-    /// Decisions of the current authorization epoch.
-    pub decisions: DecisionCache,
-    /// Facts of the tree, until rights change.
-    pub facts: Remembered,
-    /// What is stored of secrets, sealed as it is stored, until one is written.
-    pub values: Remembered,
-    /// The time.
-    pub clock: Arc<dyn Clock>,
-    /// Loads principals.
-    pub principals: Box<dyn Principals>,
-    /// Loads organizations' own policies.
-    pub policies: Box<dyn Policies>,
-    /// How long what is deleted can be restored.
-    pub restore_window: Duration,
-}
 
 /// A principal as its credential proved it.
 #[derive(Debug, Clone)]
@@ -285,6 +211,7 @@ impl Op {
     /// [`OpError::Denied`]; the credential is gone; the database failed.
     pub fn authorize(&self, reader: &Reader<'_>, action: Action, resource: &Resource) -> Result<Event, OpError> {
         let decision = self.decide(reader, action, resource)?;
+        self.0.core.decided.count(&decision);
         let outcome = if decision.allow { Outcome::Allowed } else { Outcome::Denied };
         let event = self.event(ActionName::new(action.as_str()), outcome);
         let event = about(event, resource).policies(Arc::clone(&decision.policies));
@@ -312,6 +239,7 @@ impl Op {
     pub fn authorize_instance(&self, reader: &Reader<'_>, permission: InstancePermission) -> Result<Event, OpError> {
         let principal = self.principal(reader)?.1;
         let decision = self.0.core.policy.decide_instance(&principal, permission);
+        self.0.core.decided.count(&decision);
         let outcome = if decision.allow { Outcome::Allowed } else { Outcome::Denied };
         let event = self.event(ActionName::new(permission.as_str()), outcome);
         let event = event.policies(Arc::clone(&decision.policies));
@@ -498,7 +426,8 @@ impl Op {
             self.settle_denied::<E>().await?;
             let (Released { value, event, note }, seen) = loaded?;
             let Some(event) = event else { return Ok(value) };
-            let kept = self.0.core.db.write(move |tx| {
+            event.check().map_err(OpError::from)?;
+            let kept = self.0.core.db.write_surely(move |tx| {
                 if epoch(tx)? != seen {
                     return Ok::<_, OpError>(false);
                 }

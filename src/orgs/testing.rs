@@ -18,7 +18,7 @@ use crate::auth::{AuthError, Cidrs, CredentialKind, NewCredential};
 use crate::db::{Db, DbError, Reader, WriteTx};
 use crate::keys::{Keyring, RootKey, Suite};
 use crate::ledger::{self, ActionName, EventFilter, EventView, Outcome, Registry};
-use crate::op::{Core, Op, Origin, Policies, Remembered, Who, epoch_raise};
+use crate::op::{Core, Decided, Op, Origin, Policies, Remembered, Who, epoch_raise};
 use crate::policy::{Action, BuiltinRole, DecisionCache, Engine, ForbidSet, InstancePermission, PrincipalId};
 use crate::types::{Clock as _, Email, Failure, Id, Limit, ManualClock, Secret, SecretString, Slug, Timestamp, kinds};
 
@@ -152,6 +152,7 @@ impl World {
             principals: Box::new(TreePrincipals),
             policies: Box::new(NoPolicies),
             restore_window: Duration::from_hours(30 * 24),
+            decided: Decided::default(),
         });
         let op = |who| Op::new(Arc::clone(&core), who, Origin::default(), Id::new(START));
         let token = setup::token_create(&op(Who::System)).await.unwrap();

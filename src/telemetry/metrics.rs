@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -23,9 +23,6 @@ pub const METRICS_CONTENT_TYPE: &str = "application/openmetrics-text; version=1.
 /// Upper bounds of the latency buckets, in seconds: from a cached read to a slow disk.
 const LATENCY_SECONDS: [f64; 13] =
     [0.0001, 0.000_25, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0];
-
-/// Upper bounds of the writer's batch sizes, in operations.
-const BATCH_SIZES: [f64; 7] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0];
 
 /// Routes with numbers of their own; more than the route table has. The rest is counted as one.
 const MAX_ROUTES: usize = 512;
@@ -69,6 +66,23 @@ type Durations = Family<RouteLabels, Histogram, fn() -> Histogram>;
 /// By index in [`METHODS`], then by route pattern.
 type Routes = [HashMap<Arc<str>, Arc<RouteMetrics>>; METHODS.len()];
 
+/// Numbers that are counted elsewhere and asked for when the numbers are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counted {
+    /// Events in the ledger; none: it cannot be read now.
+    pub ledger_events: Option<u64>,
+    /// Commits since the start.
+    pub commits: u64,
+    /// Operations in them.
+    pub operations: u64,
+    /// Operations that wait for the writer.
+    pub waiting: u64,
+    /// Acts that were allowed since the start.
+    pub allowed: u64,
+    /// Acts that were denied.
+    pub denied: u64,
+}
+
 /// All numbers of one server. Made once, shared behind an `Arc`.
 pub struct Metrics {
     registry: Registry,
@@ -76,9 +90,9 @@ pub struct Metrics {
     durations: Durations,
     routes: RwLock<Routes>,
     ledger_events: Gauge<u64, AtomicU64>,
-    writer_batch: Histogram,
+    writer_commits: Counter,
+    writer_operations: Counter,
     writer_queue: Gauge<u64, AtomicU64>,
-    db_reads: Counter,
     job_runs: Family<JobLabels, Counter>,
     allowed: Counter,
     denied: Counter,
@@ -96,9 +110,9 @@ impl Metrics {
             durations: Family::new_with_constructor(|| Histogram::new(LATENCY_SECONDS)),
             routes: RwLock::default(),
             ledger_events: Gauge::default(),
-            writer_batch: Histogram::new(BATCH_SIZES),
+            writer_commits: Counter::default(),
+            writer_operations: Counter::default(),
             writer_queue: Gauge::default(),
-            db_reads: Counter::default(),
             job_runs: Family::default(),
             allowed: decision("allow"),
             denied: decision("deny"),
@@ -115,11 +129,11 @@ impl Metrics {
         to.register("http_requests", "Requests answered", self.requests.clone());
         to.register("http_request_duration_seconds", "Time from request to answer", self.durations.clone());
         to.register("ledger_events", "Events in the ledger", self.ledger_events.clone());
-        to.register("writer_batch_size", "Operations committed together", self.writer_batch.clone());
+        to.register("writer_commits", "Commits", self.writer_commits.clone());
+        to.register("writer_operations", "Operations in them", self.writer_operations.clone());
         to.register("writer_queue_depth", "Operations waiting for the writer", self.writer_queue.clone());
-        to.register("db_reads", "Read transactions", self.db_reads.clone());
         to.register("job_runs", "Runs of scheduled work", self.job_runs.clone());
-        to.register("decisions", "Decisions of the policies", decisions);
+        to.register("decisions", "Acts the policies decided about", decisions);
         to.register("auth_failures", "Credentials refused", self.auth_failures.clone());
     }
 
@@ -139,39 +153,27 @@ impl Metrics {
         Arc::clone(routes[index].entry(Arc::clone(&route)).or_insert_with(made))
     }
 
-    /// The ledger has this many events now.
-    pub fn set_ledger_events(&self, events: u64) {
-        self.ledger_events.set(events);
-    }
-
-    /// The writer committed this many operations together.
-    pub fn writer_committed(&self, operations: usize) {
-        self.writer_batch.observe(f64::from(u32::try_from(operations).unwrap_or(u32::MAX)));
-    }
-
-    /// This many operations wait for the writer now.
-    pub fn set_writer_queue_depth(&self, operations: usize) {
-        self.writer_queue.set(operations as u64);
-    }
-
-    /// A read transaction ended.
-    pub fn db_read(&self) {
-        self.db_reads.inc();
+    /// What others count, as it is now. Numbers that only grow are never set back.
+    pub fn counted(&self, now: &Counted) {
+        if let Some(events) = now.ledger_events {
+            self.ledger_events.set(events);
+        }
+        self.writer_queue.set(now.waiting);
+        let grown = [
+            (&self.writer_commits, now.commits),
+            (&self.writer_operations, now.operations),
+            (&self.allowed, now.allowed),
+            (&self.denied, now.denied),
+        ];
+        for (counter, number) in grown {
+            counter.inner().fetch_max(number, Ordering::Relaxed);
+        }
     }
 
     /// A run of a job ended. `job` is its name in the job table.
     pub fn job_ran(&self, job: &'static str, succeeded: bool) {
         let outcome = if succeeded { "ok" } else { "failed" };
         self.job_runs.get_or_create(&JobLabels { job, outcome }).inc();
-    }
-
-    /// The policies decided.
-    pub fn decided(&self, allowed: bool) {
-        if allowed {
-            self.allowed.inc()
-        } else {
-            self.denied.inc()
-        };
     }
 
     /// A credential was refused. `reason` is the error's code.
@@ -246,13 +248,11 @@ mod tests {
         route.answered(200, Duration::from_micros(200));
         route.answered(204, Duration::from_secs(9));
         metrics.route("GET", "/api/v1/whoami").answered(404, Duration::from_micros(1));
-        metrics.set_ledger_events(7);
-        metrics.writer_committed(3);
-        metrics.set_writer_queue_depth(2);
-        metrics.db_read();
+        let counted = Counted { ledger_events: Some(7), commits: 3, operations: 9, waiting: 2, allowed: 0, denied: 1 };
+        metrics.counted(&counted);
+        metrics.counted(&Counted { operations: 8, ..counted });
         metrics.job_ran("purge", true);
         metrics.job_ran("purge", false);
-        metrics.decided(false);
         metrics.auth_failed("token_expired");
         let text = metrics.encode();
         let of_route = "method=\"GET\",route=\"/api/v1/whoami\"";
@@ -261,10 +261,9 @@ mod tests {
         has(&text, &format!("holdfast_http_request_duration_seconds_bucket{{le=\"0.00025\",{of_route}}} 2"));
         has(&text, &format!("holdfast_http_request_duration_seconds_count{{{of_route}}} 3"));
         has(&text, "holdfast_ledger_events 7");
-        has(&text, "holdfast_writer_batch_size_bucket{le=\"4.0\"} 1");
-        has(&text, "holdfast_writer_batch_size_bucket{le=\"2.0\"} 0");
+        has(&text, "holdfast_writer_commits_total 3");
+        has(&text, "holdfast_writer_operations_total 9");
         has(&text, "holdfast_writer_queue_depth 2");
-        has(&text, "holdfast_db_reads_total 1");
         has(&text, "holdfast_job_runs_total{job=\"purge\",outcome=\"ok\"} 1");
         has(&text, "holdfast_job_runs_total{job=\"purge\",outcome=\"failed\"} 1");
         has(&text, "holdfast_decisions_total{decision=\"allow\"} 0");

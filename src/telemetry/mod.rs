@@ -25,7 +25,7 @@ mod reports;
 
 pub use error::TelemetryError;
 pub use logging::Output;
-pub use metrics::{METRICS_CONTENT_TYPE, Metrics, RouteMetrics};
+pub use metrics::{Counted, METRICS_CONTENT_TYPE, Metrics, RouteMetrics};
 pub use panic::{PanicNotice, install_panic_hook};
 pub use redact::{Redacted, redact};
 pub use reports::scrub;

@@ -1,7 +1,7 @@
 //! The words of the vault as types: names, folders, visibility, flow, origin.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use crate::types::{Id, ParseError, kinds};
 
@@ -76,9 +76,10 @@ impl FolderPath {
     /// Most segments.
     pub const MAX_DEPTH: usize = 16;
 
-    /// The top folder, `/`.
+    /// The top folder, `/`. One text for all: most secrets are there.
     pub fn root() -> Self {
-        Self("/".into())
+        static ROOT: LazyLock<Arc<str>> = LazyLock::new(|| "/".into());
+        Self(Arc::clone(&ROOT))
     }
 
     /// Reads a path: `/`, or segments of `[A-Za-z0-9_][A-Za-z0-9._-]*` each after a slash.

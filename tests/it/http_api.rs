@@ -432,6 +432,26 @@ fn the_numbers_name_routes_and_never_paths() {
 }
 
 #[test]
+fn the_numbers_count_events_commits_and_decisions() {
+    let app = TestApp::start();
+    let number = |name: &str| {
+        let text = http::send(&app.base, "GET", "/metrics", &[], b"").text().to_owned();
+        let line =
+            text.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_else(|| panic!("no {name} in {text}"));
+        line.trim().parse::<u64>().expect("a number")
+    };
+    let names =
+        ["ledger_events", "writer_commits_total", "writer_operations_total", "decisions_total{decision=\"allow\"}"];
+    let names = names.map(|name| format!("holdfast_{name}"));
+    let before = names.each_ref().map(|name| number(name));
+    app.owner().create_project("shop");
+    for (name, before) in names.iter().zip(before) {
+        assert!(number(name) > before, "{name}");
+    }
+    assert_eq!(number("holdfast_decisions_total{decision=\"deny\"}"), 0);
+}
+
+#[test]
 fn a_list_of_environments_is_in_the_order_of_the_tree() {
     let app = TestApp::start();
     let ada = app.owner();

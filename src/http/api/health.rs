@@ -9,7 +9,7 @@ use crate::db::DbError;
 use crate::http::routes::at;
 use crate::http::state::State;
 use crate::ledger::{self, LedgerError};
-use crate::telemetry::METRICS_CONTENT_TYPE;
+use crate::telemetry::{Counted, METRICS_CONTENT_TYPE};
 
 /// That the process answers.
 #[derive(Debug, Serialize, ToSchema)]
@@ -68,6 +68,13 @@ pub(crate) async fn readyz(state: Data<State>) -> HttpResponse {
 
 /// The numbers, for Prometheus.
 pub(crate) async fn metrics(state: Data<State>) -> HttpResponse {
+    let core = &state.parts.core;
+    let writer = core.db.writer_stats();
+    let (allowed, denied) = core.decided.counts();
+    // A database that fails is told of by /readyz; the other numbers are worth having then.
+    let ledger_events = core.db.read(ledger::size).ok();
+    let (commits, operations, waiting) = (writer.commits, writer.operations, writer.waiting);
+    state.parts.metrics.counted(&Counted { ledger_events, commits, operations, waiting, allowed, denied });
     HttpResponse::Ok().content_type(METRICS_CONTENT_TYPE).body(state.parts.metrics.encode())
 }
 

@@ -241,6 +241,7 @@ fn compose(dir: &TempDir, clock: Arc<ManualClock>) -> Core {
         principals: Box::new(TreePrincipals),
         policies: Box::new(OwnPolicies::default()),
         restore_window: std::time::Duration::from_hours(30 * 24),
+        decided: holdfast::op::Decided::default(),
     }
 }
 
