@@ -1,7 +1,7 @@
 //! A blueprint: which services an environment runs, as YAML a person writes.
 //!
 //! Invariants, and what each one stops:
-//! - One table of fields ([`form`]) makes the type, its reader, its writer and its part of the JSON schema: none of them
+//! - One table of fields (`form`) makes the type, its reader, its writer and its part of the JSON schema: none of them
 //!   can know a field that another does not.
 //! - An unknown field, a field twice, a value of the wrong kind are errors: a mistyped name is never a setting left out.
 //! - Size, depth, nodes, aliases and lists have limits, and each is told with the line that goes over it.

@@ -231,11 +231,11 @@ form! {
         command: Option<Filled<Argument>> = "command",
         /// The port of `http`; without it, the only one or the one called `http`.
         port: Option<PortRef> = "port",
-        /// How often it is asked [10s].
+        /// How often it is asked; 10s unless said.
         interval: Option<Lasting> = "interval",
-        /// How long an answer may take [1s].
+        /// How long an answer may take; 1s unless said.
         timeout: Option<Lasting> = "timeout",
-        /// How often in a row it has to fail [3].
+        /// How often in a row it has to fail; 3 unless said.
         failures: Option<Failures> = "failures",
     }
 }
