@@ -134,6 +134,8 @@ where
 
     fn answer(self: Box<Self>, failure: Option<DbError>) {
         let result = match (failure, self.result) {
+            // It is what the commit failed by, and knows best why.
+            (Some(_), Some(Err(own))) if !self.undone_alone => Err(own),
             (Some(failure), _) => Err(failure.into()),
             (None, Some(result)) => result,
             (None, None) => Err(DbError::Panicked.into()),
@@ -378,6 +380,9 @@ impl Committer {
             if job.is_undone_alone() {
                 tx.in_savepoint(|tx| job.run(tx))?;
             } else if !job.run(&mut tx) {
+                if self.conn.is_autocommit() {
+                    return Err(DbError::Full);
+                }
                 return Err(DbError::Corrupt("an operation that was not to fail did".into()));
             }
             for kept in std::mem::take(&mut tx.on_rollback) {
