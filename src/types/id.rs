@@ -73,6 +73,10 @@ pub mod kinds {
         Invitation "inv" "invitation";
         /// A passkey of a person.
         Passkey "psk" "passkey";
+        /// A Kubernetes that environments run on.
+        Cluster "clu" "cluster";
+        /// A blueprint stored for an environment.
+        Blueprint "blp" "blueprint";
     }
 }
 

@@ -11,7 +11,7 @@ pub(crate) const LEVELS: &[(u8, &[&str])] = &[
     (6, &["app"]),
     (5, &["http"]),
     (4, &["runtime"]),
-    (3, &["vault", "governance", "links", "orgs", "auth"]),
+    (3, &["vault", "cluster", "governance", "links", "orgs", "auth"]),
     (2, &["op", "policy", "ledger", "jobs", "scan", "notify"]),
     (1, &["keys", "db", "telemetry", "config"]),
     (0, &["types"]),
@@ -21,6 +21,7 @@ pub(crate) const LEVELS: &[(u8, &[&str])] = &[
 pub(crate) const SIDEWAYS: &[(&str, &str)] = &[
     ("main", "cli"),
     ("vault", "orgs"),
+    ("cluster", "orgs"),
     ("governance", "orgs"),
     ("governance", "vault"),
     ("orgs", "auth"),
