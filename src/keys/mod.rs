@@ -89,6 +89,13 @@ pub fn fill_random(out: &mut [u8]) -> Result<(), KeyError> {
     ring::rand::SystemRandom::new().fill(out).map_err(|_| KeyError::Randomness)
 }
 
+/// SHA-256: for names that follow from what is no secret.
+pub fn sha256(bytes: &[u8]) -> [u8; 32] {
+    let mut out = [0; 32];
+    out.copy_from_slice(ring::digest::digest(&ring::digest::SHA256, bytes).as_ref());
+    out
+}
+
 #[cfg(test)]
 mod rotation_tests;
 #[cfg(test)]

@@ -31,7 +31,7 @@ pub(super) fn check(blueprint: &Blueprint, tree: &Node) -> Vec<Diagnostic> {
 }
 
 /// The port that is meant when none is named: the only one, or the one called `http`.
-pub(super) fn usual_port(service: &Service) -> Option<&super::model::Port> {
+pub fn usual_port(service: &Service) -> Option<&super::model::Port> {
     match service.ports.as_slice() {
         [only] => Some(only),
         ports => ports.iter().find(|port| port.name.as_str() == "http"),

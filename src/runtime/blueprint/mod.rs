@@ -26,6 +26,7 @@ mod tests;
 mod tree;
 mod write;
 
+pub use check::usual_port;
 pub use diagnostic::{CODES, Diagnostic, Place};
 pub use model::{
     Blueprint, Delivery, Init, InitKind, Override, Plan, Port, Probes, Protocol, Quantities, Resources, Routing,

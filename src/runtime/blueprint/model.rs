@@ -196,7 +196,7 @@ form! {
     pub Security {
         /// The profile of pod security.
         profile: SecurityProfile = "profile" or SecurityProfile::Restricted,
-        /// The numeric user of its processes; without it, the image's.
+        /// The numeric user of its processes; without it, 10001.
         user: Option<UserId> = "user",
         /// Folders it may write to beside /tmp and its volumes.
         writable: Vec<MountPath> = "writable",
