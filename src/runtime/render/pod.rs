@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::storage::Mounts;
 use super::{Gate, sizes};
-use crate::runtime::blueprint::Service;
+use crate::runtime::blueprint::{Service, UserId};
 
 /// The user of processes of a service that names none: not root, and nobody's on the node.
 const USER: u32 = 10_001;
@@ -26,7 +26,7 @@ pub(super) struct Pod<'a> {
 
 /// The user a service runs as.
 pub(super) fn user(service: &Service) -> u32 {
-    service.security.user.map_or(USER, |user| user.get())
+    service.security.user.map_or(USER, UserId::get)
 }
 
 /// The user of what is ours.

@@ -6,7 +6,7 @@
 use serde_json::{Value, json};
 
 use super::Desired;
-use crate::runtime::blueprint::{Quantities, Service, VolumeSource};
+use crate::runtime::blueprint::{Memory, Quantities, Service, VolumeSource};
 
 /// Mebibyte.
 const MI: u64 = 1 << 20;
@@ -103,7 +103,7 @@ type Named = (Option<u64>, Option<u64>);
 
 /// What a plan names, and where it names nothing, what the service does.
 fn merged(plan: Option<&Quantities>, service: &Quantities) -> Named {
-    let named = |q: &Quantities| (q.cpu.as_ref().map(|c| u64::from(c.millis())), q.memory.as_ref().map(|m| m.bytes()));
+    let named = |q: &Quantities| (q.cpu.as_ref().map(|c| u64::from(c.millis())), q.memory.as_ref().map(Memory::bytes));
     let (plan, service) = (plan.map_or((None, None), named), named(service));
     (plan.0.or(service.0), plan.1.or(service.1))
 }
@@ -115,7 +115,7 @@ fn fill(named: Named, usual: Amounts) -> Amounts {
 /// What the folders of a pod may hold that are on the node's disk.
 fn folders(service: &Service) -> u64 {
     let empty = service.volumes.iter().map(|volume| match &volume.source {
-        VolumeSource::Empty { size } => size.as_ref().map_or(FOLDER, |size| size.bytes()),
+        VolumeSource::Empty { size } => size.as_ref().map_or(FOLDER, Memory::bytes),
         VolumeSource::Pvc { .. } | VolumeSource::File { .. } => 0,
     });
     let writable = service.security.writable.iter().map(|_| FOLDER);

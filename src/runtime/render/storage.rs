@@ -8,7 +8,7 @@ use super::names::ROLE_SERVICE;
 use super::values::FILE_KEY;
 use super::{Desired, Object, One, Stage, sizes};
 use crate::cluster::Resource;
-use crate::runtime::blueprint::{Blueprint, Delivery, Label, Service, VolumeSource};
+use crate::runtime::blueprint::{Blueprint, Delivery, Label, Memory, Service, VolumeSource};
 
 /// Where a service that asks for files finds its variables.
 const VARIABLES: &str = "/run/holdfast/variables";
@@ -72,7 +72,7 @@ impl Mounts {
             let (name, path) = (format!("volume-{}", volume.name.as_str()), volume.mount_path.as_str());
             match &volume.source {
                 VolumeSource::Empty { size } => {
-                    self.folder(&name, path, size.as_ref().map_or(sizes::FOLDER, |size| size.bytes()));
+                    self.folder(&name, path, size.as_ref().map_or(sizes::FOLDER, Memory::bytes));
                 }
                 VolumeSource::Pvc { read_only, .. } => {
                     let mut mount = json!({ "name": name, "mountPath": path });
