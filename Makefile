@@ -50,6 +50,7 @@ bench-ui: preflight-test assets ## measure the pages of a release build in Chrom
 
 assets: ## styles, scripts and icons of the pages: assets/dist, built from assets/ui when that changed
 	@sh $(ASSETS)
+	@sh assets/openapi.sh
 
 cluster: ## start a real Kubernetes on this machine (root; see tests/cluster/README.md)
 	@bash tests/cluster/preflight.sh

@@ -36,7 +36,7 @@ mod sign_in;
 mod state;
 
 pub use error::Problem;
-pub use openapi::document;
+pub use openapi::{described as described_document, document, packed as packed_document};
 pub use server::{Running, ServerError, start};
 pub use state::ServerParts;
 

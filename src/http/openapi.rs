@@ -3,6 +3,7 @@
 //! Each operation gets its path parameters, the failures its method can answer, the headers writes accept and the
 //! token it needs, so that no handler can forget one.
 
+use std::io::Read as _;
 use std::sync::OnceLock;
 
 use actix_web::HttpResponse;
@@ -254,15 +255,30 @@ const CONDITIONAL: &[&str] = &["project_update", "environment_update", "secret_p
 )]
 struct Described;
 
-/// The document, as it is served.
-#[expect(clippy::missing_panics_doc, reason = "the document is made of strings and maps")]
+/// The reviewed document, packed by `make assets`.
+const PACKED: &[u8] = include_bytes!("../../assets/built/openapi.json.gz");
+
+/// The document, as it is served. What makes it is several megabytes of code that runs once: a release has the reviewed
+/// document in its place, which a test holds against [`described`].
 pub fn document() -> &'static str {
     static TEXT: OnceLock<String> = OnceLock::new();
-    TEXT.get_or_init(|| {
-        let mut document = serde_json::to_value(Described::openapi()).expect("the document is JSON");
-        complete(&mut document);
-        serde_json::to_string(&document).expect("the document is JSON")
-    })
+    TEXT.get_or_init(|| if cfg!(debug_assertions) { described() } else { packed() })
+}
+
+/// The document, as the handlers describe it.
+#[expect(clippy::missing_panics_doc, reason = "the document is made of strings and maps")]
+pub fn described() -> String {
+    let mut document = serde_json::to_value(Described::openapi()).expect("the document is JSON");
+    complete(&mut document);
+    serde_json::to_string(&document).expect("the document is JSON")
+}
+
+/// The document, as it was reviewed.
+#[expect(clippy::missing_panics_doc, reason = "the document is packed by our own build and read by a test")]
+pub fn packed() -> String {
+    let mut text = String::new();
+    flate2::read::GzDecoder::new(PACKED).read_to_string(&mut text).expect("it is packed text");
+    text
 }
 
 /// This document.

@@ -187,6 +187,31 @@ impl<K: IdKind> Hash for Id<K> {
     }
 }
 
+/// Hashes ids for maps in memory: their last eight bytes, which are random as they are (UUIDv7). Only for ids that are
+/// made here; a stranger who could choose them could make a map slow.
+#[derive(Default, Clone, Copy)]
+pub struct IdHasher(u64);
+
+/// The hasher of maps from ids to what is kept of them for one operation.
+pub type ById = std::hash::BuildHasherDefault<IdHasher>;
+
+impl Hasher for IdHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        let mut last = [0; 8];
+        let tail = bytes.len().min(8);
+        last[..tail].copy_from_slice(&bytes[bytes.len() - tail..]);
+        // Their first two bits are the same in all: spread over the hash, whose ends a map looks at.
+        self.0 ^= u64::from_be_bytes(last).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+
+    // The length in front of the bytes tells nothing.
+    fn write_usize(&mut self, _: usize) {}
+}
+
 impl<K: IdKind> serde::Serialize for Id<K> {
     fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
         s.collect_str(self)

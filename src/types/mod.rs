@@ -14,7 +14,7 @@ mod slug;
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use email::Email;
 pub use failure::{Class, Failure, Problem, chain};
-pub use id::{Id, IdKind, kinds};
+pub use id::{ById, Id, IdHasher, IdKind, kinds};
 pub use page::{Cursor, Limit, Page};
 pub use secret::{Secret, SecretBytes, SecretString};
 pub use slug::Slug;

@@ -15,7 +15,7 @@ use crate::keys::{Beside, KeyError, OrganizationKeys, SecretAad, SecretCipher};
 use crate::op::{Keep, Op};
 use crate::orgs::past::Cut;
 use crate::orgs::{environment, project};
-use crate::types::{Id, SecretBytes, Slug, kinds};
+use crate::types::{ById, Id, SecretBytes, Slug, kinds};
 
 /// The most bytes of a ciphertext that is kept in memory.
 const KEPT_MAX: usize = 2_048;
@@ -31,7 +31,7 @@ pub struct StoreSource<'r> {
     names_kept: bool,
     ciphers: RefCell<HashMap<EnvironmentId, Rc<SecretCipher>>>,
     /// What a listing brought: its values are asked for next.
-    seen: RefCell<HashMap<SecretId, Arc<SecretVersion>>>,
+    seen: RefCell<HashMap<SecretId, Arc<SecretVersion>, ById>>,
     /// The moment that is asked, when it is not now. Nothing of it is in memory.
     past: Option<Past>,
 }
@@ -272,7 +272,7 @@ impl Source for StoreSource<'_> {
         let Some(past) = self.past else { return Ok(self.newest(environment, path, name)?.map(|v| facts(&v))) };
         let found = past.secret(self.reader, environment, path, name)?;
         Ok(found.map(|found| {
-            self.seen.borrow_mut().insert(found.version.id, Arc::new(found.version));
+            self.seen.borrow_mut().insert(found.version.id, found.version);
             found.facts
         }))
     }
@@ -284,9 +284,9 @@ impl Source for StoreSource<'_> {
         beneath: bool,
     ) -> Result<Vec<StoredSecret>, VaultError> {
         let mut seen = self.seen.borrow_mut();
-        let mut keep = |v: SecretVersion, facts| {
+        let mut keep = |v: Arc<SecretVersion>, facts| {
             let stored = StoredSecret { path: v.path.clone(), name: v.name.clone(), facts };
-            seen.insert(v.id, Arc::new(v));
+            seen.insert(v.id, v);
             stored
         };
         if let Some(past) = self.past {
@@ -295,12 +295,12 @@ impl Source for StoreSource<'_> {
                 None => past.secrets(self.reader, environment, path, beneath),
             };
         }
-        let rows = store::secret_list(self.reader, environment, path, beneath)?;
-        let stored = rows.into_iter().map(|v| {
+        let mut stored = Vec::new();
+        store::secret_each(self.reader, environment, path, beneath, |v| {
             let facts = facts(&v);
-            keep(v, facts)
-        });
-        Ok(stored.collect())
+            stored.push(keep(Arc::new(v), facts));
+        })?;
+        Ok(stored)
     }
 
     fn value(&self, secret: SecretId, version: u32) -> Result<Rc<SecretBytes>, VaultError> {

@@ -1,6 +1,7 @@
 //! SQL of secrets and their versions.
 
-use std::sync::LazyLock;
+use std::cell::RefCell;
+use std::sync::{Arc, LazyLock};
 
 use rusqlite::{OptionalExtension, Row, params};
 
@@ -60,8 +61,8 @@ pub struct SecretVersion {
     pub interpolate: bool,
     /// The value, sealed.
     pub ciphertext: Vec<u8>,
-    /// Keyed MAC of the value.
-    pub value_tag: Vec<u8>,
+    /// Keyed MAC of the value; zeros, which nothing has, where the column is damaged.
+    pub value_tag: [u8; 32],
     /// What its writer said.
     pub comment: String,
     /// Its tags.
@@ -69,7 +70,7 @@ pub struct SecretVersion {
     /// When this version was written.
     pub written_at: Timestamp,
     /// By whom.
-    pub written_by: String,
+    pub written_by: Arc<str>,
     /// Whether comment, tags, author and time are under the seal, too: of what an earlier Holdfast wrote they are not.
     pub bound: bool,
 }
@@ -100,12 +101,23 @@ pub(super) fn version(row: &Row<'_>) -> rusqlite::Result<SecretVersion> {
         visibility: Visibility::parse(text(8)?).map_err(|_| broken(8))?,
         interpolate: row.get(9)?,
         ciphertext: row.get(10)?,
-        value_tag: row.get(11)?,
+        value_tag: row.get_ref(11)?.as_blob().ok().and_then(|b| b.try_into().ok()).unwrap_or_default(),
         comment: row.get(12)?,
         tags: tags(text(13)?),
         written_at: row.get(14)?,
-        written_by: row.get(15)?,
+        written_by: author(text(15)?),
         bound: row.get(16)?,
+    })
+}
+
+/// The text of an author. Rows that are read together mostly have the same one: they share it.
+fn author(text: &str) -> Arc<str> {
+    thread_local!(static LAST: RefCell<Arc<str>> = RefCell::new("".into()));
+    LAST.with_borrow_mut(|last| {
+        if **last != *text {
+            *last = text.into();
+        }
+        Arc::clone(last)
     })
 }
 
@@ -173,6 +185,19 @@ pub(crate) fn secret_list(
     path: &FolderPath,
     beneath: bool,
 ) -> Result<Vec<SecretVersion>, DbError> {
+    let mut all = Vec::new();
+    secret_each(reader, environment, path, beneath, |version| all.push(version))?;
+    Ok(all)
+}
+
+/// The same, one after the other: a whole row is large, and a list of them is copied as it grows.
+pub(crate) fn secret_each(
+    reader: &Reader<'_>,
+    environment: Id<kinds::Environment>,
+    path: &FolderPath,
+    beneath: bool,
+    mut each: impl FnMut(SecretVersion),
+) -> Result<(), DbError> {
     let place = match (beneath, path.is_root()) {
         (false, _) => "s.path = ?2",
         (true, true) => "?2 = ?2",
@@ -182,7 +207,11 @@ pub(crate) fn secret_list(
     let mut statement = reader.sql().prepare_cached(&format!(
         "SELECT {COLUMNS} FROM {NEWEST} WHERE s.environment_id = ?1 AND {place} AND v.state <> 'deleted'"
     ))?;
-    Ok(statement.query_map(params![environment, path.as_str()], version)?.collect::<Result<_, _>>()?)
+    let mut rows = statement.query(params![environment, path.as_str()])?;
+    while let Some(row) = rows.next()? {
+        each(version(row)?);
+    }
+    Ok(())
 }
 
 /// Adds a secret without its versions.
@@ -223,11 +252,11 @@ pub(crate) fn secret_version_insert(tx: &WriteTx<'_>, v: &SecretVersion) -> Resu
             v.visibility.as_str(),
             v.interpolate,
             v.ciphertext,
-            v.value_tag,
+            v.value_tag.as_slice(),
             v.comment,
             v.tags.join(","),
             v.written_at,
-            v.written_by,
+            &*v.written_by,
             v.bound
         ])?;
     tx.raise_number(Number::Values);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::store;
 use crate::op::{Note, Op};
-use crate::types::{Id, Timestamp, kinds};
+use crate::types::{ById, Id, Timestamp, kinds};
 
 /// How often one secret's last use is written at most.
 const EVERY: Duration = Duration::from_mins(1);
@@ -16,7 +16,7 @@ const KEPT_MAX: usize = 131_072;
 /// Remembers what was written lately.
 #[derive(Default)]
 pub struct Uses {
-    written: Mutex<HashMap<Id<kinds::SecretRow>, Use>>,
+    written: Mutex<HashMap<Id<kinds::SecretRow>, Use, ById>>,
 }
 
 /// When and by whom a secret was used, as it was written.

@@ -8,6 +8,14 @@ fn the_openapi_document_is_as_reviewed() {
     insta::assert_json_snapshot!("openapi", document);
 }
 
+/// A release serves the reviewed document, and not what its handlers say.
+#[test]
+fn what_a_release_serves_is_what_the_handlers_describe() {
+    let read = |text: &str| serde_json::from_str::<Value>(text).unwrap();
+    let (packed, described) = (holdfast::http::packed_document(), holdfast::http::described_document());
+    assert!(read(&packed) == read(&described), "assets/built/openapi.json.gz is out of date: run make assets");
+}
+
 #[test]
 fn every_operation_has_an_id_of_its_own_and_every_reference_leads_somewhere() {
     let document: Value = serde_json::from_str(holdfast::http::document()).unwrap();

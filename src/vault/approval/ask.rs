@@ -93,7 +93,7 @@ impl RequestItem {
             comment: proposed.comment.clone(),
             tags: proposed.tags.clone(),
             ciphertext: None,
-            value_tag: proposed.value_tag.clone(),
+            value_tag: proposed.value_tag.to_vec(),
         }
     }
 }

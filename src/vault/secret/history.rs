@@ -64,7 +64,7 @@ pub async fn secret_history(
             interpolate: v.interpolate,
             comment: v.comment,
             created_at: v.written_at,
-            created_by: v.written_by,
+            created_by: v.written_by.to_string(),
         }))
     })
     .await

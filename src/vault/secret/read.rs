@@ -299,7 +299,7 @@ pub(super) fn view_plain(origin: NamedOrigin, listed: &ListedSecret, version: &S
         references: Vec::new(),
         created_at: version.created_at,
         updated_at: version.written_at,
-        updated_by: version.written_by.clone(),
+        updated_by: version.written_by.to_string(),
         expires_at: None,
         last_accessed: None,
     }

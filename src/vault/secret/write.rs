@@ -476,11 +476,11 @@ fn version(op: &Op, placed: &Placed, p: &Planned, now: Timestamp) -> SecretVersi
         visibility: p.visibility,
         interpolate: p.interpolate,
         ciphertext: Vec::new(),
-        value_tag: p.tag.to_vec(),
+        value_tag: p.tag,
         comment: p.comment.clone(),
         tags: p.tags.clone(),
         written_at: now,
-        written_by: op.author(),
+        written_by: op.author().into(),
         bound: true,
     }
 }

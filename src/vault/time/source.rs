@@ -1,5 +1,7 @@
 //! What the resolver is told of the past: older versions and older parents, under the flow and the strictness of today.
 
+use std::sync::Arc;
+
 use crate::db::Reader;
 use crate::orgs::environment::{self, Environment};
 use crate::orgs::past::{self, Cut};
@@ -21,7 +23,7 @@ pub(in crate::vault) struct Past {
 
 /// A version of then with what is known of it today.
 pub(in crate::vault) struct Found {
-    pub(in crate::vault) version: SecretVersion,
+    pub(in crate::vault) version: Arc<SecretVersion>,
     pub(in crate::vault) facts: SecretFacts,
 }
 

@@ -1,5 +1,7 @@
 //! SQL of versions by their place in the ledger.
 
+use std::sync::Arc;
+
 use rusqlite::{OptionalExtension, Row, params};
 
 use crate::db::{DbError, Reader};
@@ -10,7 +12,7 @@ use crate::vault::store::{COLUMNS, SecretVersion, VersionState, version};
 
 /// The version a name had at a place, and who may see its newest one.
 pub(super) struct Then {
-    pub(super) version: SecretVersion,
+    pub(super) version: Arc<SecretVersion>,
     pub(super) newest: Visibility,
 }
 
@@ -51,7 +53,7 @@ fn visibility(text: &str) -> Option<Visibility> {
 }
 
 fn then(row: &Row<'_>) -> rusqlite::Result<Then> {
-    Ok(Then { version: version(row)?, newest: word(row, 17, visibility)? })
+    Ok(Then { version: Arc::new(version(row)?), newest: word(row, 17, visibility)? })
 }
 
 /// The version of a name at a place, also one that says it was deleted.
