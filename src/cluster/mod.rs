@@ -2,7 +2,14 @@
 //!
 //! Invariants, and what each one stops:
 //! - Nothing else speaks to a cluster: what may be asked of one is what [`Resource`] and the client of this room name.
+//! - A Secret is created and deleted and never read, not by our own account's rights and not by this client.
+//! - What opens a cluster is neither printed nor copied, runs no program of this machine and reads no file of it.
 
+mod access;
+mod client;
+mod kubeconfig;
 mod resource;
 
+pub use access::{Access, AccessError};
+pub use client::{Client, ClientError, Created, Exec, Listed, LogAsk, Watched};
 pub use resource::{MANAGED_BY, Resource, SYSTEM_NAMESPACE};
