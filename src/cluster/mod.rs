@@ -7,9 +7,27 @@
 
 mod access;
 mod client;
+mod error;
 mod kubeconfig;
+mod look;
+mod model;
+mod operate;
 mod resource;
+pub mod sealed;
+mod store;
 
 pub use access::{Access, AccessError};
 pub use client::{Client, ClientError, Created, Exec, Listed, LogAsk, Watched};
+pub use error::ClusterError;
+pub use look::{Looked, is_wanted, look};
+pub use model::{
+    Check, CheckState, Cluster, ClusterAdd, ClusterKind, ClusterRemoval, ClusterState, ClusterUpdate, Seen, Source,
+};
+pub use operate::{
+    access, cluster_add, cluster_get, cluster_list, cluster_remove, cluster_rotate, cluster_update, find,
+    local_allowed, of, seen, use_set,
+};
 pub use resource::{MANAGED_BY, Resource, SYSTEM_NAMESPACE};
+
+/// Most clusters of an organization.
+pub const CLUSTERS_MAX: usize = 50;

@@ -154,6 +154,39 @@ impl fmt::Debug for FactorCipher {
     }
 }
 
+/// Seals and opens what opens one cluster, under the organization's key.
+pub struct ClusterCipher(Sealer);
+
+impl ClusterCipher {
+    pub(super) fn new(chain: &Arc<Chain>, cluster: Id<kinds::Cluster>, suite: Suite) -> Result<Self, KeyError> {
+        Sealer::new(chain, Context { kind: "cluster", id: *cluster.as_bytes() }, suite).map(Self)
+    }
+
+    /// Seals a credential together with where it may be sent: under another address, authority or number it does not open.
+    ///
+    /// # Errors
+    /// No randomness.
+    pub fn seal(&self, number: u32, server: &str, authority: &str, plaintext: &[u8]) -> Result<Ciphertext, KeyError> {
+        let parts = [b"credential".as_slice(), &number.to_be_bytes(), server.as_bytes(), authority.as_bytes()];
+        self.0.seal(&parts, plaintext).map(Ciphertext)
+    }
+
+    /// Opens what was stored.
+    ///
+    /// # Errors
+    /// It is another cluster's, or anything it is bound to was changed.
+    pub fn open(&self, number: u32, server: &str, authority: &str, stored: &[u8]) -> Result<SecretBytes, KeyError> {
+        let parts = [b"credential".as_slice(), &number.to_be_bytes(), server.as_bytes(), authority.as_bytes()];
+        self.0.open(&parts, stored)
+    }
+}
+
+impl fmt::Debug for ClusterCipher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ClusterCipher(…)")
+    }
+}
+
 /// Sealed bytes, ready to store.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Ciphertext(Vec<u8>);

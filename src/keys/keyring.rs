@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::aead::Suite;
-use super::cipher::{FactorCipher, SecretCipher};
+use super::cipher::{ClusterCipher, FactorCipher, SecretCipher};
 use super::envelope::{Chain, KeyVersion, Wrapped, list};
 use super::mac::{Mac, MacKey, MacPurpose, equal};
 use super::root::{Fingerprint, RootKey};
@@ -314,6 +314,14 @@ impl OrganizationKeys {
     /// The derivation failed, which it does not with the sizes used here.
     pub fn secret_cipher(&self, environment: Id<kinds::Environment>) -> Result<SecretCipher, KeyError> {
         SecretCipher::new(&self.chain, environment, self.suite)
+    }
+
+    /// The cipher of what opens one cluster.
+    ///
+    /// # Errors
+    /// The derivation failed, which it does not with the sizes used here.
+    pub fn cluster_cipher(&self, cluster: Id<kinds::Cluster>) -> Result<ClusterCipher, KeyError> {
+        ClusterCipher::new(&self.chain, cluster, self.suite)
     }
 
     /// The key of this organization's keyed hashes, for tokens.

@@ -58,7 +58,7 @@ pub mod token;
 pub mod totp;
 
 pub use aead::Suite;
-pub use cipher::{Beside, Ciphertext, FactorCipher, SecretAad, SecretCipher};
+pub use cipher::{Beside, Ciphertext, ClusterCipher, FactorCipher, SecretAad, SecretCipher};
 pub use error::KeyError;
 pub use history::{HeldUntil, HistoryEntry, HistoryOf, held_until, history};
 pub use keyring::{InstanceKeys, Keyring, OrganizationKeys, standing, wanted};

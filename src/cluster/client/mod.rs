@@ -233,6 +233,24 @@ impl Client {
         version.map(str::to_owned).ok_or_else(|| ClientError::Broken("it does not say its version".into()))
     }
 
+    /// What the cluster calls us.
+    ///
+    /// # Errors
+    /// As every call; [`ClientError::Unauthorized`] when it takes us for nobody.
+    pub(super) async fn whoami(&self) -> Result<String, ClientError> {
+        let ask = serde_json::json!({"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"});
+        let path = "/apis/authentication.k8s.io/v1/selfsubjectreviews";
+        let answer = self.raw(Method::POST, path, Some(("application/json", &ask))).await?;
+        if !(200..300).contains(&answer.status) {
+            return Err(ClientError::of_answer(answer.status, &answer.body, None));
+        }
+        let name = read(&answer.body)?["status"]["userInfo"]["username"].as_str().unwrap_or_default().to_owned();
+        match name.as_str() {
+            "" | "system:anonymous" => Err(ClientError::Unauthorized("it takes us for nobody".into())),
+            _ => Ok(name.chars().filter(|c| !c.is_control()).take(256).collect()),
+        }
+    }
+
     /// Calls and reads the answer as JSON.
     pub(super) async fn json(
         &self,

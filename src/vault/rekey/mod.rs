@@ -12,6 +12,7 @@
 //!
 //! It decides nothing about single values and shows none: it is for who may replace the organization's key.
 
+mod clusters;
 mod model;
 mod operate;
 mod proposals;

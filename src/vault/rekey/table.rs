@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
+use super::clusters::Clusters;
 use super::proposals::Proposals;
 use super::store;
 use crate::db::{DbError, Reader, WriteTx};
@@ -14,7 +15,7 @@ use crate::vault::source::aad;
 use crate::vault::store::SecretVersion;
 
 /// Every table with values that are sealed under an organization's key, in the order they are walked.
-pub(super) static TABLES: &[&dyn SealedTable] = &[&SecretVersions, &PersonalOverrides, &Proposals];
+pub(super) static TABLES: &[&dyn SealedTable] = &[&SecretVersions, &PersonalOverrides, &Proposals, &Clusters];
 
 /// How much of a table is read at once.
 #[derive(Debug, Clone, Copy)]

@@ -21,6 +21,7 @@ pub(crate) const LEVELS: &[(u8, &[&str])] = &[
 pub(crate) const SIDEWAYS: &[(&str, &str)] = &[
     ("main", "cli"),
     ("vault", "orgs"),
+    ("vault", "cluster"),
     ("cluster", "orgs"),
     ("governance", "orgs"),
     ("governance", "vault"),
