@@ -9,6 +9,7 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 
 use super::{Opened, setup_token};
+use crate::cluster;
 use crate::config::LedgerConfig;
 use crate::db::{DbError, Reader};
 use crate::jobs::{Cron, Job, Run, Schedule};
@@ -28,6 +29,8 @@ const AT_ONCE: u32 = 500;
 const PURGED_AT_ONCE: u32 = 4;
 /// Commits of one run at most; what is left waits for the next one.
 const COMMITS_MAX: usize = 1_000;
+/// How often clusters are looked at.
+const CLUSTERS_EVERY: Duration = Duration::from_secs(30);
 /// How long the answer to an `Idempotency-Key` is kept.
 const IDEMPOTENCY_LIFE: Duration = Duration::from_hours(24);
 
@@ -53,6 +56,7 @@ pub(super) fn all(opened: &Opened, post: Post) -> Vec<Arc<dyn Job>> {
         Arc::new(RemindExpiring { core: core(), post }),
         Arc::new(Checkpoint { core: core(), config: opened.settings.ledger.clone() }),
         Arc::new(ResealSecrets(core())),
+        Arc::new(LookAtClusters(core())),
         Arc::new(Tidy { core: core(), dir }),
     ]
 }
@@ -307,6 +311,31 @@ impl Job for ResealSecrets {
         async move {
             let sealed = rekey::run(&op(&self.0, self.name(), run)).await?;
             Ok(format!("{sealed} rows sealed anew"))
+        }
+        .boxed()
+    }
+}
+
+/// Asks every cluster whether it is there: while there are any.
+struct LookAtClusters(Arc<Core>);
+
+impl Job for LookAtClusters {
+    fn name(&self) -> &'static str {
+        "look_at_clusters"
+    }
+
+    fn schedule(&self) -> Schedule {
+        Schedule::Every(CLUSTERS_EVERY)
+    }
+
+    fn is_wanted(&self, reader: &Reader<'_>, due: bool) -> Result<bool, DbError> {
+        Ok(due && cluster::is_wanted(reader)?)
+    }
+
+    fn run(&self, run: Run) -> BoxFuture<'_, anyhow::Result<String>> {
+        async move {
+            let looked = cluster::cluster_look(&op(&self.0, self.name(), run)).await?;
+            Ok(format!("{} answer, {} do not", looked.reachable, looked.unreachable))
         }
         .boxed()
     }

@@ -223,6 +223,7 @@ fn every_job_has_a_schedule_and_every_action_one_name() {
             ("expire_approvals", "* * * * *"),
             ("expire_links", "* * * * *"),
             ("expire_tokens", "* * * * *"),
+            ("look_at_clusters", "every 30s"),
             ("purge_deleted", "7 * * * *"),
             ("remind_expiring", "23 6 * * *"),
             ("reseal_secrets", "17 * * * *"),

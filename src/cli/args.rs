@@ -7,9 +7,9 @@ use serde_json::Value;
 
 use super::output::Format;
 use super::{
-    access, account, audit, completion, config, deletions, doctor, environments, export, folders, generate, grants,
-    import, init, jobs, keys, login, members, organizations, policy, projects, roles, run, scan, secrets, serve,
-    service_accounts, sessions, setup, teams, tokens, users,
+    access, account, audit, clusters, completion, config, deletions, doctor, environments, export, folders, generate,
+    grants, import, init, jobs, keys, login, members, organizations, policy, projects, roles, run, scan, secrets,
+    serve, service_accounts, sessions, setup, teams, tokens, users,
 };
 use super::{approvals, blueprint, hook, join, link, mail, password, template};
 
@@ -128,6 +128,10 @@ pub enum Command {
     /// Send a value or a file to somebody who has no account
     #[command(subcommand, visible_alias = "links")]
     Link(link::LinkCommand),
+
+    /// Manage the clusters that environments run on
+    #[command(subcommand, visible_alias = "cluster")]
+    Clusters(clusters::ClustersCommand),
 
     /// Manage the people of the organization
     #[command(subcommand, alias = "member")]

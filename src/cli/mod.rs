@@ -26,6 +26,7 @@ pub mod audit;
 pub mod blueprint;
 pub mod care;
 pub mod client;
+pub mod clusters;
 pub mod completion;
 pub mod config;
 pub mod confirm;
@@ -152,6 +153,7 @@ fn dispatch(context: &Context, command: Command) -> Result<ExitCode, CliError> {
         Command::Sessions(command) => sessions::run(context, command),
         Command::Account(command) => account::run(context, command),
         Command::Tokens(command) => tokens::run(context, command),
+        Command::Clusters(command) => clusters::run(context, command),
         Command::Members(command) => members::run(context, command),
         Command::ServiceAccounts(command) => service_accounts::run(context, command),
         Command::Grants(command) => grants::run(context, command),

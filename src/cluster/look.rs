@@ -32,7 +32,7 @@ pub fn is_wanted(reader: &Reader<'_>) -> Result<bool, DbError> {
 ///
 /// # Errors
 /// The database failed; a cluster that does not answer is none.
-pub async fn look(op: &Op) -> Result<Looked, ClusterError> {
+pub async fn cluster_look(op: &Op) -> Result<Looked, ClusterError> {
     let all = op.core().db.read(|reader| Ok::<_, ClusterError>(store::cluster_standing(reader)?))?;
     let saw: Vec<(Cluster, Seen)> =
         stream::iter(all).map(|cluster| one(op, cluster)).buffer_unordered(AT_ONCE).collect().await;

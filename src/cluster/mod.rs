@@ -9,17 +9,23 @@ mod access;
 mod client;
 mod error;
 mod kubeconfig;
+mod local;
 mod look;
+mod manifest;
 mod model;
 mod operate;
+mod preflight;
 mod resource;
 pub mod sealed;
 mod store;
+#[cfg(test)]
+mod tests;
 
 pub use access::{Access, AccessError};
 pub use client::{Client, ClientError, Created, Exec, Listed, LogAsk, Watched};
 pub use error::ClusterError;
-pub use look::{Looked, is_wanted, look};
+pub use look::{Looked, cluster_look, is_wanted};
+pub use manifest::manifest;
 pub use model::{
     Check, CheckState, Cluster, ClusterAdd, ClusterKind, ClusterRemoval, ClusterState, ClusterUpdate, Seen, Source,
 };
@@ -27,6 +33,7 @@ pub use operate::{
     access, cluster_add, cluster_get, cluster_list, cluster_remove, cluster_rotate, cluster_update, find,
     local_allowed, of, seen, use_set,
 };
+pub use preflight::cluster_test;
 pub use resource::{MANAGED_BY, Resource, SYSTEM_NAMESPACE};
 
 /// Most clusters of an organization.

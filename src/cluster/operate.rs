@@ -3,7 +3,7 @@
 use super::access::Access;
 use super::client::Client;
 use super::model::{Cluster, ClusterAdd, ClusterRemoval, ClusterState, ClusterUpdate, Seen, Source, image};
-use super::{CLUSTERS_MAX, ClusterError, sealed, store};
+use super::{CLUSTERS_MAX, ClusterError, local, sealed, store};
 use crate::cluster::Resource;
 use crate::cluster::client::ClientError;
 use crate::db::{Reader, WriteTx};
@@ -146,6 +146,13 @@ fn require_free(reader: &Reader<'_>, organization: Id<kinds::Organization>, name
     Ok(())
 }
 
+/// How a cluster is reached from now on. Of the administrator of the one on this host nothing is kept.
+async fn reached(source: Source) -> Result<Access, ClusterError> {
+    let is_local = source.kind() == super::ClusterKind::Local;
+    let access = source.open()?;
+    if is_local { local::adopt(&access).await } else { Ok(access) }
+}
+
 /// Whether whoever asks may have the kubeconfig of this host read at all, before it is.
 ///
 /// # Errors
@@ -166,7 +173,7 @@ pub async fn cluster_add(op: &Op, add: ClusterAdd) -> Result<Cluster, ClusterErr
         require_free(reader, op.organization()?, &name)
     })
     .await?;
-    let access = add.source.open()?;
+    let access = reached(add.source).await?;
     let greeting = if add.unasked { None } else { Some(greet(&Client::new(&access)?).await?) };
     op.write(move |op, tx| {
         let event = managed(op, tx, local)?;
@@ -249,7 +256,7 @@ pub async fn cluster_rotate(op: &Op, name: String, source: Source) -> Result<Clu
             managed_one(op, reader, &name).map(|(cluster, _)| cluster)
         })
         .await?;
-    let access = source.open()?;
+    let access = reached(source).await?;
     let greeting = greet(&Client::new(&access)?).await?;
     if let (Some(known), Some(new)) = (&standing.identity, &greeting.identity)
         && known != new

@@ -22,6 +22,7 @@
 
 mod client;
 mod client_file;
+mod cluster;
 mod credentials;
 mod data;
 mod document;
@@ -51,6 +52,7 @@ mod vault;
 
 pub use client::{ClientConfig, ClientOverrides, ClientVariable, Sourced, Token, client_variables};
 pub use client_file::{ClientFile, ProjectFile, find_project_file, write_project_file};
+pub use cluster::ClusterConfig;
 pub use credentials::{Credential, Credentials, CredentialsLock, Renewal};
 pub use data::{DataConfig, prepare_data_dir};
 pub use env::Env;

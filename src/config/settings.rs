@@ -12,8 +12,8 @@ use super::nearest::nearest;
 use super::reader::{Effective, Reader};
 use super::table::keys;
 use super::{
-    DataConfig, Env, JobsConfig, KeysConfig, LedgerConfig, LogConfig, MailConfig, MetricsConfig, RateLimitsConfig,
-    RetentionConfig, SentryConfig, ServerConfig, SessionsConfig, TlsConfig, VaultConfig,
+    ClusterConfig, DataConfig, Env, JobsConfig, KeysConfig, LedgerConfig, LogConfig, MailConfig, MetricsConfig,
+    RateLimitsConfig, RetentionConfig, SentryConfig, ServerConfig, SessionsConfig, TlsConfig, VaultConfig,
 };
 
 /// Variables of the test suite; never read by the program, never warned of.
@@ -90,6 +90,8 @@ pub struct Settings {
     pub sentry: SentryConfig,
     /// The SMTP server; `None` sends no mail.
     pub mail: Option<MailConfig>,
+    /// The Kubernetes on this machine.
+    pub cluster: ClusterConfig,
 }
 
 /// Settings that were read, and what there is to say about them.
@@ -143,6 +145,7 @@ impl Settings {
             metrics: MetricsConfig::read(reader)?,
             sentry: SentryConfig::read(reader)?,
             mail: MailConfig::read(reader)?,
+            cluster: ClusterConfig::read(reader)?,
         })
     }
 }

@@ -130,6 +130,7 @@ pub fn keys() -> impl Iterator<Item = &'static Key> {
         super::metrics::KEYS,
         super::sentry::KEYS,
         super::mail::KEYS,
+        super::cluster::KEYS,
     ]
     .into_iter()
     .flat_map(|section| section.iter().copied())

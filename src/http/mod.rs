@@ -51,7 +51,7 @@ use api::{
 use api::{approval, blueprint, link};
 use routes::{at, not_found, under};
 
-use self::api::{condition, device, email, follow, invitation, mail, own_policy, reset, review};
+use self::api::{cluster, condition, device, email, follow, invitation, mail, own_policy, reset, review};
 
 /// Every route, top to bottom. The first that matches answers: what is asked most is first.
 fn routes(app: &mut ServiceConfig) {
@@ -295,6 +295,11 @@ fn people(v1: &mut ServiceConfig) {
     v1.service(at("/teams/{team}").get(team::get).patch(team::update).delete(team::delete).done());
     v1.service(at("/teams/{team}/members").post(team::member_add).done());
     v1.service(at("/teams/{team}/members/{member}").delete(team::member_remove).done());
+    v1.service(at("/clusters").get(cluster::list).post(cluster::create).done());
+    v1.service(at("/clusters/{cluster}").get(cluster::get).patch(cluster::update).delete(cluster::delete).done());
+    v1.service(at("/clusters/{cluster}/credential").put(cluster::credential).done());
+    v1.service(at("/clusters/{cluster}/test").post(cluster::test).done());
+    v1.service(at("/cluster-manifest").get(cluster::manifest).done());
     v1.service(at("/policies").get(own_policy::list).done());
     v1.service(at("/policies/{policy}").get(own_policy::get).put(own_policy::put).delete(own_policy::delete).done());
     v1.service(at("/policies/{policy}/versions").get(own_policy::versions).done());

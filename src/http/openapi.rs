@@ -18,7 +18,7 @@ use super::api::{
 use super::api::{approval, blueprint, link};
 use super::error::{PROBLEM_JSON, ProblemBody};
 
-use crate::http::api::{condition, device, email, follow, invitation, mail, own_policy, reset, review};
+use crate::http::api::{cluster, condition, device, email, follow, invitation, mail, own_policy, reset, review};
 
 const PREFIX: &str = "/api/v1";
 /// Operations that need no token.
@@ -226,6 +226,14 @@ const CONDITIONAL: &[&str] = &["project_update", "environment_update", "secret_p
         team::delete,
         team::member_add,
         team::member_remove,
+        cluster::list,
+        cluster::create,
+        cluster::get,
+        cluster::update,
+        cluster::delete,
+        cluster::credential,
+        cluster::test,
+        cluster::manifest,
         own_policy::list,
         own_policy::get,
         own_policy::put,
@@ -416,7 +424,7 @@ fn path_parameters(path: &str) -> Vec<Value> {
         .filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
         .map(|name| {
             let (words, schema) = match name {
-                "organization" | "project" | "environment" | "role" | "team" | "policy" => {
+                "organization" | "project" | "environment" | "role" | "team" | "policy" | "cluster" => {
                     ("Its id or slug.", json!({ "type": "string", "minLength": 1, "pattern": "^[a-z][a-z0-9_-]*$" }))
                 }
                 "name" => (

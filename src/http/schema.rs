@@ -20,6 +20,7 @@ pub(crate) type GrantId = Id<kinds::Grant>;
 pub(crate) type RoleId = Id<kinds::Role>;
 pub(crate) type PolicyId = Id<kinds::Policy>;
 pub(crate) type TeamId = Id<kinds::Team>;
+pub(crate) type ClusterId = Id<kinds::Cluster>;
 pub(crate) type ServiceAccountId = Id<kinds::ServiceAccount>;
 pub(crate) type FolderId = Id<kinds::Folder>;
 pub(crate) type ApprovalId = Id<kinds::Approval>;

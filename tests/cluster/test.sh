@@ -15,6 +15,12 @@ check "machine.sh sees a cluster (control)" "namespace" bash -c 'diff "$0" <("$1
 check "up again says so, and starts nothing" "is up" timeout 10 "$here/up.sh"
 "$here/checks/cluster.sh" || failed=$((failed + 1))
 "$here/shop/test.sh" || failed=$((failed + 1))
+# The appliance's own tests against it; kubectl and the images are those of this cluster.
+image=
+[ ! -f "$IMAGES/holdfast.tar" ] || image=localhost/holdfast:1
+check "the appliance's tests on the cluster" "test result: ok" env HOLDFAST_TEST_KUBECONFIG="$KUBECONFIG_ADMIN" \
+    HOLDFAST_TEST_CLUSTER_IMAGE="$image" cargo test --locked --manifest-path "$repository/Cargo.toml" --test it -- \
+    --ignored --test-threads 1 on_cluster::
 cp -r "$LOGS" "$CACHE/checks-logs.new" 2>/dev/null
 kill -9 "$(pid_of kubelet)" "$(pid_of containerd)" # down must manage after a crash, too
 check "down, after a crash" "is gone" "$here/down.sh"

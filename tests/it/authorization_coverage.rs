@@ -69,6 +69,7 @@ const OWN: &[&str] = &[
     "account_email_withdraw",
     "account_rename",
     "account_notices",
+    "cluster_manifest",
     "passkey_list",
     "passkey_begin",
     "passkey_add",
@@ -108,6 +109,7 @@ impl Things {
         let policy = owner.put("/policies/rotation", json!({ "source": source, "mode": "observe" })).expect(201);
         let deleted = owner.delete(&format!("/projects/{slug}/environments/gone")).expect(200);
         let link = owner.post("/links", link()).expect(201);
+        let cluster = owner.post("/clusters", cluster("home")).expect(201);
         owner.create_environment(slug, "held", None);
         let held = format!("/projects/{slug}/environments/held");
         owner.put(&format!("{held}/approval-rules"), json!({ "acts": ["write"], "approvals": 1 })).expect(200);
@@ -121,6 +123,7 @@ impl Things {
             "role": role["id"], "team": team["id"], "member": member["user"]["id"],
             "policy": policy["policy"]["id"],
             "deletion": deleted["deletion"]["id"], "event": event, "job": "no_such_job", "act": "policy",
+            "cluster": cluster["id"],
             "link": link["id"], "approval": waits["errors"][0]["detail"],
             "invitation": invited["id"],
             "account": NOBODY, "session": me["credential"]["id"],
@@ -202,6 +205,11 @@ fn link() -> Value {
     json!({ "ciphertext": sealed(64), "proof": sealed(32) })
 }
 
+/// A cluster that nobody has asked yet: nothing listens there.
+fn cluster(name: &str) -> Value {
+    json!({ "name": name, "server": "https://127.0.0.1:1", "token": "token-of-the-account", "unasked": true })
+}
+
 fn body(id: &str, t: &Things) -> Value {
     match id {
         "organization_create" | "project_create" | "environment_create" | "environment_duplicate" => {
@@ -243,6 +251,9 @@ fn body(id: &str, t: &Things) -> Value {
             json!({ "email": "eve@example.com" })
         }
         "link_create" => link(),
+        "cluster_add" => cluster("another"),
+        "cluster_update" => json!({ "image": "registry.example/holdfast:1" }),
+        "cluster_rotate" => json!({ "server": "https://127.0.0.1:1", "token": "another" }),
         "approval_organization_rule_set" => json!({ "approvals": 1 }),
         "approval_rule_set" => json!({ "acts": ["write"], "approvals": 1 }),
         "approval_override" => json!({ "reason": "it burns" }),
@@ -387,10 +398,13 @@ fn another_organizations_things_are_not_there() {
         "/teams",
         "/policies",
         "/invitations",
+        "/clusters",
     ] {
         let answer = umbrella.owner.get(list);
         assert_eq!(answer.status, 200, "{list}");
-        for name in ["organization", "project", "environment", "service_account", "grant", "role", "team", "policy"] {
+        for name in
+            ["organization", "project", "environment", "service_account", "grant", "role", "team", "policy", "cluster"]
+        {
             assert!(!answer.text().contains(acme.id(name)), "{list} shows the other's {name}");
         }
     }

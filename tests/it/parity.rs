@@ -13,6 +13,7 @@ const NO_COMMAND: &[(&str, &str)] = &[
     ("readyz", "for probes and balancers, not for people"),
     ("openapi", "a document for tools; curl fetches it"),
     ("blueprint_schema", "`holdfast blueprint schema` writes the same from the binary, without a server"),
+    ("cluster_manifest", "`holdfast cluster manifest` writes the same from the binary, without a server"),
     ("secret_reveal", "for cookies, which a command has not: it reads by GET with its token"),
     ("passkey_begin", "a browser asks the device for its key; `holdfast account passkeys` lists, renames and removes"),
     ("passkey_add", "the end of the same"),
@@ -36,6 +37,7 @@ const NO_PAGE: &[(&[&str], &str)] = &[
         ],
         "pages show the same by lookups of their own: the rail, the trees, the table, the search",
     ),
+    (&["local_allowed"], "the page reads its form as the API reads its body, which asks this"),
     (&["session_refresh"], "a command replaces its own token; a browser has a cookie"),
     (&["passkey_ask_again"], "the page's script asks the API's own handler"),
     (&["device_begin", "device_token"], "the side of the machine that is to be signed in"),
@@ -193,7 +195,7 @@ fn is_made(made: &[Made], method: &str, path: &str) -> bool {
 /// The operations of the rooms: asynchronous functions whose first argument is an `Op`.
 fn operations() -> BTreeSet<String> {
     let mut all = BTreeSet::new();
-    for room in ["vault", "governance", "links", "orgs", "auth"] {
+    for room in ["vault", "cluster", "governance", "links", "orgs", "auth"] {
         for file in sources(&format!("src/{room}")) {
             let text = text(&file);
             for rest in text.split("pub async fn ").skip(1) {

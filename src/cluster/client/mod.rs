@@ -65,6 +65,8 @@ pub struct Listed {
 /// An answer, not read further.
 pub(super) struct Answer {
     pub(super) status: u16,
+    /// What time the cluster says it is.
+    pub(super) date: Option<String>,
     pub(super) body: Zeroizing<Vec<u8>>,
 }
 
@@ -276,8 +278,9 @@ impl Client {
         let call = async {
             let response = self.send(method, path, sent).await?;
             let status = response.status().as_u16();
+            let date = response.headers().get(http::header::DATE).and_then(|v| v.to_str().ok()).map(str::to_owned);
             let body = self.collect(response.into_body()).await?;
-            Ok(Answer { status, body })
+            Ok(Answer { status, date, body })
         };
         tokio::time::timeout(CALL, call).await.unwrap_or_else(|_| Err(self.silent()))
     }

@@ -5,6 +5,7 @@ pub(crate) mod account;
 pub(crate) mod approval;
 pub(crate) mod audit;
 pub(crate) mod blueprint;
+pub(crate) mod cluster;
 pub(crate) mod condition;
 pub(crate) mod deletion;
 pub(crate) mod device;

@@ -18,6 +18,7 @@ pub(super) enum Section {
     Care,
     Members,
     Machines,
+    Clusters,
     Policies,
     Audit,
     Jobs,
@@ -191,6 +192,9 @@ impl Frame {
             entry(Section::Members, "/members", "users-round", "Members"),
             entry(Section::Machines, "/machines", "bot", "Machines"),
         ];
+        if self.permissions.permits(Action::EnvironmentRead, false) {
+            entries.push(entry(Section::Clusters, "/clusters", "boxes", "Clusters"));
+        }
         if self.permissions.permits(Action::PolicyManage, false) {
             entries.push(entry(Section::Policies, "/policies", "scale", "Policies"));
         }
@@ -252,6 +256,7 @@ fn notice(done: &str) -> Option<&'static str> {
         "locked" => "Locked: nothing in it changes until it is unlocked.",
         "unlocked" => "Unlocked.",
         "removed" => "Removed.",
+        "rotated" => "The new credential is in its place.",
         "decided" => "Your decision is recorded.",
         "started" => "Started.",
         "due" => "Due now: it begins within a second.",

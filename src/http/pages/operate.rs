@@ -40,6 +40,7 @@ fn purpose(name: &str) -> &'static str {
         "remind_expiring" => "notes secrets that expire soon",
         "checkpoint" => "signs the head of the ledger",
         "reseal_secrets" => "seals values anew under a new key, a part at a time",
+        "look_at_clusters" => "asks every cluster whether it is there",
         "tidy" => "forgets what is kept for a while only",
         _ => "",
     }

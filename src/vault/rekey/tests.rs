@@ -3,11 +3,12 @@
 use super::{
     ACTIONS, KeyRotation, RotationState, key_rotate, key_verify, rotation_get, rotation_pause, rotation_resume, run,
 };
+use crate::cluster;
 use crate::db::{DbError, WriteTx};
 use crate::keys::{self, HistoryOf};
 use crate::ledger::Outcome;
 use crate::op::{Op, Who};
-use crate::orgs::testing::{World, code};
+use crate::orgs::testing::{World, code, secret, slug};
 use crate::policy::BuiltinRole;
 use crate::types::{Limit, SecretBytes};
 use crate::vault::VaultError;
@@ -244,6 +245,29 @@ async fn only_who_may_replace_keys_and_signed_in_recently_does() {
     assert_eq!(code(rotation_get(&world.op_as(&elsewhere)).await), "not_found");
     let found: KeyRotation = rotation_get(&stale).await.unwrap();
     assert_eq!(found.state, RotationState::Running, "looking needs no fresh sign-in");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_opens_a_cluster_is_sealed_anew_too() {
+    let world = filled(1).await;
+    let source = cluster::Source::Token {
+        server: "https://127.0.0.1:1".into(),
+        authority: None,
+        token: secret("token-of-the-account"),
+    };
+    let add = cluster::ClusterAdd { name: slug("home"), source, image: None, unasked: true };
+    let id = cluster::cluster_add(&world.owner(), add).await.unwrap().id;
+    let key = |world: &World| -> Vec<u8> {
+        let sql = "SELECT substr(sealed, 3, 4) FROM clusters";
+        world.core.db.read(|r| Ok::<_, DbError>(r.sql().query_row(sql, [], |row| row.get(0))?)).unwrap()
+    };
+    assert_eq!(key(&world), [0, 0, 0, 1]);
+    key_rotate(&world.owner()).await.unwrap();
+    assert_eq!(run(&job(&world)).await.unwrap(), 3);
+    assert_eq!(key(&world), [0, 0, 0, 2]);
+    assert_eq!(states(&world), ["destroyed", "current"]);
+    let opened = world.core.db.read(|reader| cluster::access(reader, &world.core.keyring, id));
+    assert_eq!(opened.unwrap().server(), "https://127.0.0.1:1");
 }
 
 /// Columns with bytes that are sealed under another key than an organization's: the instance's, the kit's, a link's own.

@@ -54,6 +54,7 @@ impl World {
         app.service_account("ci", "developer", "shop/staging");
         governance(&owner);
         cared(&owner);
+        clusters(&owner);
         crate::http_appliance::ran(app);
         let viewer = member(app, &owner, "grace@example.com", "viewer");
         Self { owner, viewer, middle, waits }
@@ -130,6 +131,10 @@ impl World {
             }
             "/machines" => vec![page("machines", route)],
             "/machines/{machine}" => vec![page("machine", "/machines/ci")],
+            "/clusters" => vec![page("clusters", route)],
+            "/clusters/{cluster}" => {
+                vec![page("cluster", "/clusters/frankfurt"), page("cluster-untested", "/clusters/helsinki")]
+            }
             "/audit" => vec![page("audit", route), page("audit-denied", "/audit?outcome=denied&action=secret.reveal")],
             "/audit/{event}" => {
                 let newest = self.owner.get("/audit/events?limit=1").expect(200)["items"][0]["id"].clone();
@@ -401,6 +406,17 @@ fn samples_of_secret(route: &str) -> Vec<Value> {
         "/help/{page}" => vec![page("help-page", "/help/access"), page("help-code", "/help/cli")],
         other => samples_of_care(other),
     }
+}
+
+/// Two clusters, of which one was tested; nothing listens at either.
+fn clusters(owner: &Client) {
+    for (name, server) in [("frankfurt", "https://127.0.0.1:1"), ("helsinki", "https://127.0.0.1:2")] {
+        let body = json!({ "name": name, "server": server, "token": "token-of-the-account", "unasked": true });
+        owner.post("/clusters", body).expect(201);
+    }
+    let image = json!({ "image": "registry.of.the.shop.example.com/platform/holdfast:1.4.2" });
+    owner.send("PATCH", "/clusters/frankfurt", Some(&image)).expect(200);
+    owner.send("POST", "/clusters/frankfurt/test", None).expect(200);
 }
 
 /// The addresses of what is cared for and arranged, and of the instance.
