@@ -89,7 +89,7 @@ pub enum Command {
     Generate(generate::GenerateArgs),
     /// Find secrets in files, staged changes or a history, and your own values among them
     Scan(scan::ScanArgs),
-    /// Check, lint, import and propose blueprints: which services an environment runs
+    /// Check, lint, import, propose and save blueprints: which services an environment runs
     #[command(subcommand, alias = "blueprints")]
     Blueprint(blueprint::BlueprintCommand),
     /// Manage the tree of environments

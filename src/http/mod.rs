@@ -61,6 +61,7 @@ fn routes(app: &mut ServiceConfig) {
         arranging(v1);
         own(v1);
         approvals(v1);
+        runtimes(v1);
         tree(v1);
         people(v1);
         ledger(v1);
@@ -152,6 +153,15 @@ fn arranging(v1: &mut ServiceConfig) {
     v1.service(at("/secrets/expiring").get(care::expiring).done());
     v1.service(at("/values/lookup").post(usage::value_lookup).done());
     v1.service(at("/search").get(folder::search_all).done());
+}
+
+/// What runs in environments.
+fn runtimes(v1: &mut ServiceConfig) {
+    v1.service(
+        at("/projects/{project}/environments/{environment}/blueprint").get(blueprint::get).put(blueprint::put).done(),
+    );
+    v1.service(at("/projects/{project}/environments/{environment}/blueprint/versions").get(blueprint::versions).done());
+    v1.service(at("/projects/{project}/environments/{environment}/blueprint/diff").get(blueprint::diff).done());
 }
 
 /// What waits for others.

@@ -43,7 +43,7 @@ const PUBLIC: &[&str] = &[
     "email_change_cancel",
 ];
 /// Operations that look at If-Match.
-const CONDITIONAL: &[&str] = &["project_update", "environment_update", "secret_put"];
+const CONDITIONAL: &[&str] = &["project_update", "environment_update", "secret_put", "blueprint_put"];
 
 #[derive(OpenApi)]
 #[openapi(
@@ -52,6 +52,10 @@ const CONDITIONAL: &[&str] = &["project_update", "environment_update", "secret_p
         health::readyz,
         serve,
         blueprint::schema,
+        blueprint::get,
+        blueprint::put,
+        blueprint::versions,
+        blueprint::diff,
         setup::setup,
         whoami::whoami,
         instance::get,

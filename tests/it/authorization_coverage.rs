@@ -265,6 +265,7 @@ fn body(id: &str, t: &Things) -> Value {
         "role_update" | "team_update" => json!({ "description": "Another" }),
         "team_member_add" | "organization_transfer" => json!({ "user": t.id("user") }),
         "policy_put" => json!({ "source": "forbid (principal, action, resource);", "mode": "observe" }),
+        "blueprint_put" => json!({ "text": "name: shop\nservices: [{name: web, image: nginx:1.27}]\n" }),
         "policy_simulate" => json!({ "name": "rotation", "source": "forbid (principal, action, resource);" }),
         "policy_evaluate" => json!({ "action": "secret.use" }),
         "scan_candidates" => json!({ "key": "0".repeat(64), "prefixes": [] }),

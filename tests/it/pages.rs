@@ -9,6 +9,8 @@ mod show_as;
 mod surface;
 mod world;
 
+pub(crate) use plain::ask;
+
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 

@@ -195,7 +195,7 @@ fn is_made(made: &[Made], method: &str, path: &str) -> bool {
 /// The operations of the rooms: asynchronous functions whose first argument is an `Op`.
 fn operations() -> BTreeSet<String> {
     let mut all = BTreeSet::new();
-    for room in ["vault", "cluster", "governance", "links", "orgs", "auth"] {
+    for room in ["vault", "cluster", "governance", "links", "orgs", "auth", "runtime"] {
         for file in sources(&format!("src/{room}")) {
             let text = text(&file);
             for rest in text.split("pub async fn ").skip(1) {

@@ -1,4 +1,4 @@
-// The editor of policies. Its text is the text field's: without a script, that one is the editor.
+// The editor of policies and blueprints. Its text is the text field's: without a script, that one is the editor.
 import { defaultKeymap, history, historyKeymap } from "@codemirror/commands";
 import { HighlightStyle, StreamLanguage, bracketMatching, indentOnInput, syntaxHighlighting } from "@codemirror/language";
 import { EditorState, type Range, StateField } from "@codemirror/state";
@@ -29,6 +29,26 @@ const cedar = StreamLanguage.define({
     return null;
   },
   languageData: { commentTokens: { line: "//" }, closeBrackets: { brackets: ["(", "[", "{", '"'] } },
+});
+
+/** YAML, as far as colours need it. */
+const yaml = StreamLanguage.define({
+  token(stream) {
+    if (stream.eatSpace()) return null;
+    if (stream.peek() === "#" && (stream.sol() || /\s/.test(stream.string.charAt(stream.pos - 1)))) {
+      stream.skipToEnd();
+      return "comment";
+    }
+    if (stream.match(/^"(?:[^"\\]|\\.)*"?/) || stream.match(/^'(?:[^']|'')*'?/)) return "string";
+    if (stream.match(/^[A-Za-z_][\w.-]*(?=\s*:(?:\s|$))/)) return "typeName";
+    if (stream.match(/^\$\{[\w.-]+\}/)) return "variableName.standard";
+    if (stream.match(/^(?:true|false|null|~)(?=[\s,\]}]|$)/)) return "keyword";
+    if (stream.match(/^-?\d+(?:\.\d+)?(?=[\s,\]}]|$)/)) return "number";
+    if (stream.match(/^[&*][\w-]+/)) return "meta";
+    if (!stream.match(/^[^\s#"',[\]{}$&*]+/)) stream.next();
+    return null;
+  },
+  languageData: { commentTokens: { line: "#" } },
 });
 
 const colours = HighlightStyle.define([
@@ -74,7 +94,8 @@ function edit(field: HTMLTextAreaElement): void {
       highlightActiveLine(),
       bracketMatching(),
       indentOnInput(),
-      cedar,
+      field.dataset.editor === "yaml" ? yaml : cedar,
+      EditorState.readOnly.of(field.readOnly),
       syntaxHighlighting(colours),
       marks,
       EditorView.lineWrapping,
@@ -93,10 +114,10 @@ function edit(field: HTMLTextAreaElement): void {
   // A hidden field that is required could not be told to be empty.
   field.required = false;
   document.getElementById("l-source")?.addEventListener("click", () => view.focus());
-  for (const link of document.querySelectorAll<HTMLElement>("[data-fault] a")) {
+  for (const link of document.querySelectorAll<HTMLElement>("[data-line] a")) {
     link.addEventListener("click", (event) => {
       event.preventDefault();
-      const fault = link.closest<HTMLElement>("[data-fault]");
+      const fault = link.closest<HTMLElement>("[data-line]");
       const line = view.state.doc.line(Math.min(Math.max(Number(fault?.dataset.line), 1), view.state.doc.lines));
       view.dispatch({ selection: { anchor: line.from }, scrollIntoView: true });
       view.focus();

@@ -1,14 +1,17 @@
-//! `holdfast blueprint`: reads files here, where whoever asks has them; the server is asked for names of variables only.
+//! `holdfast blueprint`: reads files here, where whoever asks has them; the server is asked for names of variables, and
+//! keeps the blueprint of each environment.
 
 mod check;
 mod discover;
 mod import;
+mod stored;
 
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use serde_json::json;
 
+use self::stored::PushArgs;
 use super::context::Context;
 use super::error::{CliError, Exit};
 use crate::config::nearest;
@@ -35,6 +38,26 @@ pub enum BlueprintCommand {
     /// Propose a blueprint for a repository on stdout
     #[command(after_help = DISCOVER_HELP)]
     Discover(DiscoverArgs),
+    /// Save the blueprint of an environment as a new version
+    #[command(after_help = PUSH_HELP)]
+    Push(PushArgs),
+    /// Write the blueprint of an environment to stdout, as it was saved
+    Show {
+        /// This version [default: the newest]
+        #[arg(long, value_name = "VERSION")]
+        version: Option<u32>,
+    },
+    /// List the versions of the blueprint of an environment
+    Versions,
+    /// Show what changed from one version to another [default: to the newest, from the one before]
+    Diff {
+        /// From this version; 0 is nothing
+        #[arg(long, value_name = "VERSION")]
+        from: Option<u32>,
+        /// To this version
+        #[arg(long, value_name = "VERSION")]
+        to: Option<u32>,
+    },
     /// Write the JSON schema of blueprints to stdout, for editors
     #[command(after_help = SCHEMA_HELP)]
     Schema,
@@ -76,6 +99,16 @@ go.mod, three folders deep. Nothing is run. Each line says what it comes from.
 Examples:
   holdfast blueprint discover
   holdfast blueprint discover services/api > blueprint.yaml";
+
+const PUSH_HELP: &str = "\
+The same text as the newest version makes no new one. Nothing is deployed by it.
+
+Exit codes: 0 saved, or the same already; 1 not valid.
+
+Examples:
+  holdfast blueprint push blueprint.yaml -p shop -e staging --comment 'two workers'
+  holdfast blueprint show --version 3 | holdfast blueprint push - --comment 'back to version 3'
+  holdfast blueprint push --dry-run";
 
 const SCHEMA_HELP: &str = "\
 A server has the same at /api/v1/blueprint-schema.
@@ -140,6 +173,10 @@ pub fn run(context: &Context, command: BlueprintCommand) -> Result<(), CliError>
         BlueprintCommand::Explain { rule } => explain(context, rule.as_deref()),
         BlueprintCommand::Import(args) => import::run(context, &args),
         BlueprintCommand::Discover(args) => discover::run(context, &args),
+        BlueprintCommand::Push(args) => stored::push(context, &args),
+        BlueprintCommand::Show { version } => stored::show(context, version),
+        BlueprintCommand::Versions => stored::versions(context),
+        BlueprintCommand::Diff { from, to } => stored::diff(context, from, to),
         BlueprintCommand::Schema => {
             let text = serde_json::to_string_pretty(&schema()).map_err(|e| CliError::failed(e.to_string()))?;
             context.output.line(&text)

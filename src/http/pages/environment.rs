@@ -31,6 +31,8 @@ const ASKED: &[Action] = &[
     Action::EnvironmentMove,
     Action::AccessExplain,
     Action::SecretAccessesRead,
+    Action::BlueprintRead,
+    Action::BlueprintWrite,
 ];
 
 /// Which part of the table, as the address says it.
@@ -57,6 +59,7 @@ pub(super) struct TableQuery {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Tab {
     Secrets,
+    Blueprint,
     Import,
     Time,
     Access,
@@ -114,6 +117,14 @@ impl Head {
 
     pub(super) fn may_delete(&self) -> bool {
         self.may.contains(&Action::SecretDelete) && self.placed.environment.lock.is_none()
+    }
+
+    pub(super) fn may_see_blueprint(&self) -> bool {
+        self.may.contains(&Action::BlueprintRead)
+    }
+
+    pub(super) fn may_write_blueprint(&self) -> bool {
+        self.may.contains(&Action::BlueprintWrite) && self.placed.environment.lock.is_none()
     }
 
     pub(super) fn may_use(&self) -> bool {

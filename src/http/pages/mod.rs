@@ -15,6 +15,7 @@ mod approvals;
 mod arrange;
 mod assets;
 mod audit;
+mod blueprint;
 mod care;
 mod chosen;
 mod clusters;
@@ -108,6 +109,7 @@ pub(super) fn page_routes(app: &mut ServiceConfig) {
     account_routes(app);
     environment_routes(app);
     arranging_routes(app);
+    runtime_routes(app);
     governance::governance_routes(app);
     governance::usage_routes(app);
 }
@@ -194,6 +196,22 @@ fn environment_routes(app: &mut ServiceConfig) {
     );
     app.service(
         at("/projects/{project}/environments/{environment}/secrets/{name}/undelete").post(secret::undelete).done(),
+    );
+}
+
+/// What runs in an environment.
+fn runtime_routes(app: &mut ServiceConfig) {
+    app.service(
+        at("/projects/{project}/environments/{environment}/blueprint")
+            .get(blueprint::page)
+            .post(blueprint::save)
+            .done(),
+    );
+    app.service(
+        at("/projects/{project}/environments/{environment}/blueprint/versions")
+            .get(blueprint::versions::page)
+            .post(blueprint::versions::back)
+            .done(),
     );
 }
 

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::world::World;
 
-pub(super) fn ask(app: &TestApp, method: &str, path: &str, token: &str, more: &[(&str, &str)], body: &str) -> Response {
+pub(crate) fn ask(app: &TestApp, method: &str, path: &str, token: &str, more: &[(&str, &str)], body: &str) -> Response {
     let bearer = format!("Bearer {token}");
     let mut headers = vec![("accept", "text/html"), ("authorization", bearer.as_str())];
     if method == "POST" {

@@ -53,6 +53,7 @@ impl World {
         let waits = waits["errors"][0]["detail"].as_str().expect("an id").to_owned();
         app.service_account("ci", "developer", "shop/staging");
         governance(&owner);
+        blueprints(&owner);
         cared(&owner);
         clusters(&owner);
         crate::http_appliance::ran(app);
@@ -101,6 +102,14 @@ impl World {
             "/projects/{project}/compare" => vec![
                 page("compare", "/projects/shop/compare?left=staging&right=production"),
                 page("compare-choose", "/projects/shop/compare"),
+            ],
+            "/projects/{project}/environments/{environment}/blueprint" => vec![
+                page("blueprint", &format!("{staging}/blueprint")),
+                page("blueprint-none", "/projects/shop/environments/production/blueprint"),
+            ],
+            "/projects/{project}/environments/{environment}/blueprint/versions" => vec![
+                page("blueprint-versions", &format!("{staging}/blueprint/versions")),
+                page("blueprint-versions-none", "/projects/shop/environments/production/blueprint/versions"),
             ],
             "/projects/{project}/environments/{environment}/import" => {
                 vec![page("import", &format!("{staging}/import"))]
@@ -215,6 +224,8 @@ impl World {
         let source = format!("forbid (principal, action == Action::\"quota.manage\", resource); // {ATTACK}");
         let policy = json!({ "source": source, "mode": "observe", "description": about });
         self.owner.put("/policies/evil", policy).expect(201);
+        let text = format!("name: evil\nservices: [{{name: web, image: nginx:latest}}]\n# {ATTACK}\n");
+        self.owner.put(&format!("{}/blueprint", at("evil/dev")), json!({ "text": text, "comment": about })).expect(201);
         let note: String = ATTACK.chars().take(100).collect();
         link(&self.owner, &note, json!({}));
         let base = "/projects/evil/environments/dev";
@@ -225,6 +236,8 @@ impl World {
             base.to_owned(),
             format!("{base}?q={attack}&show={attack}"),
             format!("{base}?deleted={attack}&path={attack}&done={attack}"),
+            format!("{base}/blueprint?done={attack}"),
+            format!("{base}/blueprint/versions"),
             format!("{base}/secrets/{}", percent(&name)),
             format!("{base}/secrets/{attack}"),
             format!("{base}/new-secret?path={attack}"),
@@ -262,6 +275,16 @@ impl World {
         ];
         json!(urls.as_slice())
     }
+}
+
+/// The demo shop's blueprint, in two versions, the newer with something to find.
+fn blueprints(owner: &Client) {
+    let path = format!("{}/blueprint", at("shop/staging"));
+    let text = include_str!("../../../packaging/demo/blueprint.yaml");
+    owner.put(&path, json!({ "text": text, "comment": "the shop as it is sold" })).expect(201);
+    let newer =
+        text.replace("shop-web:1", "shop-web:latest").replace("catalog: {replicas: 3}", "catalog: {replicas: 4}");
+    owner.put(&path, json!({ "text": newer, "comment": "the newest front" })).expect(200);
 }
 
 /// Every byte that is no letter and no digit, escaped.
