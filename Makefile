@@ -19,7 +19,7 @@ ASSETS := assets/ui/build.sh
 SNAPSHOTS_USED := $(abspath $(TARGET))/snapshots-used
 
 .NOTPARALLEL:
-.PHONY: help run build test fmt lint bench bench-ui clean assets cluster cluster-down test-cluster \
+.PHONY: help run build test fmt lint image bench bench-ui clean assets cluster cluster-down test-cluster \
 	check-fmt check-clippy check-doc check-deny check-code test-tools preflight-build preflight-test
 
 help: ## list what can be made
@@ -34,6 +34,12 @@ run: preflight-build assets ## build what is missing and serve http://localhost:
 build: preflight-build assets ## the release binary: target/release/holdfast
 	cargo build --release --bin holdfast
 	@ls -l "$(TARGET)/release/holdfast"
+
+image: preflight-build assets ## the image, from a static release binary: target/holdfast-image.tar (docker load, ctr images import)
+	RUSTFLAGS='-C target-feature=+crt-static' cargo build --locked --release --target x86_64-unknown-linux-gnu --bin holdfast
+	@bash packaging/image.sh --static "$(TARGET)/x86_64-unknown-linux-gnu/release/holdfast" "$(TARGET)/holdfast-image.tar" \
+		"holdfast:$$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)"
+	@ls -l "$(TARGET)/holdfast-image.tar"
 
 test: preflight-test check-fmt check-clippy check-doc check-deny test-tools check-code ## everything: format, lints, docs, dependencies, all tests
 
@@ -52,16 +58,18 @@ assets: ## styles, scripts and icons of the pages: assets/dist, built from asset
 	@sh $(ASSETS)
 	@sh assets/openapi.sh
 
-cluster: ## start a real Kubernetes on this machine (root; see tests/cluster/README.md)
+cluster: ## start a real Kubernetes with the Holdfast image on this machine (root; see tests/cluster/README.md)
 	@bash tests/cluster/preflight.sh
 	@bash tests/cluster/build.sh
 	@bash tests/cluster/images.sh
+	@[ -n "$(HOLDFAST_BINARY)" ] || { $(MAKE) preflight-build assets && cargo build --profile quick --bin holdfast; }
+	@HOLDFAST_BINARY="$(or $(HOLDFAST_BINARY),$(abspath $(TARGET))/quick/holdfast)" bash tests/cluster/holdfast-image.sh
 	@bash tests/cluster/up.sh
 
 cluster-down: ## end it; leaves nothing but what was built
 	@bash tests/cluster/down.sh
 
-test-cluster: ## check the cluster itself and the demo shop on it, on a cluster of its own
+test-cluster: ## check the cluster itself, the gate and the demo shop on it, on a cluster of its own
 	@bash tests/cluster/test.sh
 
 clean: ## remove what was built; data and installed tools stay

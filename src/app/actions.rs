@@ -2,7 +2,7 @@
 
 use crate::ledger::{ActionName, LedgerError, Registry};
 use crate::policy::{Action, InstancePermission};
-use crate::{links, orgs, vault};
+use crate::{links, orgs, runtime, vault};
 
 /// A recovery kit was made on the machine; the kits before it are void.
 pub(super) const KIT_MADE: ActionName = ActionName::new("instance.recovery_kit_made");
@@ -19,7 +19,7 @@ pub fn registry() -> Result<Registry, LedgerError> {
         .map(ActionName::new)
         .collect();
     let features = [asked.as_slice(), &[KIT_MADE], links::ACTIONS, vault::care::ACTIONS, vault::scan::ACTIONS];
-    let more = [vault::approval::ACTIONS, vault::rekey::ACTIONS];
+    let more = [vault::approval::ACTIONS, vault::rekey::ACTIONS, runtime::controller::ACTIONS];
     let features = features.into_iter().chain(orgs::ACTIONS.iter().copied()).chain(more);
     Registry::freeze(&features.collect::<Vec<_>>())
 }

@@ -12,7 +12,7 @@ use super::{Opened, setup_token};
 use crate::cluster;
 use crate::config::LedgerConfig;
 use crate::db::{DbError, Reader};
-use crate::jobs::{Cron, Job, Run, Schedule};
+use crate::jobs::{Cron, Job, Run, Schedule, Telling};
 use crate::ledger;
 use crate::links;
 use crate::notify::Mailer;
@@ -174,13 +174,15 @@ impl Job for PurgeDeleted {
     fn run(&self, run: Run) -> BoxFuture<'_, anyhow::Result<String>> {
         async move {
             let op = op(&self.0, self.name(), run);
-            let mut all = 0;
+            let (mut all, total) = (0, deletion::deletion_due(&op)?);
+            let mut telling = Telling::of(&self.0.db, run);
             for _ in 0..COMMITS_MAX {
                 let purged = deletion::deletion_purge(&op, PURGED_AT_ONCE).await?;
                 all += purged;
                 if purged == 0 {
                     break;
                 }
+                telling.tell(u64::try_from(all).unwrap_or(u64::MAX), total).await?;
             }
             Ok(format!("{all} purged"))
         }
@@ -309,7 +311,8 @@ impl Job for ResealSecrets {
 
     fn run(&self, run: Run) -> BoxFuture<'_, anyhow::Result<String>> {
         async move {
-            let sealed = rekey::run(&op(&self.0, self.name(), run)).await?;
+            let mut telling = Telling::of(&self.0.db, run);
+            let sealed = rekey::run(&op(&self.0, self.name(), run), &mut telling).await?;
             Ok(format!("{sealed} rows sealed anew"))
         }
         .boxed()

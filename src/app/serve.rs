@@ -26,6 +26,7 @@ use crate::op::{Op, Origin, Who};
 use crate::orgs::OrgError;
 use crate::orgs::access::Sessions;
 use crate::orgs::setup;
+use crate::runtime::controller::{self, Bell};
 use crate::telemetry::{self, Metrics, Output, PanicNotice};
 use crate::types::{Clock, Failure as _, Id, SystemClock};
 
@@ -144,6 +145,7 @@ pub(super) async fn run(
     }
     let metrics = Arc::new(Metrics::new());
     let mailer = Arc::new(Mailer::new(opened.settings.mail.as_ref())?);
+    let bell = Bell::default();
     let parts = ServerParts {
         core: Arc::clone(&opened.core),
         sessions: Arc::new(Sessions::with_idle(opened.settings.sessions.idle)),
@@ -152,6 +154,7 @@ pub(super) async fn run(
         settings: Arc::clone(&opened.settings),
         metrics: Arc::clone(&metrics),
         examiner: Arc::new(Examiner::new(Doctor::new(Arc::clone(&opened.settings), Arc::clone(&opened.core.clock)))),
+        bell: bell.clone(),
     };
     // Before the listener is announced: who waits for that may ask here at once.
     let control = listen_control(&dir);
@@ -170,10 +173,12 @@ pub(super) async fn run(
     let jobs_post = jobs::Post { mailer: Arc::clone(&mailer), server: url.to_string() };
     let post = tokio::spawn(mailer.run());
     let runner = tokio::spawn(run_jobs(Arc::clone(&opened), metrics, jobs_post, stopped));
+    let tending = tokio::spawn(tend(Arc::clone(&opened), bell));
 
     stop.asked().await;
     tracing::info!("stopping");
     post.abort();
+    tending.abort();
     drop(address);
     let _nobody_waits = stopping.send(true);
     let doors = futures_util::future::join3(door.stop, control, runner);
@@ -269,7 +274,9 @@ async fn serve_control(control: Option<Control>, op: impl Fn() -> Op, mut stoppe
 
 async fn run_jobs(opened: Arc<Opened>, metrics: Arc<Metrics>, post: jobs::Post, mut stopped: watch::Receiver<bool>) {
     if !opened.settings.jobs.enabled {
-        tracing::warn!("scheduled work is off (jobs.enabled): nothing expires, is purged or signed");
+        tracing::warn!(
+            "scheduled work is off (jobs.enabled): nothing expires, is purged or signed, and no environment is tended"
+        );
         return;
     }
     let core = &opened.core;
@@ -280,4 +287,11 @@ async fn run_jobs(opened: Arc<Opened>, metrics: Arc<Metrics>, post: jobs::Post, 
         return;
     }
     runner.run(async { drop(stopped.wait_for(|stop| *stop).await) }).await;
+}
+
+/// Makes true on the clusters what is wished for, until it is dropped: it can be cut off anywhere.
+async fn tend(opened: Arc<Opened>, bell: Bell) {
+    if opened.settings.jobs.enabled {
+        controller::run(Arc::clone(&opened.core), bell).await;
+    }
 }

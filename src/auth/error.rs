@@ -46,6 +46,9 @@ pub enum AuthError {
     /// A passkey is none of theirs, was not asked for, or its answer is wrong or old. One message for all.
     #[error("the passkey was not accepted")]
     Passkey,
+    /// The counter of a passkey went back, so there may be a copy of it. Told like any other that was not accepted.
+    #[error("the passkey was not accepted")]
+    PasskeyCopied(Box<super::passkey::Passkey>),
     /// The server has an address without a name, for which browsers make no passkeys.
     #[error("passkeys need a server that has a name")]
     PasskeysUnavailable,
@@ -96,6 +99,7 @@ impl Failure for AuthError {
             | Self::Refresh
             | Self::FactorNeeded
             | Self::Passkey
+            | Self::PasskeyCopied(_)
             | Self::Ticket
             | Self::Factor => Class::Unauthenticated,
             Self::Locked { .. } => Class::TooMany,
@@ -124,7 +128,7 @@ impl Failure for AuthError {
             Self::Guessable(_) => "password_too_common",
             Self::FactorNeeded => "second_factor_required",
             Self::Factor => "second_factor_wrong",
-            Self::Passkey => "passkey_wrong",
+            Self::Passkey | Self::PasskeyCopied(_) => "passkey_wrong",
             Self::PasskeysUnavailable => "passkeys_unavailable",
             Self::Ticket => "sign_in_over",
             Self::Locked { .. } => "sign_in_locked",
@@ -160,7 +164,11 @@ impl Failure for AuthError {
             Self::FactorNeeded => {
                 "send it as `code` with the password; with a passkey only: a browser, or holdfast login --device".into()
             }
-            Self::Passkey => "try again; if it was removed here, remove it from the device as well".into(),
+            Self::Passkey | Self::PasskeyCopied(_) => {
+                "try again; if it was removed here, remove it from the device as well; one that may have been copied is \
+                 disabled: see Account"
+                    .into()
+            }
             Self::PasskeysUnavailable => "give the server a name: server.public_url".into(),
             Self::Ticket => "begin again with your address and password".into(),
             Self::Factor => "wait for the next code; check the clock of the device; a recovery code works once".into(),

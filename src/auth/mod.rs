@@ -13,6 +13,7 @@
 
 pub mod authenticate;
 pub mod credential;
+pub mod device;
 mod error;
 pub mod factor;
 mod model;

@@ -53,6 +53,28 @@ pub(crate) fn user_by_email(reader: &Reader<'_>, email: &Email) -> Result<Option
     Ok(statement.query_row([email.canonical()], user).optional()?)
 }
 
+/// People of the whole instance by address, after `after`, whose address or name holds `search` in small letters: each
+/// with how many organizations they are in.
+pub(crate) fn user_list(
+    reader: &Reader<'_>,
+    search: &str,
+    after: &str,
+    rows: usize,
+) -> Result<Vec<(User, usize)>, DbError> {
+    let mut statement = reader.sql().prepare_cached(
+        "SELECT id, email, name, instance_operator, created_at, disabled_at, email_verified_at,
+            (SELECT count(*) FROM members m JOIN organizations o ON o.id = m.organization_id AND o.deletion_id IS NULL
+             WHERE m.user_id = users.id)
+         FROM users WHERE email_canonical > ?1 AND (instr(email_canonical, ?2) > 0 OR instr(lower(name), ?2) > 0)
+         ORDER BY email_canonical LIMIT ?3",
+    )?;
+    let rows = i64::try_from(rows).unwrap_or(i64::MAX);
+    let found = statement.query_map(params![after, search, rows], |row| {
+        Ok((user(row)?, usize::try_from(row.get::<_, i64>(7)?).unwrap_or_default()))
+    })?;
+    Ok(found.collect::<Result<_, _>>()?)
+}
+
 /// Changes how a person is called.
 pub(crate) fn user_rename(tx: &WriteTx<'_>, id: Id<kinds::User>, name: &str) -> Result<(), DbError> {
     tx.sql().prepare_cached("UPDATE users SET name = ?2 WHERE id = ?1")?.execute(params![id, name])?;

@@ -79,6 +79,11 @@ pub enum PasskeysCommand {
         /// The name
         name: String,
     },
+    /// Let one open again that was disabled because there may be a copy of it
+    Enable {
+        /// Its id
+        id: String,
+    },
     /// Take one away
     Remove {
         /// Its id
@@ -153,6 +158,7 @@ const PASSKEYS: &[Column] = &[
     ("name", "/name"),
     ("added", "/created_at"),
     ("last used", "/last_used_at"),
+    ("disabled", "/disabled_at"),
     ("organization", "/organization"),
     ("id", "/id"),
 ];
@@ -164,6 +170,9 @@ fn passkeys(context: &Context, command: &PasskeysCommand) -> Result<(), CliError
         PasskeysCommand::Rename { id, name } => {
             let request = Request::patch(&["account", "passkeys", id]).body(&json!({ "name": name }));
             output.item(&context.ask(&request)?, PASSKEYS)
+        }
+        PasskeysCommand::Enable { id } => {
+            output.item(&context.ask(&Request::post(&["account", "passkeys", id, "enable"]))?, PASSKEYS)
         }
         PasskeysCommand::Remove { id } => {
             let removed = context.ask(&Request::delete(&["account", "passkeys", id]))?;

@@ -7,11 +7,11 @@ use serde_json::Value;
 
 use super::output::Format;
 use super::{
-    access, account, audit, clusters, completion, config, deletions, doctor, environments, export, folders, generate,
-    grants, import, init, jobs, keys, login, members, organizations, policy, projects, roles, run, scan, secrets,
-    serve, service_accounts, sessions, setup, teams, tokens, users,
+    access, account, audit, clusters, completion, config, deletions, doctor, env, environments, export, folders,
+    generate, grants, import, init, jobs, keys, login, members, organizations, policy, projects, roles, run, scan,
+    secrets, serve, service_accounts, sessions, setup, teams, tokens, users,
 };
-use super::{approvals, blueprint, hook, join, link, mail, password, template};
+use super::{approvals, blueprint, gate, hook, join, link, mail, password, template};
 
 const AFTER_HELP: &str = "\
 `holdfast serve` starts a server, `holdfast init` makes its owner, `holdfast setup` binds a
@@ -95,6 +95,9 @@ pub enum Command {
     /// Manage the tree of environments
     #[command(subcommand, visible_aliases = ["environment", "envs"])]
     Environments(environments::EnvironmentsCommand),
+    /// Run what an environment's blueprint says: up, status, logs, stop, rollback, destroy
+    #[command(subcommand)]
+    Env(env::EnvCommand),
     /// Manage the folders of an environment
     #[command(subcommand, alias = "folder")]
     Folders(folders::FoldersCommand),
@@ -194,6 +197,12 @@ pub enum Command {
     Completion(completion::CompletionArgs),
     /// Write the manual pages into a directory
     Man(completion::ManArgs),
+    /// Wait until the network of this pod is closed: the first container of every pod
+    #[command(hide = true)]
+    Gate(gate::GateArgs),
+    /// Answer the gates of a cluster
+    #[command(hide = true)]
+    Prober(gate::ProberArgs),
     /// Show the version
     Version,
 }

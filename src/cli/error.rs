@@ -99,6 +99,13 @@ impl CliError {
         self
     }
 
+    /// The same error with more to say, a line each.
+    #[must_use]
+    pub fn details(mut self, lines: impl IntoIterator<Item = String>) -> Self {
+        self.0.details.extend(lines);
+        self
+    }
+
     /// Reads an error answer of the server. Anything that is not problem+json gets a sentence of its own.
     pub fn from_answer(status: u16, request_id: Option<String>, location: Option<&str>, body: &[u8]) -> Self {
         let exit = Exit::of_status(status);

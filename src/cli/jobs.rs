@@ -35,11 +35,19 @@ const COLUMNS: &[Column] = &[
     ("next run", "/next_run_at"),
     ("last run", "/last_run/finished_at"),
     ("outcome", "/last_run/outcome"),
+    ("done", "/last_run/progress/done"),
+    ("of", "/last_run/progress/total"),
     ("detail", "/last_run/detail"),
 ];
 
-const RUNS: &[Column] =
-    &[("started", "/started_at"), ("finished", "/finished_at"), ("outcome", "/outcome"), ("detail", "/detail")];
+const RUNS: &[Column] = &[
+    ("started", "/started_at"),
+    ("finished", "/finished_at"),
+    ("outcome", "/outcome"),
+    ("done", "/progress/done"),
+    ("of", "/progress/total"),
+    ("detail", "/detail"),
+];
 
 /// Runs the command.
 ///

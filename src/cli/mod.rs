@@ -34,11 +34,13 @@ pub mod context;
 pub mod deletions;
 pub mod doctor;
 pub mod email;
+pub mod env;
 pub mod environments;
 pub mod error;
 pub mod export;
 pub mod folders;
 pub mod format;
+pub mod gate;
 pub mod generate;
 pub mod grants;
 pub mod hook;
@@ -67,6 +69,7 @@ pub mod serve;
 pub mod service_accounts;
 pub mod sessions;
 pub mod setup;
+pub mod sse;
 pub mod teams;
 pub mod template;
 pub mod time;
@@ -130,6 +133,8 @@ fn dispatch(context: &Context, command: Command) -> Result<ExitCode, CliError> {
     match command {
         Command::Serve(args) => return Ok(serve::run(args.into())?),
         Command::Run(args) => return run::run(context, &args),
+        Command::Gate(args) => return gate::gate(context, &args),
+        Command::Prober(args) => gate::prober(&args),
         Command::Setup(args) => setup::run(context, &args),
         Command::Secrets(command) => secrets::run(context, command),
         Command::Import(args) => import::run(context, &args),
@@ -140,6 +145,7 @@ fn dispatch(context: &Context, command: Command) -> Result<ExitCode, CliError> {
         Command::Scan(args) => scan::run(context, &args),
         Command::Blueprint(command) => blueprint::run(context, command),
         Command::Environments(command) => environments::run(context, command),
+        Command::Env(command) => env::run(context, command),
         Command::Folders(command) => folders::run(context, command),
         Command::Projects(command) => projects::run(context, command),
         Command::Organizations(command) => organizations::run(context, command),

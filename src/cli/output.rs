@@ -229,6 +229,12 @@ impl Output {
         Progress(Some(bar))
     }
 
+    /// Lines that are written over as things move, on a terminal; elsewhere each change is a line of its own.
+    pub fn moving(&self) -> Moving {
+        let block = self.stderr_terminal && !self.quiet && self.color;
+        Moving { block: block.then(indicatif::MultiProgress::new), rows: Vec::new(), quiet: self.quiet }
+    }
+
     fn paint(&self, text: &str, color: &str) -> String {
         if self.color { format!("\u{1b}[{color}m{text}\u{1b}[0m") } else { text.to_owned() }
     }
@@ -256,6 +262,51 @@ impl Drop for Progress {
     fn drop(&mut self) {
         if let Some(bar) = &self.0 {
             bar.finish_and_clear();
+        }
+    }
+}
+
+/// What moves, a line each: on stderr, because it is not the answer.
+#[derive(Debug)]
+pub struct Moving {
+    block: Option<indicatif::MultiProgress>,
+    rows: Vec<(String, String, Option<indicatif::ProgressBar>)>,
+    quiet: bool,
+}
+
+impl Moving {
+    /// What `name` does now.
+    pub fn tell(&mut self, name: &str, text: &str) {
+        let text = clean(text);
+        let at = self.rows.iter().position(|(known, ..)| known == name).unwrap_or_else(|| {
+            let style = indicatif::ProgressStyle::with_template("{msg}");
+            let bar = self.block.as_ref().map(|block| block.add(indicatif::ProgressBar::new_spinner()));
+            let bar = bar.map(|bar| style.map_or(bar.clone(), |style| bar.with_style(style)));
+            self.rows.push((name.to_owned(), String::new(), bar));
+            self.rows.len() - 1
+        });
+        let Some((_, told, bar)) = self.rows.get_mut(at) else { return };
+        if *told == text {
+            return;
+        }
+        match bar {
+            Some(bar) => {
+                bar.set_message(text.clone());
+                bar.tick();
+            }
+            None if !self.quiet => words(&text),
+            None => {}
+        }
+        *told = text;
+    }
+}
+
+impl Drop for Moving {
+    fn drop(&mut self) {
+        for (_, _, bar) in &self.rows {
+            if let Some(bar) = bar {
+                bar.abandon();
+            }
         }
     }
 }

@@ -76,10 +76,9 @@ impl Failure for ClusterError {
         match self {
             Self::NotFound(_) => Class::NotFound,
             Self::Taken(_) | Self::InUse { .. } | Self::Replaced | Self::Testing => Class::Conflict,
-            Self::TooMany(_) | Self::Another => Class::Unprocessable,
             Self::Access(e) => e.class(),
             // Which object a preflight missed is no 404 of ours: the cluster that was asked for is there.
-            Self::Client(ClientError::NotFound(_)) => Class::Unprocessable,
+            Self::TooMany(_) | Self::Another | Self::Client(ClientError::NotFound(_)) => Class::Unprocessable,
             Self::Client(e) => e.class(),
             Self::Parse(e) => e.class(),
             Self::Org(e) => e.class(),

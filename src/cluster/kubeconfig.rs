@@ -36,7 +36,8 @@ struct NamedServer {
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case")]
 struct Server {
-    server: String,
+    #[serde(rename = "server")]
+    address: String,
     certificate_authority: Option<String>,
     certificate_authority_data: Option<String>,
     #[serde(default)]
@@ -104,7 +105,7 @@ impl Access {
         let user = config.users.into_iter().find(|u| u.name == found.context.user);
         let user = user.ok_or_else(|| missing("its context names a user that is not in it"))?.user;
         let authority = server_of(&server)?;
-        Self::new(&server.server, authority.as_deref(), credential_of(user)?)
+        Self::new(&server.address, authority.as_deref(), credential_of(user)?)
     }
 }
 

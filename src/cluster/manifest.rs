@@ -12,7 +12,7 @@ use super::resource::{MANAGED_BY, SYSTEM_NAMESPACE};
 /// The name of the account, its role and its policy.
 pub(super) const ACCOUNT: &str = "holdfast";
 /// Raised with every change of what is printed: a cluster that has an older one is told of.
-pub(super) const NUMBER: u32 = 1;
+pub(super) const NUMBER: &str = "1";
 /// Where the number stands on the policy.
 pub(super) const NUMBER_KEY: &str = "holdfast.dev/manifest";
 /// What says that a namespace is ours.
@@ -93,7 +93,7 @@ pub(super) fn objects() -> Vec<Value> {
     let mut account = named(ACCOUNT);
     account["namespace"] = SYSTEM_NAMESPACE.into();
     let mut policy = named(ACCOUNT);
-    policy["annotations"] = json!({NUMBER_KEY: NUMBER.to_string()});
+    policy["annotations"] = json!({NUMBER_KEY: NUMBER});
     let rules: Vec<Value> = RULES.iter().map(role_rule).collect();
     vec![
         json!({"apiVersion": "v1", "kind": "Namespace", "metadata": namespace}),

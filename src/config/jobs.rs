@@ -9,7 +9,7 @@ static ENABLED: Key = Key {
     name: "enabled",
     kind: Kind::Boolean,
     fallback: Fallback::Value("true"),
-    help: "Whether this process runs scheduled work (expiry, purge, checkpoints).",
+    help: "Whether this process runs scheduled work (expiry, purge, checkpoints) and tends what runs in environments.",
 };
 
 pub(super) const KEYS: &[&Key] = &[&ENABLED];

@@ -1,4 +1,4 @@
-//! `[sessions]`: how long a sign-in with a browser lasts.
+//! `[sessions]`: how long a sign-in lasts.
 
 use std::time::Duration;
 
@@ -21,15 +21,25 @@ static ABSOLUTE_HOURS: Key = Key {
     help: "A session of a browser ends so long after the sign-in, used or not.",
 };
 
-pub(super) const KEYS: &[&Key] = &[&IDLE_MINUTES, &ABSOLUTE_HOURS];
+static TOKEN_HOURS: Key = Key {
+    section: "sessions",
+    name: "token_hours",
+    kind: Kind::Integer { min: 1, max: 720 },
+    fallback: Fallback::Value("720"),
+    help: "How long the token of a sign-in by password lasts that is not replaced.",
+};
 
-/// How long a sign-in with a browser lasts.
+pub(super) const KEYS: &[&Key] = &[&IDLE_MINUTES, &ABSOLUTE_HOURS, &TOKEN_HOURS];
+
+/// How long a sign-in lasts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionsConfig {
-    /// How long one may lie idle.
+    /// How long one with a browser may lie idle.
     pub idle: Duration,
-    /// How long one lasts at most.
+    /// How long one with a browser lasts at most.
     pub absolute: Duration,
+    /// How long the token of one by the API lasts that is not replaced.
+    pub token: Duration,
 }
 
 impl SessionsConfig {
@@ -37,6 +47,7 @@ impl SessionsConfig {
         Ok(Self {
             idle: Duration::from_secs(reader.integer(&IDLE_MINUTES)? * 60),
             absolute: Duration::from_secs(reader.integer(&ABSOLUTE_HOURS)? * 3_600),
+            token: Duration::from_secs(reader.integer(&TOKEN_HOURS)? * 3_600),
         })
     }
 }

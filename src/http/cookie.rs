@@ -1,4 +1,4 @@
-//! The cookie of a session.
+//! The cookie of a session, and the one a browser is known by.
 //!
 //! Under TLS its name begins with `__Host-`: a browser takes such a cookie only from this very host over TLS, so no
 //! neighbour of the domain and nobody on a plain connection can plant one. `HttpOnly`: no script reads it.
@@ -10,6 +10,7 @@ use actix_web::cookie::time::Duration as CookieDuration;
 use actix_web::cookie::{Cookie, SameSite};
 use actix_web::http::header;
 
+use crate::auth::device::LIFE;
 use crate::types::{Secret, SecretString};
 
 const PLAIN: &str = "holdfast";
@@ -33,7 +34,10 @@ fn name(secure: bool) -> &'static str {
 
 /// The cookie of a request. Under TLS the name without the prefix is not looked at.
 pub(super) fn read(req: &HttpRequest, secure: bool) -> Given {
-    let wanted = name(secure);
+    find(req, name(secure))
+}
+
+fn find(req: &HttpRequest, wanted: &str) -> Given {
     let lines = req.headers().get_all(header::COOKIE).filter_map(|value| value.to_str().ok());
     let pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
     let mut found = pairs.filter(|(key, _)| *key == wanted).map(|(_, value)| value);
@@ -75,8 +79,30 @@ pub(super) fn chosen(req: &HttpRequest) -> Option<String> {
     (!value.is_empty() && value.len() <= CHOSEN_MAX).then_some(value)
 }
 
+fn device_name(secure: bool) -> &'static str {
+    if secure { "__Host-holdfast_device" } else { "holdfast_device" }
+}
+
+/// What a browser is known by that was signed in with before; nothing where that is unclear.
+pub(super) fn device(req: &HttpRequest, secure: bool) -> Option<SecretString> {
+    match find(req, device_name(secure)) {
+        Given::One(token) => Some(token),
+        Given::None | Given::Unclear => None,
+    }
+}
+
+/// The cookie a browser is known by, whoever signs in with it; it opens nothing.
+pub(super) fn remember(secure: bool, token: &SecretString) -> Cookie<'static> {
+    let seconds = i64::try_from(LIFE.as_secs()).unwrap_or(i64::MAX);
+    named(device_name(secure), secure, token.expose().clone(), CookieDuration::seconds(seconds))
+}
+
 fn build(secure: bool, value: String, life: CookieDuration) -> Cookie<'static> {
-    let cookie = Cookie::build(name(secure), value).path("/").http_only(true).same_site(SameSite::Lax);
+    named(name(secure), secure, value, life)
+}
+
+fn named(name: &'static str, secure: bool, value: String, life: CookieDuration) -> Cookie<'static> {
+    let cookie = Cookie::build(name, value).path("/").http_only(true).same_site(SameSite::Lax);
     cookie.secure(secure).max_age(life).finish()
 }
 
@@ -123,5 +149,7 @@ mod tests {
         let plain = set(false, &token, day).to_string();
         assert_eq!(plain, "holdfast=token; HttpOnly; SameSite=Lax; Path=/; Max-Age=86400");
         assert!(clear(true).to_string().contains("Max-Age=0"));
+        let known = remember(true, &token).to_string();
+        assert_eq!(known, "__Host-holdfast_device=token; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=31536000");
     }
 }

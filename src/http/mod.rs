@@ -51,7 +51,7 @@ use api::{
 use api::{approval, blueprint, link};
 use routes::{at, not_found, under};
 
-use self::api::{cluster, condition, device, email, follow, invitation, mail, own_policy, reset, review};
+use self::api::{cluster, condition, device, email, follow, invitation, mail, own_policy, reset, review, runtime};
 
 /// Every route, top to bottom. The first that matches answers: what is asked most is first.
 fn routes(app: &mut ServiceConfig) {
@@ -63,6 +63,7 @@ fn routes(app: &mut ServiceConfig) {
         approvals(v1);
         runtimes(v1);
         tree(v1);
+        running(v1);
         people(v1);
         ledger(v1);
         appliance(v1);
@@ -221,6 +222,7 @@ fn own(v1: &mut ServiceConfig) {
     v1.service(at("/account/passkeys").get(account::passkeys).post(account::passkey_add).done());
     v1.service(at("/account/passkeys/begin").post(account::passkey_begin).done());
     v1.service(at("/account/passkeys/{passkey}").patch(account::passkey_rename).delete(account::passkey_remove).done());
+    v1.service(at("/account/passkeys/{passkey}/enable").post(account::passkey_enable).done());
     v1.service(at("/device/authorize").post(device::authorize).done());
     v1.service(at("/device/token").post(device::token).done());
     v1.service(at("/device/lookup").post(device::lookup).done());
@@ -274,6 +276,27 @@ fn tree(v1: &mut ServiceConfig) {
 
     v1.service(at("/deletions").get(deletion::list).done());
     v1.service(at("/deletions/{deletion}/restore").post(deletion::restore).done());
+}
+
+/// What runs.
+fn running(v1: &mut ServiceConfig) {
+    v1.service(at("/runtimes").get(runtime::list).done());
+    v1.service(
+        at("/projects/{project}/environments/{environment}/runtime").get(runtime::get).delete(runtime::destroy).done(),
+    );
+    v1.service(at("/projects/{project}/environments/{environment}/runtime/follow").get(runtime::follow).done());
+    v1.service(at("/projects/{project}/environments/{environment}/runtime/deploy").post(runtime::deploy).done());
+    v1.service(at("/projects/{project}/environments/{environment}/runtime/stop").post(runtime::stop).done());
+    v1.service(at("/projects/{project}/environments/{environment}/runtime/resume").post(runtime::resume).done());
+    v1.service(at("/projects/{project}/environments/{environment}/runtime/retry").post(runtime::retry).done());
+    v1.service(at("/projects/{project}/environments/{environment}/runtime/restart").post(runtime::restart).done());
+    v1.service(at("/projects/{project}/environments/{environment}/runtime/scale").post(runtime::scale).done());
+    v1.service(at("/projects/{project}/environments/{environment}/runtime/rollback").post(runtime::rollback).done());
+    v1.service(at("/projects/{project}/environments/{environment}/runtime/revisions").get(runtime::revisions).done());
+    v1.service(at("/projects/{project}/environments/{environment}/runtime/events").get(runtime::events).done());
+    v1.service(
+        at("/projects/{project}/environments/{environment}/runtime/services/{service}/logs").get(runtime::logs).done(),
+    );
 }
 
 /// Who may do what.
@@ -339,6 +362,8 @@ fn ledger(v1: &mut ServiceConfig) {
 /// The appliance itself.
 fn appliance(v1: &mut ServiceConfig) {
     v1.service(at("/instance").get(instance::get).done());
+    v1.service(at("/instance/users").get(user::list).done());
+    v1.service(at("/instance/users/{account}/enable-passkeys").post(user::enable_passkeys).done());
     v1.service(at("/instance/users/{account}/disable").post(user::disable).done());
     v1.service(at("/instance/users/{account}/reset-factor").post(user::reset_factor).done());
     v1.service(at("/instance/users/{account}/enable").post(user::enable).done());

@@ -18,7 +18,9 @@ use super::api::{
 use super::api::{approval, blueprint, link};
 use super::error::{PROBLEM_JSON, ProblemBody};
 
-use crate::http::api::{cluster, condition, device, email, follow, invitation, mail, own_policy, reset, review};
+use crate::http::api::{
+    cluster, condition, device, email, follow, invitation, mail, own_policy, reset, review, runtime,
+};
 
 const PREFIX: &str = "/api/v1";
 /// Operations that need no token.
@@ -101,9 +103,12 @@ const CONDITIONAL: &[&str] = &["project_update", "environment_update", "secret_p
         account::passkey_add,
         account::passkey_rename,
         account::passkey_remove,
+        account::passkey_enable,
+        user::list,
         user::disable,
         user::enable,
         user::reset_factor,
+        user::enable_passkeys,
         token::list,
         token::create,
         token::delete,
@@ -253,6 +258,20 @@ const CONDITIONAL: &[&str] = &["project_update", "environment_update", "secret_p
         review::review,
         review::reach,
         review::unused,
+        runtime::list,
+        runtime::get,
+        runtime::destroy,
+        runtime::follow,
+        runtime::deploy,
+        runtime::stop,
+        runtime::resume,
+        runtime::retry,
+        runtime::restart,
+        runtime::scale,
+        runtime::rollback,
+        runtime::revisions,
+        runtime::events,
+        runtime::logs,
         audit::list,
         follow::follow,
         audit::get,
@@ -431,6 +450,10 @@ fn path_parameters(path: &str) -> Vec<Value> {
                 "organization" | "project" | "environment" | "role" | "team" | "policy" | "cluster" => {
                     ("Its id or slug.", json!({ "type": "string", "minLength": 1, "pattern": "^[a-z][a-z0-9_-]*$" }))
                 }
+                "service" => (
+                    "The name of the service, or `-` for every one.",
+                    json!({ "type": "string", "maxLength": 40, "pattern": "^(-|[a-z]([-a-z0-9]*[a-z0-9])?)$" }),
+                ),
                 "name" => (
                     "The name of the secret; an environment may allow more than this.",
                     json!({ "type": "string", "maxLength": 255, "pattern": "^[A-Z_][A-Z0-9_]*$" }),
@@ -445,6 +468,9 @@ fn path_parameters(path: &str) -> Vec<Value> {
 /// The chapter of an operation: the last word of its path that is no parameter and no verb.
 fn tag(path: &str) -> &str {
     let words: Vec<_> = path.trim_start_matches(PREFIX).split('/').filter(|p| !p.is_empty()).collect();
+    if words.iter().any(|word| matches!(*word, "runtime" | "runtimes")) {
+        return "runtime";
+    }
     let verbs = [
         "restore",
         "lock",

@@ -8,7 +8,7 @@
 use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderName, LOCATION};
 use actix_web::web::{self, Data, Payload, ServiceConfig};
-use actix_web::{HttpMessage as _, HttpRequest, HttpResponse};
+use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, HttpResponseBuilder};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -100,13 +100,31 @@ async fn sign_in(state: Data<State>, req: HttpRequest, payload: Payload) -> Answ
     let csrf_token = csrf::token(&op, &done.minted.credential);
     let user = UserName { id: done.user.id, email: done.user.email };
     let credential = CredentialName::from(done.minted.credential);
-    Ok(HttpResponse::Ok().cookie(cookie).json(SignedInBody { user, organization, credential, csrf_token }))
+    let mut answer = HttpResponse::Ok();
+    answer.cookie(cookie);
+    remember(&mut answer, &state, &req, done.device.as_ref());
+    Ok(answer.json(SignedInBody { user, organization, credential, csrf_token }))
 }
 
 /// Elsewhere, with the session in a cookie.
 fn enter(state: &State, req: &HttpRequest, done: &SignedIn, next: &str) -> HttpResponse {
     let cookie = cookie::set(proxy::is_secure(state, req), &done.minted.token, state.parts.settings.sessions.absolute);
-    see_other(next).cookie(cookie).finish()
+    let mut answer = see_other(next);
+    answer.cookie(cookie);
+    remember(&mut answer, state, req, done.device.as_ref());
+    answer.finish()
+}
+
+/// Makes the browser one that is known.
+pub(super) fn remember(
+    answer: &mut HttpResponseBuilder,
+    state: &State,
+    req: &HttpRequest,
+    device: Option<&SecretString>,
+) {
+    if let Some(device) = device {
+        answer.cookie(cookie::remember(proxy::is_secure(state, req), device));
+    }
 }
 
 /// What somebody says in the second step.
@@ -192,7 +210,10 @@ async fn passkey(state: Data<State>, req: HttpRequest, payload: Payload) -> Answ
     };
     let next = body.next.as_deref().map_or("/", csrf::local_path);
     let cookie = cookie::set(proxy::is_secure(&state, &req), &done.minted.token, life);
-    Ok(HttpResponse::Ok().cookie(cookie).json(EnteredBody { next }))
+    let mut answer = HttpResponse::Ok();
+    answer.cookie(cookie);
+    remember(&mut answer, &state, &req, done.device.as_ref());
+    Ok(answer.json(EnteredBody { next }))
 }
 
 /// Whoever has no session yet must say where they come from: from a page of ours.
@@ -234,7 +255,7 @@ pub(super) fn asking(req: &HttpRequest) -> Result<(Op, Option<Id<kinds::Credenti
     }
 }
 
-fn see_other(path: &str) -> actix_web::HttpResponseBuilder {
+fn see_other(path: &str) -> HttpResponseBuilder {
     let mut builder = HttpResponse::SeeOther();
     builder.insert_header((LOCATION, path));
     builder

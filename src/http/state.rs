@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::api::follow::Streams;
+use super::api::stream::Streams;
 use super::middleware::limits::Limits;
 use crate::auth::AuthError;
 use crate::auth::passkey::Passkeys;
@@ -17,6 +17,7 @@ use crate::op::Core;
 use crate::orgs::access::Sessions;
 use crate::orgs::session::{self, Tickets};
 use crate::orgs::setup;
+use crate::runtime::controller::Bell;
 use crate::telemetry::Metrics;
 use crate::types::{Id, kinds};
 use crate::vault::uses::Uses;
@@ -39,6 +40,8 @@ pub struct ServerParts {
     pub metrics: Arc<Metrics>,
     /// Looks at the appliance itself.
     pub examiner: Arc<Examiner>,
+    /// Tells the controller that something else is to run now.
+    pub bell: Bell,
 }
 
 /// What every worker sees.

@@ -16,6 +16,7 @@
 
 mod error;
 mod model;
+mod progress;
 mod runner;
 mod schedule;
 mod store;
@@ -24,6 +25,7 @@ use std::time::Duration;
 
 pub use error::JobError;
 pub use model::{JobRun, JobState, RunOutcome};
+pub use progress::{Progress, Telling};
 pub use runner::Runner;
 pub use schedule::{Cron, Schedule};
 pub use store::{history, list};

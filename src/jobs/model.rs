@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::Progress;
 use crate::types::{Id, Timestamp, kinds};
 
 /// How a run ended.
@@ -43,6 +44,8 @@ pub struct JobRun {
     pub finished_at: Option<Timestamp>,
     /// How it ended; none while it runs.
     pub outcome: Option<RunOutcome>,
+    /// How far it has come; none when it has ended, or does not say.
+    pub progress: Option<Progress>,
     /// What was done, or what went wrong.
     pub detail: String,
 }

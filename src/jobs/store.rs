@@ -2,7 +2,7 @@
 
 use rusqlite::{OptionalExtension as _, Row, params};
 
-use super::{HISTORY_MAX, JobError, JobRun, JobState, RunOutcome};
+use super::{HISTORY_MAX, JobError, JobRun, JobState, Progress, RunOutcome};
 use crate::db::{DbError, Reader, WriteTx};
 use crate::types::{Id, Timestamp, kinds};
 
@@ -62,7 +62,8 @@ pub fn history(reader: &Reader<'_>, name: &str) -> Result<Vec<JobRun>, JobError>
 /// The newest runs, by the order they began in: a clock may have been set back between them.
 fn runs(reader: &Reader<'_>, name: &str, most: u32) -> Result<Vec<JobRun>, DbError> {
     let mut statement = reader.sql().prepare_cached(
-        "SELECT id, started_at, finished_at, outcome, detail FROM job_runs WHERE name = ?1 ORDER BY rowid DESC LIMIT ?2",
+        "SELECT id, started_at, finished_at, outcome, detail, done, total FROM job_runs WHERE name = ?1
+         ORDER BY rowid DESC LIMIT ?2",
     )?;
     Ok(statement.query_map(params![name, most], run)?.collect::<Result<_, _>>()?)
 }
@@ -75,7 +76,21 @@ fn run(row: &Row<'_>) -> rusqlite::Result<JobRun> {
         finished_at: row.get(2)?,
         outcome: outcome.as_deref().and_then(RunOutcome::parse),
         detail: row.get(4)?,
+        progress: progress(row.get(5)?, row.get(6)?),
     })
+}
+
+fn progress(done: Option<i64>, total: Option<i64>) -> Option<Progress> {
+    Some(Progress { done: u64::try_from(done?).ok()?, total: u64::try_from(total?).ok()? })
+}
+
+/// Notes how far a run has come that has not ended.
+pub(super) fn run_progress(tx: &WriteTx<'_>, id: Id<kinds::JobRun>, progress: Progress) -> Result<(), DbError> {
+    let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+    tx.sql()
+        .prepare_cached("UPDATE job_runs SET done = ?2, total = ?3 WHERE id = ?1 AND finished_at IS NULL")?
+        .execute(params![id, number(progress.done), number(progress.total)])?;
+    Ok(())
 }
 
 /// The stored schedule of a job.
@@ -141,7 +156,9 @@ pub(super) fn run_finish(
     now: Timestamp,
 ) -> Result<(), DbError> {
     tx.sql()
-        .prepare_cached("UPDATE job_runs SET finished_at = ?2, outcome = ?3, detail = ?4 WHERE id = ?1")?
+        .prepare_cached(
+            "UPDATE job_runs SET finished_at = ?2, outcome = ?3, detail = ?4, done = NULL, total = NULL WHERE id = ?1",
+        )?
         .execute(params![id, now, outcome.as_str(), detail])?;
     tx.sql()
         .prepare_cached(

@@ -21,6 +21,8 @@ enum Does {
     Fails,
     Panics,
     Hangs,
+    /// Says how far it came, and hangs.
+    Tells,
 }
 
 struct Counted {
@@ -28,6 +30,7 @@ struct Counted {
     runs: AtomicU32,
     does: std::sync::Mutex<Does>,
     early: std::sync::atomic::AtomicBool,
+    db: std::sync::OnceLock<Db>,
 }
 
 impl Counted {
@@ -37,6 +40,7 @@ impl Counted {
             runs: AtomicU32::new(0),
             does: std::sync::Mutex::new(Does::Well),
             early: false.into(),
+            db: std::sync::OnceLock::new(),
         })
     }
 
@@ -71,6 +75,12 @@ impl Job for Counted {
                 Does::Fails => Err(anyhow::anyhow!("the far end is away").context("not sent")),
                 Does::Panics => panic!("inside a job"),
                 Does::Hangs => pending().await,
+                Does::Tells => {
+                    let mut telling = Telling::of(self.db.get().expect("set"), run);
+                    telling.tell(3, 10).await?;
+                    telling.tell(4, 10).await?;
+                    pending().await
+                }
             }
         }
         .boxed()
@@ -260,4 +270,23 @@ async fn a_runner_that_is_stopped_finishes_what_runs() {
     assert_eq!(runner.tick().await.unwrap(), 1);
     runner.run(std::future::ready(())).await;
     assert_eq!(world.last().outcome, Some(RunOutcome::Done));
+}
+
+#[tokio::test]
+async fn a_run_says_how_far_it_came_while_it_runs_and_not_more_often_than_each_second() {
+    let (world, job) = (World::new(), Counted::new("0 4 * * *"));
+    assert!(job.db.set(world.db.clone()).is_ok());
+    let mut runner = world.runner(&job).await;
+    job.does(Does::Tells);
+    world.clock.advance(HOUR);
+    assert_eq!(runner.tick().await.unwrap(), 1);
+    while world.last().progress.is_none() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(world.last().progress, Some(Progress { done: 3, total: 10 }));
+    assert_eq!(world.db.read(|reader| history(reader, "counted")).unwrap()[0].progress, world.last().progress);
+    drop(runner);
+    // The next process marks it lost: what has ended says nothing any more.
+    let _next = world.runner(&job).await;
+    assert_eq!((world.last().outcome, world.last().progress), (Some(RunOutcome::Lost), None));
 }

@@ -39,6 +39,8 @@ pub enum MacPurpose {
     SignInTry,
     /// Stored hash of the code a person types to confirm a login.
     UserCode,
+    /// Stored hash of what a browser somebody signed in with is known by.
+    Device,
 }
 
 impl MacPurpose {
@@ -59,6 +61,7 @@ impl MacPurpose {
             Self::RecoveryCode => "recovery-code",
             Self::SignInTry => "sign-in-try",
             Self::UserCode => "user-code",
+            Self::Device => "device",
         }
     }
 }

@@ -29,7 +29,7 @@ use crate::ledger::{self, ActionName, Actor, Event, Outcome, Personal, Target};
 use crate::policy::{
     Action, CacheKey, Circumstances, Context, Decision, InstancePermission, Node, Principal, PrincipalId, Resource,
 };
-use crate::types::{Id, Timestamp, kinds};
+use crate::types::{Id, SecretString, Timestamp, kinds};
 
 /// How often a read is tried again when rights changed while its event was on the way to disk.
 const READ_TRIES: usize = 8;
@@ -69,6 +69,8 @@ pub struct Origin {
     pub address: Option<IpAddr>,
     /// What the client calls itself.
     pub user_agent: Option<String>,
+    /// What a browser says it is known by.
+    pub device: Option<Arc<SecretString>>,
 }
 
 /// Something to write in the commit of whatever a request changes.

@@ -197,6 +197,14 @@ pub const PURGED: ActionName = ActionName::new("job.purge_deleted");
 /// What deletions record that no permission is behind.
 pub const ACTIONS: &[ActionName] = &[PURGED];
 
+/// How many deletions are past their date.
+///
+/// # Errors
+/// The database failed.
+pub fn deletion_due(op: &Op) -> Result<u64, OrgError> {
+    Ok(op.core().db.read(|reader| store::deletion_due_count(reader, op.now()))?)
+}
+
 /// Removes for good what was deleted and is past its date, a few at a time; how many deletions it were.
 ///
 /// # Errors

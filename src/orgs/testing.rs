@@ -183,7 +183,7 @@ impl World {
     pub(crate) fn op_with(&self, token: &SecretString, address: Option<IpAddr>) -> Result<Op, AuthError> {
         let (core, now) = (&self.core, self.clock.now());
         let session = self.sessions.check(&core.db, &core.keyring, token, address, now)?;
-        let origin = Origin { address, user_agent: None };
+        let origin = Origin { address, ..Origin::default() };
         Ok(Op::new(Arc::clone(core), Who::Known(session.identity), origin, Id::new(now)))
     }
 

@@ -1,4 +1,4 @@
-//! People as instance operators see them: whether they may sign in at all.
+//! People as instance operators see them: who there is, and whether they may sign in at all.
 
 use super::{OrgError, access};
 use crate::auth::{self, User};
@@ -6,7 +6,44 @@ use crate::db::Reader;
 use crate::ledger::{Details, Target};
 use crate::op::{Op, epoch_raise};
 use crate::policy::{InstancePermission, PrincipalId};
-use crate::types::{Email, Id, ParseError};
+use crate::types::{Cursor, Email, Id, Limit, Page, ParseError};
+
+/// Longest text that is looked for, in bytes: as long as an address.
+const SEARCH_MAX: usize = 254;
+
+/// Somebody of the instance.
+#[derive(Debug, Clone)]
+pub struct UserView {
+    /// Who.
+    pub user: User,
+    /// How many organizations they are in.
+    pub organizations: usize,
+}
+
+/// A page of everybody on this instance, of whichever organization, by address. With `search` only those whose address
+/// or name holds it.
+///
+/// # Errors
+/// Not an instance operator; the text is too long; the database failed.
+pub async fn user_list(
+    op: &Op,
+    search: Option<String>,
+    limit: Limit,
+    cursor: Option<Cursor>,
+) -> Result<Page<UserView>, OrgError> {
+    op.read(|reader| {
+        op.authorize_instance(reader, InstancePermission::UserRecover)?;
+        let search = search.as_deref().unwrap_or_default().trim().to_lowercase();
+        if search.len() > SEARCH_MAX {
+            return Err(ParseError::new("search", format!("must have at most {SEARCH_MAX} bytes")).into());
+        }
+        let after = cursor.as_ref().map_or("", Cursor::key);
+        let rows = auth::store::user_list(reader, &search, after, limit.rows() + 1)?;
+        let page = Page::cut(rows, limit, |(user, _)| user.email.canonical());
+        Ok(page.map(|(user, organizations)| UserView { user, organizations }))
+    })
+    .await
+}
 
 /// Somebody who may sign in no more, or may again.
 #[derive(Debug, Clone)]
@@ -87,6 +124,34 @@ pub async fn user_factor_reset(op: &Op, name: String, dry_run: bool) -> Result<U
         let details = Details::new().with("factor_removed", true).with("credentials", credentials);
         op.record(tx, event.target(Target::new("user", user.id)).details(details))?;
         Ok(UserChanged { user, credentials })
+    })
+    .await
+}
+
+/// Lets the passkeys of somebody open again that were disabled because there may be a copy of them; how many. With
+/// `dry_run` only says how many that are.
+///
+/// # Errors
+/// Not an instance operator, or not freshly signed in; unknown; none is disabled.
+pub async fn user_passkeys_enable(op: &Op, name: String, dry_run: bool) -> Result<(User, usize), OrgError> {
+    op.write(move |op, tx| {
+        let event = op.authorize_instance(tx, InstancePermission::UserRecover)?;
+        access::require_fresh(op, &event)?;
+        let user = named(tx, &name)?;
+        let all = auth::passkey::list(tx, user.id)?;
+        let disabled: Vec<_> = all.into_iter().filter(|passkey| passkey.disabled_at.is_some()).collect();
+        if disabled.is_empty() {
+            return Err(OrgError::not_found("disabled passkey", name));
+        }
+        if !dry_run {
+            for passkey in &disabled {
+                auth::passkey::enable(tx, op.keyring().instance(), passkey)?;
+            }
+            epoch_raise(tx)?;
+            let details = Details::new().with("passkeys_enabled", disabled.len());
+            op.record(tx, event.target(Target::new("user", user.id)).details(details))?;
+        }
+        Ok((user, disabled.len()))
     })
     .await
 }

@@ -23,6 +23,7 @@ pub mod generate;
 pub mod impact;
 pub mod import;
 pub mod importers;
+pub mod injection;
 pub mod lookup;
 pub mod model;
 pub mod personal;

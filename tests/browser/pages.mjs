@@ -84,6 +84,32 @@ async function look() {
   await close();
 }
 
+/** What a mailed link about an address opens, after each of its buttons. */
+async function email_steps() {
+  const { page, complaints, close } = await open(null);
+  const shot = async (name) => {
+    await judge(page, name);
+    await page.screenshot({ path: `${screenshots}/${name}-light-1440.png` });
+    await page.setViewportSize({ width: 320, height: 900 });
+    const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    check(`${name}: no sideways scroll at 320`, over <= 0, over);
+    await page.screenshot({ path: `${screenshots}/${name}-light-320.png` });
+    await page.setViewportSize({ width: 1440, height: 900 });
+  };
+  for (const [name, token] of Object.entries(pages)) {
+    await page.goto(`${base}/sign-in`);
+    await page.goto(`${base}/email#${token}`);
+    await page.locator("button:text-is('See what it does')").click();
+    await page.locator("button:text-is('Stop it')").waitFor();
+    await shot(`email-${name}-look`);
+    await page.locator(`button:text-is('${name === "stop" ? "Stop it" : "Confirm"}')`).click();
+    await page.locator("main [role=status]").waitFor();
+    await shot(`email-${name}`);
+  }
+  check("no complaint", complaints.length === 0, complaints.join("; "));
+  await close();
+}
+
 async function hostile() {
   for (const javaScriptEnabled of [true, false]) {
     const { page, complaints, elsewhere, close } = await open(owner, { javaScriptEnabled });
@@ -197,12 +223,24 @@ async function act() {
   check("no request elsewhere", elsewhere.length === 0, elsewhere.join("; "));
   await close();
   await signedIn();
+  await withoutMail();
   await importing(staging);
   await governing();
   await linking(staging);
   await arranging();
   await withoutScripts(staging);
   await narrow(staging);
+}
+
+/** The account where the server sends no mail: what it says in place of the form. */
+async function withoutMail() {
+  const { page, complaints, close } = await open(owner);
+  await page.goto(`${base}/account`);
+  check("it says who makes the links", (await page.locator("#email").innerText()).includes("sends no mail"));
+  await judge(page, "the account without mail");
+  await page.screenshot({ path: `${screenshots}/account-no-mail-light-1440.png` });
+  check("and no complaint", complaints.length === 0, complaints.join("; "));
+  await close();
 }
 
 /** A browser as people have it: a cookie, and forms that show their token. */
@@ -456,7 +494,7 @@ async function narrow(staging) {
 }
 
 try {
-  await { look, act, hostile }[part]();
+  await { look, act, hostile, email: email_steps }[part]();
 } catch (error) {
   const last = browser.contexts().flatMap((context) => context.pages()).at(-1);
   await last?.screenshot({ path: `${screenshots}/failed-${part}.png` });

@@ -144,6 +144,15 @@ async function join() {
   check("a challenge is taken once", answers.spent === "passkey_wrong", JSON.stringify(answers));
   check("an old answer is none to a new challenge", answers.old === "passkey_wrong", JSON.stringify(answers));
 
+  // Another window of the same person, which stays signed in.
+  const other = await open();
+  const its = await authenticator(other.page);
+  const { credentials: own } = await cdp.send("WebAuthn.getCredentials", { authenticatorId });
+  await its.cdp.send("WebAuthn.addCredential", { authenticatorId: its.authenticatorId, credential: { ...own[0], signCount: 500 } });
+  await other.page.goto(`${base}/sign-in`);
+  await other.page.locator("[data-passkey]").click();
+  await other.page.waitForURL(`${base}/`);
+
   // A copy of a key, as its counter shows.
   const { credentials } = await cdp.send("WebAuthn.getCredentials", { authenticatorId });
   check("one key is there", credentials.length === 1, credentials.length);
@@ -156,8 +165,35 @@ async function join() {
   await judge(page, "refused");
   await cdp.send("WebAuthn.clearCredentials", { authenticatorId });
   await cdp.send("WebAuthn.addCredential", { authenticatorId, credential: { ...credentials[0], signCount: 1000 } });
+  await page.goto(`${base}/sign-in`);
+  await page.locator("[data-passkey]").click();
+  await page.locator("[data-passkey-said]:visible").waitFor();
+  check("from then on the key opens nothing, whatever its counter", page.url().startsWith(`${base}/sign-in`));
+  await page.fill("[name=email]", email);
+  await page.fill("[name=password]", password);
+  await send(page);
+  await page.locator("h1:text-is('One more step')").waitFor();
+  check("the password alone signs nobody in", (await page.locator("main").innerText()).includes("Your passkey is disabled"));
+  check("and no passkey is asked for", (await page.locator("[data-passkey]").count()) === 0);
+  await judge(page, "second-disabled");
+  await other.page.goto(`${base}/account`);
+  check("the account says why", (await other.page.locator("#passkeys").innerText()).includes("there may be a copy of it"));
+  await judge(other.page, "account-disabled");
+  await other.page.setViewportSize({ width: 320, height: 700 });
+  const narrow = await other.page.evaluate(() => document.documentElement.scrollWidth);
+  check("and fits a telephone", narrow <= 320, narrow);
+  await other.page.goto(`${base}/account/notices`);
+  check("and so do the notices", (await other.page.locator("main").innerText()).includes("A passkey was disabled"));
+  await other.page.goto(`${base}/account`);
+  await other.page.locator("#passkeys button:text-is('Enable')").click();
+  await other.page.waitForURL(/done=passkey-enabled/);
+  check("its owner enables it", !(await other.page.locator("#passkeys").innerText()).includes("copy"));
+  check("the other window: no complaint", other.complaints.length === 0, other.complaints.join("; "));
+  await other.close();
+  await page.goto(`${base}/sign-in`);
   await page.locator("[data-passkey]").click();
   await page.waitForURL(`${base}/`);
+  check("and then it signs in again", true);
 
   kept = await page.context().storageState();
   key = credentials[0];

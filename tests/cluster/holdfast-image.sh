@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
-# holdfast-image.sh BINARY: writes the Holdfast image (FROM scratch: the static binary and a CA bundle) as
-# localhost/holdfast:1 and, when the cluster is up, imports it.
+# holdfast-image.sh [BINARY]: writes localhost/holdfast:1 from a built `holdfast` (else $HOLDFAST_BINARY, else the newest
+# that was built here; it builds none) when that has changed, and imports it when the cluster is up.
 set -euo pipefail
 . "$(dirname "$0")/env.sh"
 . "$here/lib.sh"
-binary=${1:?usage: holdfast-image.sh BINARY}
-[ -x "$binary" ] || die "$binary is not there; build it first"
-if readelf -lW "$binary" | grep -q INTERP; then
-    die "$binary is not static; build it with RUSTFLAGS='-C target-feature=+crt-static' and --target x86_64-unknown-linux-gnu"
+target=${CARGO_TARGET_DIR:-$repository/target}
+binary=${1:-${HOLDFAST_BINARY:-$(ls -t "$target"/{quick,debug,release}/holdfast 2>/dev/null | head -n 1)}}
+[ -x "${binary:-}" ] || die "no holdfast is built in $target; make cluster builds one, or set HOLDFAST_BINARY"
+image=$repository/packaging/image.sh
+want=$({ stat -c '%n %s %Y' "$binary"; sha256sum <"$image"; sha256sum <"$repository/packaging/mkimage.py"; } | sha256sum)
+if [ "$(cat "$IMAGES/holdfast.stamp" 2>/dev/null)" != "$want" ] || [ ! -e "$IMAGES/holdfast.tar" ]; then
+    say "image holdfast, of $binary"
+    bash "$image" "$binary" "$IMAGES/holdfast.tar" localhost/holdfast:1
+    printf '%s\n' "$want" >"$IMAGES/holdfast.stamp"
 fi
-bundle=/etc/ssl/certs/ca-certificates.crt
-[ -e "$bundle" ] || die "no CA bundle in $bundle; apt-get install -y ca-certificates"
-mkdir -p "$IMAGES"
-python3 "$here/mkimage.py" "$IMAGES/holdfast.tar" localhost/holdfast:1 \
-    --copy "$binary=/holdfast" --copy "$bundle=$bundle" --entrypoint /holdfast
-[ ! -S "$SOCK" ] || ctr -a "$SOCK" -n k8s.io images import "$IMAGES/holdfast.tar"
+[ ! -S "$SOCK" ] || ctr -a "$SOCK" -n k8s.io images import "$IMAGES/holdfast.tar" >/dev/null

@@ -6,17 +6,29 @@ set -euo pipefail
 . "$here/lib.sh"
 . "$here/debian.sh"
 mkdir -p "$IMAGES"
+mkimage=$repository/packaging/mkimage.py
 
+# inputs_of FILE|FOLDER...: what is in the repository by its content, so that two checkouts share the images in the cache;
+# what was built or downloaded by name, size and time
+inputs_of() {
+    local input
+    for input in "$@"; do
+        case $input in
+        "$repository"/*) find "$input" -type f -not -path '*/__pycache__/*' -exec sha256sum {} + | sed "s#$repository##" | sort ;;
+        *) find "$input" -type f -printf '%p %s %T@\n' ;;
+        esac
+    done
+}
 # image NAME INPUT... -- ARGUMENT...: writes $IMAGES/NAME.tar as localhost/NAME:1 when an input has changed
 image() {
-    local name=$1 inputs=("$here/mkimage.py") want
+    local name=$1 inputs=("$mkimage") want
     shift
     while [ "$1" != -- ]; do inputs+=("$1"); shift; done
     shift
-    want=$({ find "${inputs[@]}" -type f -printf '%p %s %T@\n' | sort; printf '%s\n' "$@"; } | sha256sum)
+    want=$({ inputs_of "${inputs[@]}"; printf '%s\n' "${@//"$repository"/}"; } | sha256sum)
     [ "$(cat "$IMAGES/$name.stamp" 2>/dev/null)" != "$want" ] || [ ! -e "$IMAGES/$name.tar" ] || return 0
     say "image $name"
-    python3 "$here/mkimage.py" "$IMAGES/$name.tar" "localhost/$name:1" "$@"
+    python3 "$mkimage" "$IMAGES/$name.tar" "localhost/$name:1" "$@"
     printf '%s\n' "$want" >"$IMAGES/$name.stamp"
 }
 # one NAME: an image of one static binary of the same name

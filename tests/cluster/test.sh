@@ -4,7 +4,7 @@
 set -uo pipefail
 export HOLDFAST_CLUSTER=checks HOLDFAST_CLUSTER_NUMBER=9
 . "$(dirname "$0")/check.sh"
-"$here/preflight.sh" && "$here/build.sh" && "$here/images.sh" || exit 1
+"$here/preflight.sh" && "$here/build.sh" && "$here/images.sh" && "$here/holdfast-image.sh" || exit 1
 "$here/down.sh" >/dev/null
 before=$(mktemp) after=$(mktemp)
 trap '"$here/down.sh" >/dev/null; rm -f "$before" "$after"' EXIT
@@ -14,6 +14,8 @@ check "up" "is up" "$here/up.sh"
 check "machine.sh sees a cluster (control)" "namespace" bash -c 'diff "$0" <("$1")' "$before" "$here/machine.sh"
 check "up again says so, and starts nothing" "is up" timeout 10 "$here/up.sh"
 "$here/checks/cluster.sh" || failed=$((failed + 1))
+"$here/checks/gate.sh" || failed=$((failed + 1))
+"$here/checks/environments.sh" || failed=$((failed + 1))
 "$here/shop/test.sh" || failed=$((failed + 1))
 # The appliance's own tests against it; kubectl and the images are those of this cluster.
 image=

@@ -55,6 +55,17 @@ fn enrol(app: &TestApp, ada: &Browser) -> (SecretBytes, Vec<String>) {
 }
 
 #[test]
+fn every_page_of_who_is_signed_in_has_a_way_out() {
+    let app = TestApp::start();
+    app.owner().create_project("shop");
+    let ada = Browser::signed_in(&app, ADA);
+    for path in ["/", "/account", "/projects/shop", "/members", "/audit", "/policies", "/jobs"] {
+        let shown = text(&ada, path);
+        assert!(shown.contains("action=\"/sign-out\"") && shown.contains("Sign out"), "{path}: {shown}");
+    }
+}
+
+#[test]
 fn the_account_is_seen_and_changed_without_a_script() {
     let app = TestApp::start();
     let mut ada = Browser::signed_in(&app, ADA);

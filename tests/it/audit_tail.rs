@@ -126,6 +126,32 @@ fn a_stream_ends_with_what_let_it_in() {
 }
 
 #[test]
+fn a_stream_ends_when_its_session_lies_idle_and_keeps_none_from_it() {
+    let app = TestApp::with(&[("HOLDFAST_SESSIONS_IDLE_MINUTES", "60")]);
+    let minutes = |n: u64| app.clock.advance(std::time::Duration::from_mins(n));
+    let browser = Browser::signed_in(&app, "ada@example.com");
+    let headers = [("cookie", browser.cookie.as_str()), ("sec-fetch-site", "same-origin")];
+    let open = || {
+        let mut stream = Stream::open(&app.base, "/api/v1/audit/events/stream", &headers);
+        stream.until(":ping");
+        stream
+    };
+    let mut used = open();
+    minutes(50);
+    browser.get("/whoami").expect(200);
+    minutes(50);
+    app.owner().create_project("shop");
+    used.until("project.create");
+    // A browser opens a stream that broke by itself: that is nobody's use of the session.
+    let again = open();
+    minutes(15);
+    let said = used.rest_of_it();
+    assert!(said.contains("event: end") && said.contains("session_idle"), "{said}");
+    browser.get("/whoami").expect(401);
+    drop(again);
+}
+
+#[test]
 fn an_actor_has_a_few_streams_and_no_more() {
     let app = TestApp::start();
     let open: Vec<_> = (0..6)

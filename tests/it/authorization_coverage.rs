@@ -42,6 +42,7 @@ const OWN: &[&str] = &[
     "service_account_list",
     "grant_list",
     "role_list",
+    "runtime_list",
     "role_get",
     "team_list",
     "team_get",
@@ -126,6 +127,7 @@ impl Things {
             "cluster": cluster["id"],
             "link": link["id"], "approval": waits["errors"][0]["detail"],
             "invitation": invited["id"],
+            "service": "api",
             "account": NOBODY, "session": me["credential"]["id"],
             "passkey": "psk_00000000000000000000000000",
         });
@@ -224,7 +226,12 @@ fn body(id: &str, t: &Things) -> Value {
         | "approval_approve"
         | "approval_reject"
         | "secret_reveal"
-        | "root_key_rotate" => json!({}),
+        | "root_key_rotate"
+        | "runtime_deploy"
+        | "runtime_restart"
+        | "runtime_rollback" => json!({}),
+        "runtime_scale" => json!({ "service": "api", "replicas": 1 }),
+        "runtime_destroy" => json!({ "confirm": "dev" }),
         "root_key_retire" => json!({ "fingerprint": "0000-0000-0000-0000" }),
         "email_change_links" => json!({ "email": "eve@example.com", "new_email": "gus@example.com" }),
         "device_lookup" | "device_approve" | "device_deny" => json!({ "user_code": "BCDF-GHJK" }),
@@ -372,7 +379,7 @@ fn another_organizations_things_are_not_there() {
     let mut asked = 0;
     for endpoint in Endpoint::all() {
         let mut requests = naming(&endpoint, &umbrella, &acme);
-        for foreign in endpoint.parameters().into_iter().filter(|p| !["name", "act"].contains(p)) {
+        for foreign in endpoint.parameters().into_iter().filter(|p| !["name", "act", "service"].contains(p)) {
             let path = endpoint.filled(|name| if name == foreign { &acme } else { &umbrella });
             requests.push((path, endpoint.body(&umbrella)));
         }

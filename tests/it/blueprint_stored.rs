@@ -76,7 +76,7 @@ fn what_is_wrong_or_was_changed_meanwhile_is_not_saved() {
     assert_eq!(refused["errors"][1]["field"], "services[0]");
     assert_eq!(ada.put(&path, json!({ "text": "a: [".repeat(200_000) })).expect(422)["code"], "blueprint_invalid");
     let long = json!({ "text": ONE, "comment": "x".repeat(501) });
-    assert_eq!(ada.put(&path, long).expect(400)["errors"][0]["field"], "comment");
+    assert!(ada.put(&path, long).expect(400)["detail"].as_str().is_some_and(|d| d.contains("comment")));
 
     ada.put(&path, json!({ "text": ONE })).expect(201);
     let stale = ada.put(&path, json!({ "text": two(), "base_version": 0 })).expect(412);

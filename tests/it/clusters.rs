@@ -121,7 +121,7 @@ fn a_cluster_is_managed_from_a_shell() {
     let at = nowhere();
     let add = format!("clusters add home --server {at} --account-token account --token-file token");
     let refused = shell.run(&add);
-    refused.refused(6, "nothing listens there");
+    refused.refused(1, "nothing listens there");
     assert!(!refused.stderr.contains("swordfish"));
     shell.run(&format!("{add} --unasked --image registry.example/holdfast:1")).expect(0);
     let listed = shell.run("cluster list --json --token-file token").json();
@@ -129,7 +129,7 @@ fn a_cluster_is_managed_from_a_shell() {
     let tested = shell.run("clusters test home --token-file token");
     assert!(tested.expect(1).starts_with("failed   reachable: "), "{}", tested.stdout);
     shell.run("clusters update home --name away --token-file token").expect(0);
-    shell.run("clusters rotate away --kubeconfig account --token-file token").refused(2, "kubeconfig");
+    shell.run("clusters rotate away --kubeconfig account --token-file token").refused(1, "no kubeconfig");
     shell.run("clusters remove away --confirm home --token-file token").refused(2, "whose name it must be");
     shell.run("clusters remove away --confirm away --token-file token").expect(0);
     shell.run("clusters show away --token-file token").refused(3, "no cluster");

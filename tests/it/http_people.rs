@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::support::app::{Client, PASSWORD, TestApp, at};
+use crate::support::cli::Shell;
 
 fn shop(app: &TestApp) -> Client {
     let ada = app.owner();
@@ -29,6 +30,59 @@ fn a_machine_gets_its_variables_and_nothing_beyond_its_node() {
     let me = machine.get("/whoami").expect(200);
     assert_eq!((&me["actor"]["kind"], &me["grants"][0]["role"]), (&json!("service_account"), &json!("developer")));
     assert_eq!(machine.post("/tokens", json!({ "name": "more" })).status, 403);
+}
+
+#[test]
+fn a_token_that_is_not_replaced_lasts_as_long_as_the_server_says() {
+    let app = TestApp::with(&[("HOLDFAST_SESSIONS_TOKEN_HOURS", "2")]);
+    let sign_in = |refresh: bool| {
+        let body = json!({ "email": "ada@example.com", "password": PASSWORD, "refresh": refresh });
+        let made = app.nobody().post("/sessions", body).expect(201);
+        (text(&made["token"]).to_owned(), made["token_until"].clone())
+    };
+    let ((alone, until), (_, replaced_at)) = (sign_in(false), sign_in(true));
+    assert!(until.is_null() && replaced_at.is_string(), "{until} {replaced_at}");
+    app.clock.advance(Duration::from_mins(119));
+    app.client(&alone).get("/whoami").expect(200);
+    app.clock.advance(Duration::from_mins(2));
+    assert_eq!(app.client(&alone).get("/whoami").expect(401)["code"], "token_expired");
+}
+
+#[test]
+fn operators_list_everybody_and_others_nobody() {
+    let app = TestApp::start();
+    let ada = app.owner();
+    let second = app.second_organization();
+    for (who, email) in [(&ada, "bob@example.com"), (&second, "Zoe@Elsewhere.example"), (&second, "bob@example.com")] {
+        who.post("/members", json!({ "email": email, "password": PASSWORD })).expect(201);
+    }
+    let emails = |page: &Value| -> Vec<String> {
+        page["items"].as_array().expect("a list").iter().map(|one| text(&one["user"]["email"]).to_owned()).collect()
+    };
+    let all = ada.get("/instance/users").expect(200);
+    assert_eq!(emails(&all), ["ada@example.com", "bob@example.com", "Zoe@Elsewhere.example"]);
+    let bob = &all["items"][1];
+    assert_eq!((&bob["organizations"], &bob["instance_operator"]), (&json!(2), &json!(false)));
+    assert_eq!((&bob["disabled_at"], &bob["user"]["email_verified"]), (&Value::Null, &json!(false)));
+    let first = ada.get("/instance/users?limit=2").expect(200);
+    let rest = ada.get(&format!("/instance/users?limit=2&cursor={}", text(&first["next_cursor"]))).expect(200);
+    assert_eq!((emails(&first).len(), emails(&rest)), (2, vec!["Zoe@Elsewhere.example".to_owned()]));
+    assert_eq!(emails(&ada.get("/instance/users?search=ELSEwhere").expect(200)), ["Zoe@Elsewhere.example"]);
+    assert_eq!(emails(&ada.get("/instance/users?search=%25").expect(200)), Vec::<String>::new(), "no pattern");
+    let session = json!({ "email": "bob@example.com", "password": PASSWORD, "organization": "acme" });
+    let session = app.nobody().post("/sessions", session).expect(201);
+    let refused = app.client(text(&session["token"])).get("/instance/users").expect(403);
+    assert_eq!(refused["code"], "permission_denied");
+
+    let shell = Shell::new(&app.base);
+    shell.file("token", &ada.token);
+    let listed = shell.run("users list --search bob --token-file token");
+    assert_eq!(listed.expect(0).lines().count(), 1, "{listed:?}");
+    let members = shell.run("members list -o json --token-file token").json();
+    assert_eq!(members["items"][0]["user"]["email_verified"], false);
+    let table = shell.run("members list --token-file token");
+    let row = table.expect(0).lines().next().expect("a row").split('\t').collect::<Vec<_>>();
+    assert_eq!(row[3], "no", "whether the address is confirmed: {row:?}");
 }
 
 #[test]

@@ -256,6 +256,51 @@ fn who_said_an_end_is_reminded_of_it_without_a_name_of_a_secret() {
 }
 
 #[test]
+fn a_browser_is_known_by_its_cookie_and_not_by_what_it_calls_itself() {
+    let mut smtp = Smtp::start("none");
+    let data = tempfile::tempdir().expect("a temporary directory");
+    let settings = smtp.settings("none", "");
+    let mut settings: Vec<_> = settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    settings.push(("HOLDFAST_RATE_LIMITS_ENABLED", "false"));
+    let server = Server::start_in(&data.path().join("data"), &settings);
+    let ada = Api::new(server.base(), &server.set_up());
+    let runs = || {
+        let history = ada.get("/jobs/tell_people/history?limit=50").expect(200);
+        history["items"].as_array().expect("a list").iter().filter(|run| !run["finished_at"].is_null()).count()
+    };
+    let tell = || {
+        let before = runs();
+        ada.send("POST", "/jobs/tell_people/run", None).expect(200);
+        assert!((0..20_000).any(|_| runs() > before), "the job never ran");
+    };
+    ada.person("bob@example.com", "developer", json!({}));
+    tell();
+    // The cookie a browser is known by afterwards.
+    let enter = |agent: &str, cookie: &str| -> String {
+        let headers = [("content-type", "application/json"), ("user-agent", agent), ("cookie", cookie)];
+        let body = json!({ "email": "bob@example.com", "password": "four words of a test" }).to_string();
+        let answer = crate::support::http::send(server.base(), "POST", "/sign-in", &headers, body.as_bytes());
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        let mut set = answer.headers.iter().filter(|(name, _)| name == "set-cookie").map(|(_, value)| value);
+        let known = set.find(|value| value.starts_with("holdfast_device=")).expect("a cookie").clone();
+        assert!(known.contains("; HttpOnly; SameSite=Lax; Path=/; Max-Age=31536000"), "{known}");
+        known.split(';').next().expect("a pair").to_owned()
+    };
+    let first = enter("the first browser", "");
+    assert_eq!(enter("the first browser, newer", &first), first, "it is known, whatever it calls itself");
+    let planted = enter("the first browser", "holdfast_device=planted-by-somebody");
+    assert!(planted != first && !planted.contains("planted"), "{planted}");
+    enter("the first browser, newest", &planted);
+    tell();
+    let mails = [smtp.next(), smtp.next()].map(|mail| mail.to_string());
+    assert!(mails.iter().all(|mail| mail.contains("A new device signed in")), "{mails:?}");
+    assert!(mails.iter().all(|mail| !mail.contains("newer") && !mail.contains("newest")), "{mails:?}");
+    ada.post("/tokens", json!({ "name": "of ada" })).expect(201);
+    tell();
+    assert!(smtp.next().to_string().contains("A personal token was made"), "nothing more was told");
+}
+
+#[test]
 fn people_are_told_of_new_devices_and_of_what_their_account_is_signed_in_with() {
     let mut smtp = Smtp::start("none");
     let data = tempfile::tempdir().expect("a temporary directory");

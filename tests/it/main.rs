@@ -42,6 +42,7 @@ mod policies;
 mod policy_matrix;
 mod render_graders;
 mod run_modes;
+mod runtime;
 mod scan;
 mod scan_corpus;
 mod schemathesis;

@@ -175,6 +175,7 @@ const ROWS: &[(u32, &str, &str)] = &[
         "VALUES (X'90000000000000000000000000000001', 'newest', zeroblob(32), 7, 'spent', zeroblob(32))",
     ),
     (93, "told", "VALUES (1, 7)"),
+    (108, "known_devices", "VALUES (X'30000000000000000000000000000001', zeroblob(32), 7)"),
     (
         92,
         "passkeys",
@@ -236,6 +237,47 @@ const ROWS: &[(u32, &str, &str)] = &[
         "policy_versions",
         "VALUES (X'E0000000000000000000000000000001', 1, 'observe', '', 'forbid (principal, action, resource);', '[]',
                  7, 'system')",
+    ),
+    (
+        120,
+        "blueprint_versions",
+        "VALUES (X'50000000000000000000000000000001', 1, 'name: shop', zeroblob(32), '', 7, 'system')",
+    ),
+    (
+        110,
+        "clusters",
+        "(id, organization_id, name, kind, server, authority, credential_number, sealed, state, state_since, created_at,
+          created_by) VALUES
+         (X'C1000000000000000000000000000001', X'10000000000000000000000000000001', 'home', 'remote', 'https://127.0.0.1:1',
+          '', 1, X'01', 'untested', 7, 7, 'system')",
+    ),
+    (110, "cluster_uses", "VALUES (X'C1000000000000000000000000000001', X'50000000000000000000000000000001', 7)"),
+    (
+        130,
+        "runtimes",
+        "VALUES (X'50000000000000000000000000000001', X'10000000000000000000000000000001',
+          X'C1000000000000000000000000000001', 'hf-shop-staging-aaaaaaaa', 'running', 1, 1, 1, 'ready', 7, 'system', 7,
+          NULL)",
+    ),
+    (
+        130,
+        "runtime_revisions",
+        "VALUES (X'50000000000000000000000000000001', 1, 1, NULL, '[]', '{}', '{}', 'stay', 'healthy', '', 'system', 7, 7)",
+    ),
+    (
+        130,
+        "runtime_conditions",
+        "VALUES (X'50000000000000000000000000000001', 'Accepted', 'true', 'Accepted', '', 1, 7)",
+    ),
+    (
+        130,
+        "runtime_services",
+        "VALUES (X'50000000000000000000000000000001', 'api', 0, 1, 1, 'ready', '', 'api:1', 0, 7)",
+    ),
+    (
+        130,
+        "runtime_objects",
+        "VALUES (X'50000000000000000000000000000001', 'Service', 'api', X'01', X'02')",
     ),
 ];
 

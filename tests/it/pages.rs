@@ -15,7 +15,8 @@ use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
 use crate::link_page::{node, tools};
-use crate::support::app::{PASSWORD, TestApp};
+use crate::support::app::{Client, PASSWORD, TestApp};
+use crate::support::smtp::{Smtp, token};
 use crate::support::variable;
 use world::World;
 
@@ -67,11 +68,16 @@ pub(crate) fn screenshots() -> PathBuf {
 }
 
 fn run(part: &str, app: &TestApp, world: &World, pages: &Value) -> Vec<Value> {
+    run_as(part, app, [&world.owner, &world.viewer], pages)
+}
+
+/// The same as these two.
+fn run_as(part: &str, app: &TestApp, [owner, viewer]: [&Client; 2], pages: &Value) -> Vec<Value> {
     let tools = tools();
     assert!(tools.join("stamp").is_file(), "nothing to drive a browser with: run `make test-tools`");
     let ask = json!({
         "base": app.base, "pages": pages, "screenshots": screenshots(), "part": part,
-        "owner": world.owner.token, "viewer": world.viewer.token,
+        "owner": owner.token, "viewer": viewer.token,
         "email": "ada@example.com", "password": PASSWORD,
     });
     let npm = tools.join("npm");
@@ -120,4 +126,29 @@ fn no_text_of_anybody_becomes_markup() {
     let world = World::build(&app);
     let pages = world.hostile(&app);
     assert_all(&run("hostile", &app, &world, &pages), 20);
+}
+
+#[test]
+fn the_page_of_a_mailed_link_about_an_address_is_whole_after_each_button() {
+    let mut smtp = Smtp::start("none");
+    let app = smtp.app("none", "");
+    let session = json!({ "email": "ada@example.com", "password": PASSWORD });
+    let session = app.nobody().post("/sessions", session).expect(201);
+    let ada = app.client(session["token"].as_str().expect("a token"));
+    let mut asked = |new: &str, mails: usize| -> Vec<(bool, String)> {
+        app.clock.advance(std::time::Duration::from_secs(61));
+        ada.post("/account/email", json!({ "email": new })).expect(202);
+        (0..mails).map(|_| smtp.next()).map(|mail| (mail["to"] == json!([new]), token(&mail))).collect()
+    };
+    let verify = asked("ada@example.com", 1)[0].1.clone();
+    let steps = json!({ "verify": verify });
+    assert_all(&run_as("email", &app, [&ada, &ada], &steps), 4);
+    let both = asked("a.rather.long.address.of.ada@mail.of.the.shop.example.com", 2);
+    let of =
+        |new: bool, both: &[(bool, String)]| both.iter().find(|(is_new, _)| *is_new == new).expect("a mail").1.clone();
+    let stopped = json!({ "stop": of(false, &both) });
+    assert_all(&run_as("email", &app, [&ada, &ada], &stopped), 4);
+    let both = asked("ada.new@example.com", 2);
+    let steps = json!({ "half": of(false, &both), "changed": of(true, &both) });
+    assert_all(&run_as("email", &app, [&ada, &ada], &steps), 9);
 }

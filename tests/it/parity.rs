@@ -24,7 +24,7 @@ const NO_COMMAND: &[(&str, &str)] = &[
 
 /// Operations of the rooms no page calls, and why.
 const NO_PAGE: &[(&[&str], &str)] = &[
-    (&["audit_follow", "audit_export"], "the page's script and links ask the API's own address"),
+    (&["audit_follow", "audit_export", "runtime_follow"], "the page's script and links ask the API's own address"),
     (
         &[
             "environment_list",

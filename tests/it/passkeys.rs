@@ -52,6 +52,7 @@ fn a_guest_joins_adds_a_passkey_reads_one_value_and_signs_in_with_nothing_else()
     let failed = events("session.failed");
     let codes: Vec<_> = failed.iter().map(|event| event["code"].as_str().unwrap_or_default()).collect();
     assert!(codes.iter().any(|code| ["passkey_wrong", "second_factor_wrong"].contains(code)), "{codes:?}");
+    assert_eq!((events("account.passkey_disabled").len(), events("account.passkey_enabled").len()), (1, 1));
     // Where a second factor is asked for, a passkey is one.
     let ada = Browser::signed_in(&app, "ada@example.com");
     assert_eq!(

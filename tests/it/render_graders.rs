@@ -40,7 +40,7 @@ fn snapshots() -> Vec<(String, Vec<Value>)> {
 }
 
 fn yaml(objects: &[Value]) -> String {
-    objects.iter().map(|object| format!("---\n{object}\n")).collect()
+    objects.iter().flat_map(|object| ["---\n".to_owned(), object.to_string(), "\n".to_owned()]).collect()
 }
 
 fn checkov(shell: &Shell) -> Value {

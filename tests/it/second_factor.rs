@@ -113,7 +113,7 @@ fn only_a_fresh_sign_in_with_a_password_of_ones_own_changes_second_factors() {
     assert_eq!(ada.post("/sessions/current/step-up", code).expect(401)["code"], "second_factor_wrong");
     ada.delete("/account/factors/authenticator").expect(200);
     assert_eq!(refusal(&app, None), "ok");
-    let none = json!({ "authenticator_since": null, "recovery_codes": 0, "passkeys": 0 });
+    let none = json!({ "authenticator_since": null, "recovery_codes": 0, "passkeys": 0, "passkeys_disabled": 0 });
     assert_eq!(ada.get("/account/factors").expect(200), none);
 }
 

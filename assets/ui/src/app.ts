@@ -9,6 +9,7 @@ import { panel } from "./panel";
 import { paste } from "./paste";
 import { rail } from "./rail";
 import { secrets } from "./secrets";
+import { services } from "./services";
 import { times } from "./times";
 
 document.documentElement.classList.add("scripted");
@@ -21,6 +22,7 @@ palette();
 keys();
 times();
 live();
+services();
 
 // What pops up closes when one goes on.
 document.addEventListener("click", (event) => {

@@ -108,6 +108,8 @@ function edit(field: HTMLTextAreaElement): void {
     ],
   });
   const view = new EditorView({ state });
+  // What scrolls can be scrolled by keys, also where nothing can be typed.
+  view.scrollDOM.tabIndex = 0;
   view.dom.classList.add("code-editor");
   field.after(view.dom);
   field.hidden = true;

@@ -52,12 +52,15 @@ pub struct Factors {
     pub recovery_codes: usize,
     /// Passkeys that open the organization asked about.
     pub passkeys: usize,
+    /// Passkeys that would, but are disabled because there may be a copy of them.
+    pub passkeys_disabled: usize,
 }
 
 impl Factors {
-    /// Whether there is any that a sign-in can be proven by. Recovery codes are in the place of one.
+    /// Whether a sign-in must be proven by one. Recovery codes are in the place of one. A disabled passkey is one, too:
+    /// else whoever has a copy of it and the password would be asked for nothing more.
     pub const fn is_any(&self) -> bool {
-        self.authenticator_since.is_some() || self.passkeys > 0
+        self.authenticator_since.is_some() || self.passkeys > 0 || self.passkeys_disabled > 0
     }
 }
 
@@ -79,10 +82,12 @@ pub fn factors(
     organization: Id<kinds::Organization>,
 ) -> Result<Factors, AuthError> {
     let found = store::authenticator_get(reader, user)?;
+    let (passkeys, passkeys_disabled) = passkey::count(reader, user, organization)?;
     Ok(Factors {
         authenticator_since: found.and_then(|a| a.confirmed_at),
         recovery_codes: store::recovery_count(reader, user)?,
-        passkeys: passkey::count(reader, user, organization)?,
+        passkeys,
+        passkeys_disabled,
     })
 }
 

@@ -5,7 +5,8 @@
 //!   what was signed for one thing is good for no other and never again.
 //! - Verification of the person is required of every key, so that one alone is something held and something known.
 //! - A key is bound to the name and the origin of the public URL: a page that only looks like ours gets nothing.
-//! - A counter that does not grow shows a copied key: it is refused.
+//! - A counter that does not grow shows a copied key: it is refused, and the key disabled until its person or an
+//!   instance operator lets it open again. Its signature was right, so nobody disables a key they have not.
 //! - A key added by a sign-in that opens one organization opens that one only.
 //!
 //! What is done with a proof (signing in, stepping up) is decided in `orgs`.
@@ -54,6 +55,8 @@ pub struct Passkey {
     pub created_at: Timestamp,
     /// When it was used last.
     pub used_at: Option<Timestamp>,
+    /// Since when it opens nothing, because there may be a copy of it.
+    pub disabled_at: Option<Timestamp>,
 }
 
 /// For what somebody who is known shows a passkey.
@@ -151,7 +154,8 @@ impl Passkeys {
         if store::handles(tx, user)?.len() >= PASSKEYS_MAX || store::by_handle(tx, made.cred_id())?.is_some() {
             return Err(AuthError::Passkey);
         }
-        let passkey = Passkey { id: Id::new(now), user, organization, name, created_at: now, used_at: None };
+        let passkey =
+            Passkey { id: Id::new(now), user, organization, name, created_at: now, used_at: None, disabled_at: None };
         store::insert(tx, &passkey, made.cred_id(), &sealed(keys, user, &made)?)?;
         Ok(passkey)
     }
@@ -180,7 +184,7 @@ impl Passkeys {
     ) -> Result<Asked, AuthError> {
         let mut known = Vec::new();
         for (stored, sealed) in store::all(reader, user)? {
-            if opens(&stored, organization) {
+            if stored.disabled_at.is_none() && opens(&stored, organization) {
                 known.push(opened(keys, user, &sealed)?);
             }
         }
@@ -195,7 +199,7 @@ impl Passkeys {
     /// Which passkey was shown by whoever signs in with nothing else.
     ///
     /// # Errors
-    /// [`AuthError::Passkey`] whatever is wrong.
+    /// [`AuthError::PasskeyCopied`] when its counter went back; [`AuthError::Passkey`] whatever else is wrong.
     pub fn shown_by_anybody(
         &self,
         reader: &Reader<'_>,
@@ -209,18 +213,21 @@ impl Passkeys {
         let named = self.webauthn.identify_discoverable_authentication(&given).map_err(refused)?;
         let (person, handle) = named;
         let (passkey, sealed) = store::by_handle(reader, handle)?.ok_or(AuthError::Passkey)?;
-        if passkey.user.as_bytes() != person.as_bytes() {
+        if passkey.user.as_bytes() != person.as_bytes() || passkey.disabled_at.is_some() {
             return Err(AuthError::Passkey);
         }
         let key = opened(keys, passkey.user, &sealed)?;
-        let proof = self.webauthn.finish_discoverable_authentication_v2(&given, *state, &key);
-        Ok(Shown { passkey, proof: proof.map_err(refused)? })
+        match self.webauthn.finish_discoverable_authentication_v2(&given, *state, &key) {
+            Ok(proof) => Ok(Shown { passkey, proof }),
+            Err(WebauthnError::CredentialPossibleCompromise) => Err(AuthError::PasskeyCopied(Box::new(passkey))),
+            Err(other) => Err(refused(other)),
+        }
     }
 
     /// Which passkey was shown by a person, for a purpose.
     ///
     /// # Errors
-    /// [`AuthError::Passkey`] whatever is wrong.
+    /// [`AuthError::PasskeyCopied`] when its counter went back; [`AuthError::Passkey`] whatever else is wrong.
     pub fn shown(
         &self,
         reader: &Reader<'_>,
@@ -235,13 +242,20 @@ impl Passkeys {
             return Err(AuthError::Passkey);
         }
         let given = given(answered.credential)?;
-        let proof = self.webauthn.finish_passkey_authentication(&given, &state).map_err(refused)?;
-        let (passkey, _) = store::by_handle(reader, proof.cred_id())?.ok_or(AuthError::Passkey)?;
-        if passkey.user == user { Ok(Shown { passkey, proof }) } else { Err(AuthError::Passkey) }
+        let (passkey, _) = store::by_handle(reader, given.get_credential_id())?.ok_or(AuthError::Passkey)?;
+        if passkey.user != user {
+            return Err(AuthError::Passkey);
+        }
+        match self.webauthn.finish_passkey_authentication(&given, &state) {
+            Ok(proof) => Ok(Shown { passkey, proof }),
+            Err(WebauthnError::CredentialPossibleCompromise) => Err(AuthError::PasskeyCopied(Box::new(passkey))),
+            Err(other) => Err(refused(other)),
+        }
     }
 }
 
-/// Notes the use of a passkey that was shown, if it is still there, opens the organization and was not copied.
+/// Notes the use of a passkey that was shown, if it is still there, not disabled, opens the organization and no newer
+/// answer of it was taken meanwhile.
 ///
 /// # Errors
 /// [`AuthError::Passkey`]; the keys or the database failed.
@@ -253,7 +267,7 @@ pub fn used(
     now: Timestamp,
 ) -> Result<(), AuthError> {
     let (stored, sealed_now) = store::by_handle(tx, shown.proof.cred_id())?.ok_or(AuthError::Passkey)?;
-    if stored.id != shown.passkey.id || !opens(&stored, Some(organization)) {
+    if stored.id != shown.passkey.id || stored.disabled_at.is_some() || !opens(&stored, Some(organization)) {
         return Err(AuthError::Passkey);
     }
     let mut key = opened(keys, stored.user, &sealed_now)?;
@@ -264,6 +278,20 @@ pub fn used(
     }
     key.update_credential(&shown.proof);
     store::used(tx, stored.id, &sealed(keys, stored.user, &key)?, now)?;
+    Ok(())
+}
+
+/// Lets a disabled passkey open again. Its counter begins anew with its next use: what the copy counted is unknown.
+///
+/// # Errors
+/// It is gone; the keys or the database failed.
+pub fn enable(tx: &WriteTx<'_>, keys: &InstanceKeys, passkey: &Passkey) -> Result<(), AuthError> {
+    let all = store::all(tx, passkey.user)?;
+    let (_, sealed_now) = all.iter().find(|(stored, _)| stored.id == passkey.id).ok_or(AuthError::Passkey)?;
+    let mut text = serde_json::to_value(opened(keys, passkey.user, sealed_now)?).map_err(|_| AuthError::Passkey)?;
+    *text.pointer_mut("/cred/counter").ok_or(AuthError::Passkey)? = 0.into();
+    let key: Key = serde_json::from_value(text).map_err(|_| AuthError::Passkey)?;
+    store::enable(tx, passkey.id, &sealed(keys, passkey.user, &key)?)?;
     Ok(())
 }
 
@@ -280,7 +308,7 @@ pub fn list(reader: &Reader<'_>, user: Id<kinds::User>) -> Result<Vec<Passkey>, 
     Ok(store::all(reader, user)?.into_iter().map(|(passkey, _)| passkey).collect())
 }
 
-/// How many passkeys of a person open an organization.
+/// How many passkeys of a person open an organization, and how many would if they were not disabled.
 ///
 /// # Errors
 /// The database failed.
@@ -288,7 +316,7 @@ pub fn count(
     reader: &Reader<'_>,
     user: Id<kinds::User>,
     organization: Id<kinds::Organization>,
-) -> Result<usize, AuthError> {
+) -> Result<(usize, usize), AuthError> {
     Ok(store::count(reader, user, organization)?)
 }
 
@@ -339,12 +367,8 @@ fn request(asked: RequestChallengeResponse) -> Result<Value, AuthError> {
     serde_json::to_value(asked.public_key).map_err(|_| AuthError::Passkey)
 }
 
-/// One answer for all: what exactly was wrong with a key helps only who forges one. A copied key is for the log.
+/// One answer for all: what exactly was wrong with a key helps only who forges one.
 fn refused(error: WebauthnError) -> AuthError {
-    if matches!(error, WebauthnError::CredentialPossibleCompromise) {
-        tracing::warn!("a passkey was refused: its counter did not grow, so there may be a copy of it");
-    } else {
-        tracing::debug!(%error, "a passkey was refused");
-    }
+    tracing::debug!(%error, "a passkey was refused");
     AuthError::Passkey
 }

@@ -6,7 +6,8 @@ use super::Passkey;
 use crate::db::{DbError, Reader, WriteTx};
 use crate::types::{Id, Timestamp, kinds};
 
-const PASSKEY: &str = "SELECT id, user_id, organization_id, name, created_at, used_at, sealed FROM passkeys";
+const PASSKEY: &str = "SELECT id, user_id, organization_id, name, created_at, used_at, disabled_at, sealed
+    FROM passkeys";
 
 fn passkey(row: &Row<'_>) -> rusqlite::Result<(Passkey, Vec<u8>)> {
     let passkey = Passkey {
@@ -16,8 +17,9 @@ fn passkey(row: &Row<'_>) -> rusqlite::Result<(Passkey, Vec<u8>)> {
         name: row.get(3)?,
         created_at: row.get(4)?,
         used_at: row.get(5)?,
+        disabled_at: row.get(6)?,
     };
-    Ok((passkey, row.get(6)?))
+    Ok((passkey, row.get(7)?))
 }
 
 /// Adds a passkey.
@@ -50,17 +52,34 @@ pub(super) fn by_handle(reader: &Reader<'_>, handle: &[u8]) -> Result<Option<(Pa
     Ok(statement.query_row([handle], passkey).optional()?)
 }
 
-/// How many passkeys of a person open an organization.
+/// How many passkeys of a person open an organization, and how many would if they were not disabled.
 pub(super) fn count(
     reader: &Reader<'_>,
     user: Id<kinds::User>,
     organization: Id<kinds::Organization>,
-) -> Result<usize, DbError> {
+) -> Result<(usize, usize), DbError> {
     let mut statement = reader.sql().prepare_cached(
-        "SELECT count(*) FROM passkeys WHERE user_id = ?1 AND (organization_id IS NULL OR organization_id = ?2)",
+        "SELECT count(*) FILTER (WHERE disabled_at IS NULL), count(disabled_at) FROM passkeys
+         WHERE user_id = ?1 AND (organization_id IS NULL OR organization_id = ?2)",
     )?;
-    let count: i64 = statement.query_row(params![user, organization], |row| row.get(0))?;
-    Ok(usize::try_from(count).unwrap_or_default())
+    let (open, disabled): (i64, i64) =
+        statement.query_row(params![user, organization], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok((usize::try_from(open).unwrap_or_default(), usize::try_from(disabled).unwrap_or_default()))
+}
+
+/// Lets a passkey open nothing any more; false when it is so or gone.
+pub(crate) fn disable(tx: &WriteTx<'_>, id: Id<kinds::Passkey>, now: Timestamp) -> Result<bool, DbError> {
+    let mut statement =
+        tx.sql().prepare_cached("UPDATE passkeys SET disabled_at = ?2 WHERE id = ?1 AND disabled_at IS NULL")?;
+    Ok(statement.execute(params![id, now])? > 0)
+}
+
+/// Lets a passkey open again.
+pub(super) fn enable(tx: &WriteTx<'_>, id: Id<kinds::Passkey>, sealed: &[u8]) -> Result<(), DbError> {
+    tx.sql()
+        .prepare_cached("UPDATE passkeys SET disabled_at = NULL, sealed = ?2 WHERE id = ?1")?
+        .execute(params![id, sealed])?;
+    Ok(())
 }
 
 /// Notes the use of a passkey.

@@ -184,6 +184,16 @@ pub fn run(context: &Context, command: BlueprintCommand) -> Result<(), CliError>
     }
 }
 
+/// Shows what is wrong with a blueprint, if anything is, as `validate` does.
+///
+/// # Errors
+/// It is not valid; everything is told already.
+pub fn require_valid(context: &Context, file: &std::path::Path, text: &str) -> Result<(), CliError> {
+    let Err(errors) = crate::runtime::blueprint::read(text) else { return Ok(()) };
+    check::show(context, &check::shown(file), text, &errors)?;
+    Err(CliError::failed(format!("{} is no valid blueprint", check::shown(file))))
+}
+
 fn explain(context: &Context, word: Option<&str>) -> Result<(), CliError> {
     let json = |rule: &crate::runtime::blueprint::lint::Rule| {
         json!({

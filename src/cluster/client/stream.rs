@@ -16,7 +16,7 @@ use crate::cluster::Resource;
 use crate::types::Timestamp;
 
 /// How long the cluster keeps a watch open; whoever watches begins a new one where it ended.
-const WATCH: Duration = Duration::from_secs(240);
+const WATCH: Duration = Duration::from_mins(4);
 /// How long a watch may be silent: a bookmark comes about every minute.
 const SILENCE: Duration = Duration::from_secs(150);
 

@@ -1,5 +1,7 @@
 //! What the account may do, what it must not be able to do, and what refuses it the rest.
 
+use std::fmt::Write as _;
+
 use data_encoding::BASE64URL_NOPAD;
 use futures_util::{StreamExt as _, stream};
 use http::Method;
@@ -106,7 +108,7 @@ fn excess(answers: Answers) -> Check {
 fn listed(all: &[String]) -> String {
     let mut text = all.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
     if all.len() > NAMED {
-        text.push_str(&format!(", and {} more", all.len() - NAMED));
+        let _ = write!(text, ", and {} more", all.len() - NAMED);
     }
     text
 }
@@ -154,7 +156,7 @@ pub(super) async fn admission(client: &Client) -> Check {
     }
     let path = format!("/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies/{ACCOUNT}");
     match client.json(Method::GET, &path, None, Resource::ConfigMap).await {
-        Ok(policy) if policy["metadata"]["annotations"][NUMBER_KEY] == NUMBER.to_string() => {
+        Ok(policy) if policy["metadata"]["annotations"][NUMBER_KEY] == NUMBER => {
             ok("admission", "refused outside of its own namespaces, and let in inside")
         }
         Ok(_) => warning("admission", "the admission policy is of another version of Holdfast", APPLY),

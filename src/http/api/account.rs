@@ -126,12 +126,14 @@ pub(crate) struct FactorsAnswer {
     recovery_codes: usize,
     /// Passkeys that open this organization.
     passkeys: usize,
+    /// Passkeys that would, but are disabled because there may be a copy of them.
+    passkeys_disabled: usize,
 }
 
 impl From<Factors> for FactorsAnswer {
     fn from(found: Factors) -> Self {
-        let Factors { authenticator_since, recovery_codes, passkeys } = found;
-        Self { authenticator_since, recovery_codes, passkeys }
+        let Factors { authenticator_since, recovery_codes, passkeys, passkeys_disabled } = found;
+        Self { authenticator_since, recovery_codes, passkeys, passkeys_disabled }
     }
 }
 
@@ -254,12 +256,14 @@ pub(crate) struct PasskeyAnswer {
     created_at: Timestamp,
     /// When it was used last.
     last_used_at: Option<Timestamp>,
+    /// Since when it opens nothing, because there may be a copy of it; null: it opens.
+    disabled_at: Option<Timestamp>,
 }
 
 impl From<Passkey> for PasskeyAnswer {
     fn from(passkey: Passkey) -> Self {
-        let Passkey { id, organization, name, created_at, used_at, .. } = passkey;
-        Self { id, name, organization, created_at, last_used_at: used_at }
+        let Passkey { id, organization, name, created_at, used_at, disabled_at, .. } = passkey;
+        Self { id, name, organization, created_at, last_used_at: used_at, disabled_at }
     }
 }
 
@@ -332,4 +336,11 @@ pub(crate) async fn passkey_rename(
     responses((status = 200, description = "What was taken away.", body = PasskeyAnswer)))]
 pub(crate) async fn passkey_remove(Known(op, _): Known, Names([id]): Names<1>) -> Answer {
     ok(&PasskeyAnswer::from(session::passkey_remove(&op, passkey_id(&id)?).await?))
+}
+
+/// Lets a passkey open again that was disabled because there may be a copy of it. Asks for a fresh sign-in.
+#[utoipa::path(post, path = "/account/passkeys/{passkey}/enable", operation_id = "passkey_enable",
+    responses((status = 200, description = "The passkey.", body = PasskeyAnswer)))]
+pub(crate) async fn passkey_enable(Known(op, _): Known, Names([id]): Names<1>) -> Answer {
+    ok(&PasskeyAnswer::from(session::passkey_enable(&op, passkey_id(&id)?).await?))
 }

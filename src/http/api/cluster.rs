@@ -50,7 +50,7 @@ pub(crate) struct ClusterAnswer {
     #[schema(value_type = Option<String>)]
     found: Option<CheckState>,
     /// What the last preflight found.
-    checks: Vec<CheckAnswer>,
+    checks: Vec<ClusterCheckAnswer>,
     /// When that was.
     tested_at: Option<Timestamp>,
     /// Environments that run on it.
@@ -63,7 +63,7 @@ pub(crate) struct ClusterAnswer {
 
 /// One thing a preflight looked at.
 #[derive(Serialize, ToSchema)]
-pub(crate) struct CheckAnswer {
+pub(crate) struct ClusterCheckAnswer {
     /// What: `version`, `network_policy`, …
     name: String,
     /// `ok`, `warning`, `failed` or `unknown`.
@@ -75,7 +75,7 @@ pub(crate) struct CheckAnswer {
     fix: String,
 }
 
-impl From<Check> for CheckAnswer {
+impl From<Check> for ClusterCheckAnswer {
     fn from(check: Check) -> Self {
         Self { name: check.name, state: check.state, found: check.found, fix: check.fix }
     }
@@ -97,7 +97,7 @@ impl From<Cluster> for ClusterAnswer {
             message: cluster.message,
             version: cluster.version,
             found,
-            checks: cluster.checks.into_iter().map(CheckAnswer::from).collect(),
+            checks: cluster.checks.into_iter().map(ClusterCheckAnswer::from).collect(),
             tested_at: cluster.tested_at,
             environments: cluster.environments,
             created_at: cluster.created_at,

@@ -2,34 +2,26 @@
 //!
 //! A stream outlives the check that let it in, so whoever reads it is looked up anew each time it looks for news: a
 //! session that ended, a token that was revoked or a right that was taken away cuts it within a second. It looks in
-//! memory first whether anything was committed, so an idle stream costs next to nothing; how many there may be is
-//! bounded for each actor and in all. An open stream is no use of a session: it ends when the session would have.
+//! memory first whether anything was committed, so an idle stream costs next to nothing (how many there may be, and how
+//! long: `stream`).
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use actix_web::http::StatusCode;
-use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
+use actix_web::http::header::{HeaderMap, HeaderName};
 use actix_web::web::{Bytes, Data};
-use actix_web::{HttpRequest, HttpResponse, rt};
+use actix_web::{HttpRequest, rt};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::Answer;
 use super::audit::{DecisionFilter, EventAnswer};
-use crate::auth::CredentialKind;
+use super::stream::{self, Place, Session};
 use crate::governance::{self, AuditQuery, Follow, FollowFrom};
 use crate::http::error::Problem;
 use crate::http::extract::{Known, Query};
 use crate::http::state::State;
-use crate::policy::PrincipalId;
 use crate::types::Timestamp;
 
-/// Streams one actor may have open: a few windows.
-const STREAMS_PER_ACTOR: u32 = 6;
-/// Streams of everybody.
-const STREAMS_MAX: u32 = 256;
 /// How often a stream looks for news, and whether it may go on.
 const LOOK_EVERY: Duration = Duration::from_millis(400);
 /// How long a stream is silent at most.
@@ -38,48 +30,6 @@ const PING_EVERY: Duration = Duration::from_secs(15);
 const RECENT: u32 = 20;
 /// Where a broken stream goes on.
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
-/// Tells proxies to hand on what comes as it comes.
-const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
-
-/// Streams that are open, by who has them open.
-#[derive(Default)]
-pub(crate) struct Streams(Mutex<HashMap<PrincipalId, u32>>);
-
-/// One open stream; gone when this is dropped.
-struct Place {
-    streams: Arc<Streams>,
-    actor: PrincipalId,
-}
-
-impl Streams {
-    fn enter(self: &Arc<Self>, actor: PrincipalId) -> Result<Place, Problem> {
-        let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let all: u32 = open.values().sum();
-        let own = open.entry(actor).or_default();
-        if *own >= STREAMS_PER_ACTOR || all >= STREAMS_MAX {
-            let detail = format!("there are {STREAMS_PER_ACTOR} streams for each actor and {STREAMS_MAX} in all");
-            if *own == 0 {
-                open.remove(&actor);
-            }
-            let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_streams", detail);
-            return Err(problem.hint("close one of them; the same events are at GET /api/v1/audit/events"));
-        }
-        *own += 1;
-        Ok(Place { streams: Arc::clone(self), actor })
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut open = self.streams.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(own) = open.get_mut(&self.actor) {
-            *own -= 1;
-            if *own == 0 {
-                open.remove(&self.actor);
-            }
-        }
-    }
-}
 
 /// Which events to follow.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -126,7 +76,9 @@ pub(crate) async fn follow(
         Some(seq) => FollowFrom::After(seq),
         None => FollowFrom::Recent(ask.recent.unwrap_or(RECENT).min(100)),
     };
-    let place = state.streams.enter(op.identity()?.principal.id)?;
+    let place = state.streams.enter(op.identity()?.principal.id);
+    let place =
+        place.map_err(|problem| problem.hint("close one of them; the same events are at GET /api/v1/audit/events"))?;
     let query = AuditQuery {
         actor: ask.actor,
         action: ask.action,
@@ -138,16 +90,12 @@ pub(crate) async fn follow(
         environment: ask.environment,
     };
     let follow = governance::audit_follow(&op, query, from).await?;
-    let is_session = credential.kind == CredentialKind::Session;
-    let until = is_session.then(|| Instant::now() + state.parts.sessions.idle());
-    let tail = Tail { follow, state, until, sent: None, is_over: false, _place: place };
+    let tail = Tail { follow, session: Session::of(&credential), state, sent: None, is_over: false, _place: place };
     let parts = futures_util::stream::unfold(tail, |mut tail| async move {
         let part = tail.part().await?;
         Some((Ok::<_, Problem>(Bytes::from(part)), tail))
     });
-    let mut answer = HttpResponse::Ok();
-    answer.content_type("text/event-stream").insert_header((ACCEL_BUFFERING, HeaderValue::from_static("no")));
-    Ok(answer.streaming(parts))
+    Ok(stream::answer(stream::EVENTS).streaming(parts))
 }
 
 fn last_seen(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
@@ -160,8 +108,7 @@ fn last_seen(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
 struct Tail {
     follow: Follow,
     state: Data<State>,
-    /// When the session lies idle too long.
-    until: Option<Instant>,
+    session: Session,
     sent: Option<Instant>,
     is_over: bool,
     _place: Place,
@@ -175,8 +122,10 @@ impl Tail {
             return Some(self.send("retry: 2000\n:ping\n\n".to_owned()));
         }
         while !self.is_over && !self.state.is_stopping() {
-            if self.until.is_some_and(|until| until <= Instant::now()) {
-                return Some(self.end("session_idle"));
+            match self.session.lies_idle(&self.state) {
+                Ok(false) => {}
+                Ok(true) => return Some(self.end("session_idle")),
+                Err(error) => return Some(self.end(Problem::from(error).code())),
             }
             match self.follow.next().await {
                 Ok(events) if events.is_empty() => {}
@@ -200,7 +149,7 @@ impl Tail {
 
     fn end(&mut self, code: &str) -> String {
         self.is_over = true;
-        format!("event: end\ndata: {{\"code\":\"{code}\"}}\n\n")
+        stream::end(code)
     }
 }
 
@@ -208,33 +157,4 @@ impl Tail {
 fn frame(event: &EventAnswer) -> String {
     let data = serde_json::to_string(event).unwrap_or_default();
     format!("id: {}\ndata: {data}\n\n", event.seq())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::types::{Id, kinds};
-
-    fn actor() -> PrincipalId {
-        PrincipalId::User(Id::<kinds::User>::new(Timestamp::from_micros(0)))
-    }
-
-    #[test]
-    fn an_actor_has_some_streams_and_gets_them_back() {
-        let (streams, one, other) = (Arc::new(Streams::default()), actor(), actor());
-        let open: Vec<_> = (0..STREAMS_PER_ACTOR).map(|_| streams.enter(one).ok().unwrap()).collect();
-        assert_eq!(streams.enter(one).err().unwrap().code(), "too_many_streams");
-        drop(streams.enter(other).ok().unwrap());
-        drop(open);
-        drop(streams.enter(one).ok().unwrap());
-        assert!(streams.0.lock().unwrap().is_empty());
-    }
-
-    #[test]
-    fn all_together_have_a_limit() {
-        let streams = Arc::new(Streams::default());
-        let open: Vec<_> = (0..STREAMS_MAX).map(|_| streams.enter(actor()).ok().unwrap()).collect();
-        assert_eq!(streams.enter(actor()).err().unwrap().code(), "too_many_streams");
-        assert_eq!(streams.0.lock().unwrap().len(), open.len());
-    }
 }

@@ -7,7 +7,7 @@ use super::{Answer, List, ok};
 use crate::governance;
 use crate::http::extract::{Known, ListQuery, Names, Query};
 use crate::http::schema::JobRunId;
-use crate::jobs::{JobRun, JobState, RunOutcome};
+use crate::jobs::{JobRun, JobState, Progress, RunOutcome};
 use crate::types::Timestamp;
 
 /// How a run ended.
@@ -33,8 +33,19 @@ pub(crate) struct JobRunAnswer {
     finished_at: Option<Timestamp>,
     /// How it ended; null while it runs.
     outcome: Option<OutcomeForm>,
+    /// How far it has come; null when it has ended, or does not say.
+    progress: Option<ProgressAnswer>,
     /// What was done, or what went wrong.
     detail: String,
+}
+
+/// How far a run has come.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ProgressAnswer {
+    /// What is done.
+    done: u64,
+    /// Of how much.
+    total: u64,
 }
 
 /// A job.
@@ -59,7 +70,9 @@ impl From<JobRun> for JobRunAnswer {
             RunOutcome::Failed => OutcomeForm::Failed,
             RunOutcome::Lost => OutcomeForm::Lost,
         });
-        Self { id: run.id, started_at: run.started_at, finished_at: run.finished_at, outcome, detail: run.detail }
+        let progress = run.progress.map(|Progress { done, total }| ProgressAnswer { done, total });
+        let JobRun { id, started_at, finished_at, detail, .. } = run;
+        Self { id, started_at, finished_at, outcome, progress, detail }
     }
 }
 

@@ -68,11 +68,12 @@ pub(crate) struct SessionEnded {
     credential: CredentialId,
 }
 
-/// Signs in with a password: a token for thirty days.
+/// Signs in with a password: a token for as long as `sessions.token_hours` says, or one that is replaced each hour.
 #[utoipa::path(post, path = "/sessions", operation_id = "session_create", request_body = SessionCreate,
     responses((status = 201, description = "The token, shown this once.", body = SignedInAnswer)))]
 pub(crate) async fn create(state: Data<State>, Anonymous(op): Anonymous, Json(body): Json<SessionCreate>) -> Answer {
-    let gives = Gives::Token { name: body.name, short: body.refresh };
+    let life = (!body.refresh).then_some(state.parts.settings.sessions.token);
+    let gives = Gives::Token { name: body.name, life };
     let SessionCreate { email, password, code, organization, .. } = body;
     let wish = SignIn { email, password, code, organization, gives };
     let done = session::sign_in(&op, &state.parts.passwords, wish).await?;

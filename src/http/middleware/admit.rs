@@ -10,6 +10,7 @@ use actix_web::{HttpMessage as _, rt};
 use super::limits::{Refused, Standing};
 use super::{Seen, browser};
 use crate::auth::AuthError;
+use crate::http::cookie;
 use crate::http::error::Problem;
 use crate::http::extract::Caller;
 use crate::http::help::is_help;
@@ -113,7 +114,8 @@ fn count(seen: &mut Seen, counted: Option<Result<Standing, Refused>>) -> Result<
 fn identify(state: &State, req: &ServiceRequest, seen: &mut Seen, address: Option<IpAddr>) -> Caller {
     let core = &state.parts.core;
     let user_agent = req.headers().get(header::USER_AGENT).and_then(|v| v.to_str().ok());
-    let origin = Origin { address, user_agent: user_agent.map(|a| cut(a).to_owned()) };
+    let device = cookie::device(req.request(), proxy::is_secure(state, req.request())).map(Arc::new);
+    let origin = Origin { address, user_agent: user_agent.map(|a| cut(a).to_owned()), device };
     let op = |who, origin| Op::new(Arc::clone(core), who, origin, seen.id.inner);
     let Some(given) = req.headers().get(header::AUTHORIZATION) else {
         return browser::caller(state, req.request(), seen, origin);

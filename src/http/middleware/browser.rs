@@ -15,6 +15,9 @@ use crate::http::proxy;
 use crate::http::state::State;
 use crate::op::{Op, Origin, Who};
 
+/// What stays open beyond its request.
+const STREAM: &str = "/api/v1/audit/events/stream";
+
 /// Which organization a session of somebody in several means, by id or slug.
 const X_ORGANIZATION_ID: HeaderName = HeaderName::from_static("x-organization-id");
 
@@ -33,7 +36,10 @@ pub(super) fn caller(state: &State, req: &HttpRequest, seen: &mut Seen, origin: 
         return Caller::Refused(problem);
     }
     let wanted = req.headers().get(X_ORGANIZATION_ID).map(|value| value.to_str().unwrap_or_default());
-    let check = |wanted| state.parts.sessions.check_cookie(&core.db, &core.keyring, &token, wanted, core.clock.now());
+    // A stream that broke is opened anew by the browser, without anybody: that must not keep a session alive.
+    let is_use = req.path() != STREAM;
+    let check =
+        |wanted| state.parts.sessions.check_cookie(&core.db, &core.keyring, &token, (wanted, is_use), core.clock.now());
     // Pages show the organization that was chosen last, while it is open to the session; the API is told by a header.
     let chosen = if wanted.is_none() && !req.path().starts_with("/api/") { cookie::chosen(req) } else { None };
     let checked = match check(chosen.as_deref().or(wanted)) {

@@ -33,6 +33,12 @@ const ASKED: &[Action] = &[
     Action::SecretAccessesRead,
     Action::BlueprintRead,
     Action::BlueprintWrite,
+    Action::RuntimeRead,
+    Action::RuntimeLogsRead,
+    Action::RuntimeStop,
+    Action::RuntimeDestroy,
+    Action::DeployPreview,
+    Action::DeployProduction,
 ];
 
 /// Which part of the table, as the address says it.
@@ -60,6 +66,7 @@ pub(super) struct TableQuery {
 pub(super) enum Tab {
     Secrets,
     Blueprint,
+    Services,
     Import,
     Time,
     Access,

@@ -25,7 +25,7 @@ use crate::http::{cookie, csrf, proxy, sign_in};
 use crate::op::Op;
 use crate::orgs::invitation::{self, Accept};
 use crate::orgs::reset;
-use crate::orgs::session::{self, Gives, SignIn};
+use crate::orgs::session::{self, Gives, SignIn, SignedIn};
 use crate::orgs::setup::{self, Redeem};
 use crate::types::{Email, Id, SecretString, Slug, kinds};
 
@@ -82,10 +82,18 @@ fn token_of(link: &str) -> SecretString {
 }
 
 /// Elsewhere, with a session in the browser.
-fn enter(state: &State, req: &HttpRequest, token: &SecretString, to: &str) -> HttpResponse {
+fn enter(
+    state: &State,
+    req: &HttpRequest,
+    (token, device): (&SecretString, Option<&SecretString>),
+    to: &str,
+) -> HttpResponse {
     let life = state.parts.settings.sessions.absolute;
     let cookie = cookie::set(proxy::is_secure(state, req), token, life);
-    HttpResponse::SeeOther().insert_header((LOCATION, to)).cookie(cookie).finish()
+    let mut answer = HttpResponse::SeeOther();
+    answer.insert_header((LOCATION, to)).cookie(cookie);
+    sign_in::remember(&mut answer, state, req, device);
+    answer.finish()
 }
 
 /// Shown beside the form it came from; anything else is a page of its own.
@@ -136,7 +144,7 @@ fn show_setup(req: &HttpRequest, status: StatusCode, form: &SetupForm, problem: 
 pub(super) async fn setup_submit(state: Data<State>, req: HttpRequest, payload: Payload) -> Answer {
     let ((op, _), form) = taken::<SetupForm>(&state, &req, payload).await?;
     match redeem(&state, &op, &form).await {
-        Ok(token) => Ok(enter(&state, &req, &token, WELCOME)),
+        Ok(token) => Ok(enter(&state, &req, (&token, None), WELCOME)),
         Err(problem) if is_shown(&problem) => show_setup(&req, problem.status(), &form, Some(&problem)),
         Err(problem) => Err(problem),
     }
@@ -188,14 +196,14 @@ fn show_join(req: &HttpRequest, status: StatusCode, form: &JoinForm, problem: Op
 pub(super) async fn join_submit(state: Data<State>, req: HttpRequest, payload: Payload) -> Answer {
     let (asking, form) = taken::<JoinForm>(&state, &req, payload).await?;
     match accept(&state, asking, &form).await {
-        Ok(Some(token)) => Ok(enter(&state, &req, &token, "/")),
+        Ok(Some(done)) => Ok(enter(&state, &req, (&done.minted.token, done.device.as_ref()), "/")),
         Ok(None) => Ok(HttpResponse::SeeOther().insert_header((LOCATION, "/sign-in")).finish()),
         Err(problem) if is_shown(&problem) => show_join(&req, problem.status(), &form, Some(&problem)),
         Err(problem) => Err(problem),
     }
 }
 
-async fn accept(state: &State, (op, previous): Asking, form: &JoinForm) -> Result<Option<SecretString>, Problem> {
+async fn accept(state: &State, (op, previous): Asking, form: &JoinForm) -> Result<Option<SignedIn>, Problem> {
     let password = || SecretString::new(form.password.clone());
     let accept =
         Accept { token: token_of(&form.token), name: super::form::filled(&form.name), password: Some(password()) };
@@ -209,8 +217,7 @@ async fn accept(state: &State, (op, previous): Asking, form: &JoinForm) -> Resul
         gives: Gives::Session { life, previous },
     };
     // Joined they are; whom a second factor is asked of signs in on the page that asks.
-    let done = session::sign_in(&op, &state.parts.passwords, wish).await.ok();
-    Ok(done.map(|done| SecretString::new(done.minted.token.expose().clone())))
+    Ok(session::sign_in(&op, &state.parts.passwords, wish).await.ok())
 }
 
 /// Who forgot their password.

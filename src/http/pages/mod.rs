@@ -44,6 +44,7 @@ mod past;
 mod project;
 mod search;
 mod secret;
+mod services;
 mod settings;
 mod show_as;
 pub(super) mod sign_in;
@@ -108,6 +109,7 @@ pub(super) fn page_routes(app: &mut ServiceConfig) {
     instance_routes(app);
     account_routes(app);
     environment_routes(app);
+    services_routes(app);
     arranging_routes(app);
     runtime_routes(app);
     governance::governance_routes(app);
@@ -127,6 +129,7 @@ fn instance_routes(app: &mut ServiceConfig) {
     app.service(at("/instance/users").get(instance::users::list).done());
     app.service(at("/instance/users/{user}").get(instance::users::page).done());
     app.service(at("/instance/users/{user}/disable").post(instance::users::disable).done());
+    app.service(at("/instance/users/{user}/enable-passkeys").post(instance::users::passkeys_enable).done());
     app.service(at("/instance/users/{user}/enable").post(instance::users::enable).done());
     app.service(at("/instance/users/{user}/reset-factor").post(instance::users::factor_reset).done());
     app.service(at("/instance/users/{user}/email").post(instance::users::email_links).done());
@@ -150,6 +153,7 @@ fn account_routes(app: &mut ServiceConfig) {
     app.service(at("/account/passkeys").post(api::account::passkey_add).done());
     app.service(at("/account/passkeys/begin").post(api::account::passkey_begin).done());
     app.service(at("/account/passkeys/{passkey}/rename").post(account::passkey_rename).done());
+    app.service(at("/account/passkeys/{passkey}/enable").post(account::passkey_enable).done());
     app.service(at("/account/passkeys/{passkey}/remove").post(account::passkey_remove).done());
     app.service(at("/account/sessions").get(account::sessions::page).done());
     app.service(at("/account/sessions/end-others").post(account::sessions::end_others).done());
@@ -212,6 +216,18 @@ fn runtime_routes(app: &mut ServiceConfig) {
             .get(blueprint::versions::page)
             .post(blueprint::versions::back)
             .done(),
+    );
+}
+
+/// What runs there now.
+fn services_routes(app: &mut ServiceConfig) {
+    app.service(
+        at("/projects/{project}/environments/{environment}/services").get(services::page).post(services::act).done(),
+    );
+    app.service(at("/projects/{project}/environments/{environment}/services/destroy").post(services::destroy).done());
+    app.service(at("/projects/{project}/environments/{environment}/services/events").get(services::events).done());
+    app.service(
+        at("/projects/{project}/environments/{environment}/services/{service}/logs").get(services::logs).done(),
     );
 }
 

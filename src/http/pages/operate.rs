@@ -13,7 +13,7 @@ use crate::governance::{job_history, job_list, job_run as make_due};
 use crate::http::api::Answer;
 use crate::http::error::Problem;
 use crate::http::extract::{Names, Query, page_of};
-use crate::jobs::{JobError, JobRun, JobState, RunOutcome};
+use crate::jobs::{JobError, JobRun, JobState, Progress, RunOutcome};
 use crate::types::{Limit, Timestamp};
 
 /// How many runs a page shows.
@@ -44,6 +44,12 @@ fn purpose(name: &str) -> &'static str {
         "tidy" => "forgets what is kept for a while only",
         _ => "",
     }
+}
+
+/// How far a run has come.
+fn far(progress: &Progress) -> String {
+    let number = |n: u64| ui::number(usize::try_from(n).unwrap_or(usize::MAX));
+    format!("{} of {}", number(progress.done), number(progress.total))
 }
 
 /// How long a run took.

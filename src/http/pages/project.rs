@@ -2,10 +2,13 @@
 
 pub(super) mod settings;
 
+use std::collections::HashMap;
+
 use askama::Template;
 use serde::Deserialize;
 
 use super::frame::{Branch, Frame, Section};
+use super::services::chip;
 use super::ui;
 use super::visitor::{Theme, Visitor};
 use crate::http::api::Answer;
@@ -13,6 +16,8 @@ use crate::http::extract::{Names, Query};
 use crate::orgs::access;
 use crate::orgs::project::Project;
 use crate::policy::Action;
+use crate::runtime::lifecycle::{Word, runtime_list};
+use crate::types::{Id, kinds};
 use crate::vault::secret::{self, TreeNode};
 
 /// What was done before.
@@ -28,6 +33,8 @@ struct Node {
     lines: Vec<bool>,
     /// Whether a sibling follows.
     has_next: bool,
+    /// The word for what runs in it.
+    word: Option<Word>,
 }
 
 /// The page.
@@ -52,7 +59,9 @@ pub(super) async fn page(visitor: Visitor, Names([name]): Names<1>, Query(query)
     let may = access::may(&visitor.op, Some(&slug), None, &asked).await?;
     let may_create = may.contains(&Action::EnvironmentCreate);
     let may_settle = may.iter().any(|action| *action != Action::EnvironmentCreate);
-    let nodes = drawn(tree);
+    let words = runtime_list(&visitor.op).await?.into_iter();
+    let words = words.map(|running| (running.runtime.environment, running.runtime.word)).collect();
+    let nodes = drawn(tree, &words);
     visitor.show(&ProjectPage { frame, project, nodes, may_create, may_settle })
 }
 
@@ -74,7 +83,7 @@ pub(super) async fn branches(visitor: Visitor, Names([name]): Names<1>) -> Answe
 }
 
 /// The lines a tree is drawn with.
-fn drawn(tree: Vec<TreeNode>) -> Vec<Node> {
+fn drawn(tree: Vec<TreeNode>, words: &HashMap<Id<kinds::Environment>, Word>) -> Vec<Node> {
     let depths: Vec<usize> = tree.iter().map(|node| node.depth).collect();
     let goes_on = |from: usize, level: usize| {
         let rest = depths.get(from + 1..).unwrap_or_default();
@@ -83,7 +92,8 @@ fn drawn(tree: Vec<TreeNode>) -> Vec<Node> {
     let nodes = tree.into_iter().enumerate().map(|(index, tree)| {
         let lines = (1..tree.depth).map(|level| goes_on(index, level)).collect();
         let has_next = goes_on(index, tree.depth);
-        Node { tree, lines, has_next }
+        let word = words.get(&tree.placed.environment.id).copied();
+        Node { tree, lines, has_next, word }
     });
     nodes.collect()
 }

@@ -166,7 +166,23 @@ impl Sessions {
         Ok(kept.session(now))
     }
 
+    /// Whether a session of a browser lay idle too long by now. Whoever was let in by it and stays asks this.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub fn lies_idle(&self, db: &Db, credential: &Credential, now: Timestamp) -> Result<bool, DbError> {
+        let kept = self.kept.read().unwrap_or_else(PoisonError::into_inner);
+        let seen = kept.get(&credential.public_id).map(|kept| kept.seen.load(Ordering::Relaxed));
+        drop(kept);
+        let seen = match seen {
+            Some(seen) => Timestamp::from_micros(seen),
+            None => db.read(|reader| last_seen(reader, credential))?,
+        };
+        Ok(now.since(seen) > self.idle)
+    }
+
     /// Whose session the token of a cookie is, in the organization `wanted` by id or slug, or the one it was made in.
+    /// Whether this is a use of it, so that it lies idle no more, is for the caller to say.
     ///
     /// # Errors
     /// It is none that stands; it lay idle too long; it does not open that organization.
@@ -175,7 +191,7 @@ impl Sessions {
         db: &Db,
         keyring: &Keyring,
         token: &SecretString,
-        wanted: Option<&str>,
+        (wanted, is_use): (Option<&str>, bool),
         now: Timestamp,
     ) -> Result<Session, AuthError> {
         let ended = |error| match error {
@@ -188,8 +204,10 @@ impl Sessions {
         if now.since(seen) > self.idle {
             return Err(AuthError::SessionEnded);
         }
-        kept.seen.fetch_max(now.as_micros(), Ordering::Relaxed);
-        let mut session = kept.session(now);
+        if is_use {
+            kept.seen.fetch_max(now.as_micros(), Ordering::Relaxed);
+        }
+        let mut session = if is_use { kept.session(now) } else { kept.unused() };
         let Some(wanted) = wanted else { return Ok(session) };
         let chosen = db.read(|reader| {
             let epoch = epoch(reader)?;
@@ -282,6 +300,11 @@ fn last_seen(reader: &Reader<'_>, credential: &Credential) -> Result<Timestamp, 
 
 impl Kept {
     fn session(&self, now: Timestamp) -> Session {
+        Session { note: self.is_news(now), ..self.unused() }
+    }
+
+    /// The same, for what is no use of it.
+    fn unused(&self) -> Session {
         let credential = Arc::clone(&self.proven.credential);
         let identity = Identity {
             principal: Arc::clone(&self.principal),
@@ -289,7 +312,7 @@ impl Kept {
             credential: credential.id,
             stepped_up_until: credential.stepped_up_until,
         };
-        Session { credential, identity, note: self.is_news(now) }
+        Session { credential, identity, note: false }
     }
 
     fn is_news(&self, now: Timestamp) -> bool {

@@ -11,6 +11,7 @@ use crate::ledger::{self, EventFilter, EventView, Outcome};
 use crate::notify::{Letter, Mail, Mailer};
 use crate::op::Op;
 use crate::orgs::OrgError;
+use crate::orgs::session::PASSKEY_DISABLED;
 use crate::types::{Id, Limit, SecretString, kinds};
 
 /// Notices of one run; what is left waits for the next one.
@@ -27,9 +28,15 @@ const TOLD: &[(&str, &str, &str)] = &[
     ("account.recovery_codes_made", "New recovery codes", "New recovery codes were made for your account."),
     ("account.passkey_added", "A passkey was added", "A passkey was added to your account."),
     ("account.passkey_removed", "A passkey was removed", "A passkey of your account was removed."),
+    ("account.passkey_disabled", "A passkey was disabled", PASSKEY_COPIED),
+    ("account.passkey_enabled", "A passkey was enabled again", "A disabled passkey of your account opens again."),
     ("account.email_changed", "Your e-mail address was changed", "The e-mail address of your account is this one now."),
     ("token.created", "A personal token was made", "A personal token was made for your account."),
 ];
+/// What a counter that went back means.
+const PASSKEY_COPIED: &str = "A passkey of your account was shown with a counter that went back: there may be a copy of it. \
+    It was refused, and opens nothing until you let it in your account, or an instance operator does. Remove it if you \
+    cannot say why.";
 const NOTE: &str = "If it was not you: change your password, end your other sessions, and tell an administrator.";
 
 /// Mails what happened to people's accounts since the last run; how many mails. Without a mail server nothing is kept for
@@ -76,14 +83,22 @@ fn mails(reader: &Reader<'_>, events: &[EventView], server: &str) -> Result<Vec<
     Ok(mails)
 }
 
-/// Whose account it is: whoever did it, if they may still sign in.
+/// Whose account it is, if they may still sign in: whoever did it. What a passkey did to itself is told to whose it is.
 fn person(reader: &Reader<'_>, event: &EventView) -> Result<Option<User>, OrgError> {
-    let Ok(id) = Id::<kinds::User>::parse(&event.actor.id) else { return Ok(None) };
+    let is_passkey = event.action == PASSKEY_DISABLED.as_str();
+    let whose = event.target.as_ref().filter(|_| is_passkey).unwrap_or(&event.actor);
+    let Ok(id) = Id::<kinds::User>::parse(&whose.id) else { return Ok(None) };
     Ok(auth::store::user_get(reader, id)?.filter(|user| user.disabled_at.is_none()))
 }
 
-/// Whether a device signed in that did not before, of somebody who signed in before with another.
+/// Whether a device signed in that did not before, of somebody who signed in before with another. A browser is known by its
+/// cookie; the command line, and the first browser that has one, by what it calls itself.
 fn is_new_device(reader: &Reader<'_>, event: &EventView) -> Result<bool, OrgError> {
+    match event.details.get("device").and_then(serde_json::Value::as_str) {
+        Some("known") => return Ok(false),
+        Some("new") => return Ok(true),
+        _ => {}
+    }
     let organization = event.organization.as_deref().and_then(|id| Id::parse(id).ok());
     let filter = EventFilter {
         organization,

@@ -24,6 +24,7 @@ const DONE: &[&str] = &[
     "account.recovery_codes_made",
     "account.passkey_added",
     "account.passkey_removed",
+    "account.passkey_enabled",
     "account.email_change_requested",
     "account.email_changed",
     "account.email_verified",
@@ -32,7 +33,7 @@ const DONE: &[&str] = &[
     "token.revoked",
 ];
 /// What was done to it by others.
-const SUFFERED: &[&str] = &["session.failed", "user.recover"];
+const SUFFERED: &[&str] = &["session.failed", "user.recover", "account.passkey_disabled"];
 
 /// Something that happened to an account.
 #[derive(Debug, Clone)]

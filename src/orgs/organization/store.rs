@@ -267,6 +267,15 @@ pub(crate) fn deletion_due(reader: &Reader<'_>, now: Timestamp, rows: u32) -> Re
     Ok(statement.query_map(params![now, rows], deletion)?.collect::<Result<_, _>>()?)
 }
 
+/// How many deletions there are whose restore window is over.
+pub(crate) fn deletion_due_count(reader: &Reader<'_>, now: Timestamp) -> Result<u64, DbError> {
+    let mut statement = reader
+        .sql()
+        .prepare_cached("SELECT count(*) FROM deletions WHERE restorable_until <= ?1 AND purged_at IS NULL")?;
+    let count: i64 = statement.query_row([now], |row| row.get(0))?;
+    Ok(u64::try_from(count).unwrap_or_default())
+}
+
 /// Forgets a deletion: restored or purged.
 pub(crate) fn deletion_delete(tx: &WriteTx<'_>, id: Id<kinds::Deletion>) -> Result<(), DbError> {
     tx.sql().prepare_cached("DELETE FROM deletions WHERE id = ?1")?.execute([id])?;

@@ -21,7 +21,10 @@ mod step_up;
 pub(super) use factors::own_fresh;
 pub use factors::{authenticator_begin, authenticator_confirm, factor_list, factor_remove, recovery_codes_renew};
 pub use list::{Ended, SessionView, session_end_one, session_end_others, session_list};
-pub use passkeys::{passkey_add, passkey_begin, passkey_list, passkey_remove, passkey_rename, passkey_sign_in};
+pub(super) use passkeys::DISABLED as PASSKEY_DISABLED;
+pub use passkeys::{
+    passkey_add, passkey_begin, passkey_enable, passkey_list, passkey_remove, passkey_rename, passkey_sign_in,
+};
 pub use password::{Changed, PasswordChange, password_change};
 pub use refresh::{Refreshed, session_refresh};
 pub use second::{
@@ -34,12 +37,13 @@ use std::time::Duration;
 use super::organization::Organization;
 use super::{OrgError, organization};
 use crate::auth::credential::{self, Minted, Wishes};
+use crate::auth::device::Seen;
 use crate::auth::factor::{self, Factor, Factors};
 use crate::auth::password::{PasswordHash, Passwords};
 use crate::auth::softlock::Tries;
 use crate::auth::{self, AuthError, CredentialKind, NewCredential, SignInFacts, User, refresh as tokens};
 use crate::db::{DbError, Reader, WriteTx};
-use crate::ledger::{ActionName, Actor, Event, Outcome, Target};
+use crate::ledger::{ActionName, Actor, Details, Event, Outcome, Target};
 use crate::op::{Op, epoch_raise};
 use crate::policy::PrincipalId;
 use crate::types::{Email, Id, SecretString, kinds};
@@ -63,6 +67,8 @@ pub const ACTIONS: &[ActionName] = &[
     passkeys::ADDED,
     passkeys::RENAMED,
     passkeys::REMOVED,
+    passkeys::DISABLED,
+    passkeys::ENABLED,
     refresh::REFRESHED,
     step_up::STEPPED_UP,
 ];
@@ -92,8 +98,8 @@ pub enum Gives {
     Token {
         /// What to call it.
         name: Option<String>,
-        /// Whether it works for an hour only, and comes with what replaces it.
-        short: bool,
+        /// How long it lasts; none: it works for an hour only, and comes with what replaces it for [`LIFE`].
+        life: Option<Duration>,
     },
     /// A session for the cookie of a browser.
     Session {
@@ -114,6 +120,8 @@ pub struct SignedIn {
     pub minted: Minted,
     /// What replaces it, where it is short-lived.
     pub refresh_token: Option<SecretString>,
+    /// What a browser is known by from now on; none for the command line.
+    pub device: Option<SecretString>,
 }
 
 /// Whom an address and an organization name.
@@ -181,7 +189,7 @@ pub async fn sign_in(op: &Op, passwords: &Passwords, wish: SignIn) -> Result<Sig
 
 async fn attempt(op: &Op, passwords: &Passwords, wish: SignIn) -> Result<Ending, OrgError> {
     let (kind, name, life, previous, short) = match wish.gives {
-        Gives::Token { name, short } => (CredentialKind::Cli, name, LIFE, None, short),
+        Gives::Token { name, life } => (CredentialKind::Cli, name, life.unwrap_or(LIFE), None, life.is_none()),
         Gives::Session { life, previous } => {
             (CredentialKind::Session, Some("browser".to_owned()), life, previous, false)
         }
@@ -286,10 +294,22 @@ fn open(
     auth::store::sign_in_insert(tx, minted.credential.id, user.id, &facts)?;
     epoch_raise(tx)?;
     let id = minted.credential.id;
+    let mut details = Details::new();
+    let mut device = None;
+    if kind == CredentialKind::Session {
+        let keys = op.keyring().instance();
+        let (seen, token) = auth::device::recognize(tx, keys, user.id, origin.device.as_deref(), op.now())?;
+        device = Some(token);
+        details = match seen {
+            Seen::Known => details.with("device", "known"),
+            Seen::New => details.with("device", "new"),
+            Seen::First => details,
+        };
+    }
     let event = Event::new(op.now(), CREATED, Outcome::Allowed, Actor::User(user.id)).request(op.request());
     let event = event.personal(op.personal(None)).credential(id).organization(organization.id);
-    op.record(tx, event.target(Target::new("credential", id)))?;
-    Ok(SignedIn { user, organization, minted, refresh_token: None })
+    op.record(tx, event.target(Target::new("credential", id)).details(details))?;
+    Ok(SignedIn { user, organization, minted, refresh_token: None, device })
 }
 
 /// Ends the session a browser had before it signed in anew, whoever's it was: its cookie proved it.

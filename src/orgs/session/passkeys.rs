@@ -1,4 +1,5 @@
-//! One's own passkeys: adding, naming and removing them, and signing in with nothing else.
+//! One's own passkeys: adding, naming and removing them, and signing in with nothing else; and what is done with one that
+//! may have been copied.
 //!
 //! Who has a password of their own adds a passkey that opens every organization. Everybody else's opens the one they
 //! signed in to: whoever set or handed over their password may have been the one who added it.
@@ -11,7 +12,7 @@ use crate::auth::factor::{self, Factor};
 use crate::auth::passkey::{self, Answered, Asked, Passkey, Passkeys, Shown};
 use crate::auth::{self, AuthError, CredentialKind, User};
 use crate::db::{Reader, WriteTx};
-use crate::ledger::{ActionName, Actor, Event, Outcome, Target};
+use crate::ledger::{ActionName, Actor, Details, Event, Outcome, Target};
 use crate::op::{Op, OpError, epoch_raise};
 use crate::orgs::access::require_fresh;
 use crate::orgs::{OrgError, organization};
@@ -24,6 +25,25 @@ pub(super) const ADDED: ActionName = ActionName::new("account.passkey_added");
 pub(super) const RENAMED: ActionName = ActionName::new("account.passkey_renamed");
 /// Somebody has one passkey less.
 pub(super) const REMOVED: ActionName = ActionName::new("account.passkey_removed");
+
+/// A passkey may have been copied, and opens nothing any more. Nobody's act: its target is whose it is.
+pub(in crate::orgs) const DISABLED: ActionName = ActionName::new("account.passkey_disabled");
+/// Somebody let a passkey of theirs open again.
+pub(super) const ENABLED: ActionName = ActionName::new("account.passkey_enabled");
+
+/// Disables a passkey whose counter went back.
+pub(super) fn disable_copied(op: &Op, tx: &mut WriteTx<'_>, copied: &Passkey) -> Result<(), OrgError> {
+    if !passkey::store::disable(tx, copied.id, op.now())? {
+        return Ok(());
+    }
+    epoch_raise(tx)?;
+    let event = Event::new(op.now(), DISABLED, Outcome::Allowed, Actor::Anonymous).request(op.request());
+    let event = event.code("passkey_copied").personal(op.personal(None)).target(Target::new("user", copied.user));
+    let event = event.details(Details::new().with("passkey", copied.id));
+    let joined = organization::store::organization_joined_first(tx, copied.user)?.map(|found| found.id);
+    op.record(tx, copied.organization.or(joined).into_iter().fold(event, Event::organization))?;
+    Ok(())
+}
 
 /// Whose passkeys are meant, and of which organization only; none: all.
 struct Own {
@@ -150,6 +170,25 @@ pub async fn passkey_remove(op: &Op, id: Id<kinds::Passkey>) -> Result<Passkey, 
     .await
 }
 
+/// Lets a passkey open again that was disabled because there may be a copy of it. Done to one that is not, nothing
+/// changes.
+///
+/// # Errors
+/// Unknown; not freshly signed in.
+pub async fn passkey_enable(op: &Op, id: Id<kinds::Passkey>) -> Result<Passkey, OrgError> {
+    op.write(move |op, tx| {
+        let found = own(op, tx)?.named(tx, id)?;
+        let (_, event) = changing(op, tx, ENABLED)?;
+        if found.disabled_at.is_some() {
+            passkey::enable(tx, op.keyring().instance(), &found)?;
+            epoch_raise(tx)?;
+            op.record(tx, event.target(Target::new("passkey", id)))?;
+        }
+        Ok(Passkey { disabled_at: None, ..found })
+    })
+    .await
+}
+
 /// Signs a browser in with a passkey and nothing else: it verified its person, so it is both factors.
 ///
 /// # Errors
@@ -165,14 +204,18 @@ pub async fn passkey_sign_in(
     let keys = op.keyring().instance();
     let shown = op.core().db.read(|reader| passkeys.shown_by_anybody(reader, keys, answered, op.now()));
     let done = op.write(move |op, tx| {
-        let (user, found) = match shown {
-            Ok(shown) => (Some(shown.passkey.user), proven(op, tx, &shown, organization.as_deref())?),
-            Err(AuthError::Passkey) => (None, None),
+        let (user, found, code) = match shown {
+            Ok(shown) => (Some(shown.passkey.user), proven(op, tx, &shown, organization.as_deref())?, "passkey_wrong"),
+            Err(AuthError::Passkey) => (None, None, "passkey_wrong"),
+            Err(AuthError::PasskeyCopied(copied)) => {
+                disable_copied(op, tx, &copied)?;
+                (Some(copied.user), None, "passkey_copied")
+            }
             Err(other) => return Err(other.into()),
         };
         let Some(found) = found else {
             let event = Event::new(op.now(), FAILED, Outcome::Denied, Actor::Anonymous).request(op.request());
-            let event = event.code("passkey_wrong").personal(op.personal(None));
+            let event = event.code(code).personal(op.personal(None));
             op.record(tx, user.map_or(event.clone(), |user| event.target(Target::new("user", user))))?;
             return Ok(Err(AuthError::Passkey));
         };

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Ending, Found, SignIn, SignedIn, attempt, begin_try, end, failed, find, open};
+use super::{Ending, Found, SignIn, SignedIn, attempt, begin_try, end, failed, find, open, passkeys};
 use crate::auth::credential::Wishes;
 use crate::auth::factor::{self, Factor};
 use crate::auth::one_use::OneUse;
@@ -182,6 +182,13 @@ pub async fn sign_in_second(
             }
             (None, None) => Err(AuthError::Factor),
         });
+        let proven = match proven {
+            Err(AuthError::PasskeyCopied(copied)) => {
+                passkeys::disable_copied(op, tx, &copied)?;
+                Err(AuthError::Passkey)
+            }
+            proven => proven,
+        };
         match proven {
             Err(error @ (AuthError::Factor | AuthError::Passkey)) => {
                 let code = crate::types::Failure::code(&error);

@@ -1,6 +1,6 @@
 //! Showing again who one is, for what asks for a fresh sign-in.
 
-use super::{FRESH, begin_try, password_stored};
+use super::{FRESH, begin_try, passkeys, password_stored};
 use crate::auth::factor::{self, Factor};
 use crate::auth::passkey::{self, Answered, Asked, Passkeys, Purpose, Shown};
 use crate::auth::password::{PasswordHash, Passwords};
@@ -77,6 +77,13 @@ pub async fn step_up(
             Checked::Passkey(shown) => shown
                 .and_then(|shown| passkey::used(tx, keys, &shown, organization, op.now()))
                 .map(|()| Some(Factor::Passkey)),
+        };
+        let proven = match proven {
+            Err(AuthError::PasskeyCopied(copied)) => {
+                passkeys::disable_copied(op, tx, &copied)?;
+                Err(AuthError::Passkey)
+            }
+            proven => proven,
         };
         let event = op.event(STEPPED_UP, Outcome::Allowed).target(Target::new("user", user.id));
         match proven {

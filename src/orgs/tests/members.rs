@@ -19,7 +19,7 @@ async fn sign_in(world: &World, email: &str, password: &str, organization: &str)
         password: secret(password),
         code: None,
         organization: Some(organization.to_owned()),
-        gives: Gives::Token { name: None, short: false },
+        gives: Gives::Token { name: None, life: Some(Duration::from_hours(30 * 24)) },
     };
     code(sign_in_with(&world.op(Who::Anonymous), passwords(), wish).await)
 }

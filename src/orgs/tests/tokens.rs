@@ -36,7 +36,7 @@ async fn sign_in(
         password: secret(password),
         code: None,
         organization: organization.map(str::to_owned),
-        gives: Gives::Token { name: None, short: false },
+        gives: Gives::Token { name: None, life: Some(Duration::from_hours(30 * 24)) },
     };
     sign_in_with(&world.op(Who::Anonymous), passwords, wish).await
 }
@@ -238,7 +238,8 @@ async fn a_session_that_ended_in_between_does_nothing_more() {
     };
     let signed_in = sign_in_with(&world.op(Who::Anonymous), passwords(), wish).await.unwrap();
     let (token, id) = (signed_in.minted.token, signed_in.minted.credential.id);
-    let check = |wanted: Option<&str>| world.sessions.check_cookie(&core.db, &core.keyring, &token, wanted, now);
+    let check =
+        |wanted: Option<&str>| world.sessions.check_cookie(&core.db, &core.keyring, &token, (wanted, true), now);
     let op = world.op(Who::Known(check(None).unwrap().identity));
     let elsewhere = world.elsewhere().await;
     let away = world.op(Who::Known(check(Some("globex")).unwrap().identity));

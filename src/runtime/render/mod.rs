@@ -3,7 +3,7 @@
 //! Invariants, and what each one stops:
 //! - Nothing here reads, asks or remembers: the same [`Desired`] gives the same objects, byte for byte, so a difference
 //!   to the cluster is always somebody's change.
-//! - No value of a variable is in anything but the object [`secret`] makes: what can be read in a cluster, compared or
+//! - No value of a variable is in anything but the object [`secret()`] makes: what can be read in a cluster, compared or
 //!   shown has none. A composed value (`${NAME}`) is a value, too.
 //! - Every pod is restricted, has requests and limits of processor, memory and disk, no token, a root that cannot be
 //!   written to, and begins with the container `gate`, which ends well only when the network is proven closed.

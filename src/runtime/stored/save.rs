@@ -79,7 +79,7 @@ pub async fn blueprint_put(op: &Op, project: &str, environment: &str, wish: Wish
         .write(move |op, tx| {
             let placed = access::environment(op, tx, &project, &environment)?;
             let Some(kept) = kept(op, tx, &placed, draft, wish.comment, wish.base_version)? else {
-                return Ok::<_, BlueprintError>(newest(tx, &placed)?);
+                return newest(tx, &placed);
             };
             if !wish.dry_run {
                 keep(op, tx, &placed, &kept)?;

@@ -6,6 +6,7 @@ use super::model::{KeyRotation, Place, RotationState};
 use super::table::{Ciphers, Most, SealedRow, SealedTable, TABLES};
 use super::{RESEALED, store};
 use crate::db::{DbError, Reader};
+use crate::jobs::Telling;
 use crate::keys::{Ciphertext, KeyError};
 use crate::ledger::{Details, Outcome, Target};
 use crate::op::{Op, OpError};
@@ -31,25 +32,30 @@ pub fn is_wanted(reader: &Reader<'_>, due: bool) -> Result<bool, DbError> {
         || due && store::rotation_exists(reader, RotationState::Waiting)?)
 }
 
-/// Goes on with every rotation that is not done or paused; how many rows were sealed anew.
+/// Goes on with every rotation that is not done or paused, and tells how far it is; how many rows were sealed anew.
 ///
 /// # Errors
 /// The database failed; the step is tried again by the next run.
-pub async fn run(op: &Op) -> Result<u64, VaultError> {
+pub async fn run(op: &Op, telling: &mut Telling) -> Result<u64, VaultError> {
     let mut sealed = 0;
     let mut steps = STEPS_MAX;
-    for mut rotation in op.core().db.read(store::rotation_open)? {
+    let open = op.core().db.read(store::rotation_open)?;
+    let total = open.iter().map(|rotation| rotation.total).sum();
+    let mut before_this = 0;
+    for mut rotation in open {
         while steps > 0 {
             steps -= 1;
             let (begun, before) = (Instant::now(), op.core().db.writer_stats().operations);
             let Some(next) = step(op, &rotation).await? else { break };
             sealed += next.sealed - rotation.sealed.min(next.sealed);
             rotation = next;
+            telling.tell(before_this + rotation.seen.min(rotation.total), total).await?;
             // The step itself is one operation.
             if op.core().db.writer_stats().operations > before + 1 {
                 tokio::time::sleep((begun.elapsed() * REST).min(REST_MAX)).await;
             }
         }
+        before_this += rotation.total;
     }
     Ok(sealed)
 }

@@ -5,12 +5,13 @@ use super::{
 };
 use crate::cluster;
 use crate::db::{DbError, WriteTx};
+use crate::jobs::{Run, Telling};
 use crate::keys::{self, HistoryOf};
 use crate::ledger::Outcome;
 use crate::op::{Op, Who};
 use crate::orgs::testing::{World, code, secret, slug};
 use crate::policy::BuiltinRole;
-use crate::types::{Limit, SecretBytes};
+use crate::types::{Clock as _, Id, Limit, SecretBytes};
 use crate::vault::VaultError;
 use crate::vault::personal::{Which, personal_get, personal_set};
 use crate::vault::secret::{BatchRequest, Item, ReadSecret, Wish, secret_batch, secret_get};
@@ -104,6 +105,12 @@ async fn report(world: &World) -> (u64, Vec<&'static str>) {
     (running.counts.checked, codes)
 }
 
+/// Of a run nobody looks at.
+fn telling(world: &World) -> Telling {
+    let at = world.clock.now();
+    Telling::of(&world.core.db, Run { id: Id::new(at), at, missed: 0 })
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn everything_is_sealed_anew_and_then_the_old_key_is_destroyed() {
     let world = filled(300).await;
@@ -118,7 +125,7 @@ async fn everything_is_sealed_anew_and_then_the_old_key_is_destroyed() {
     assert_eq!((value(&world, "S_7").await, value(&world, "S_8").await), ("newest 7".into(), "new 8".into()));
     assert_eq!(report(&world).await, (602, vec![]));
 
-    assert_eq!(run(&job(&world)).await.unwrap(), 601);
+    assert_eq!(run(&job(&world), &mut telling(&world)).await.unwrap(), 601);
     let done = rotation_get(&world.owner()).await.unwrap();
     assert_eq!((done.state, done.seen, done.sealed, done.unopened), (RotationState::Done, 602, 601, 0));
     assert!(done.finished_at.is_some());
@@ -130,7 +137,7 @@ async fn everything_is_sealed_anew_and_then_the_old_key_is_destroyed() {
     assert_eq!(world.events("job.reseal_secrets", Outcome::Allowed).len(), 1);
     assert_eq!(code(rotation_resume(&world.owner()).await), "key_rotation_done");
     assert_eq!(key_rotate(&world.owner()).await.unwrap().to_version, 3, "and again");
-    assert_eq!(run(&job(&world)).await.unwrap(), 602);
+    assert_eq!(run(&job(&world), &mut telling(&world)).await.unwrap(), 602);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -144,11 +151,11 @@ async fn a_paused_rotation_stands_still_and_goes_on_where_it_was() {
     assert_eq!((paused.state, paused.sealed), (RotationState::Paused, stepped.sealed));
     // A step that was under way when it was paused changes nothing.
     assert_eq!(super::reseal::step(&job(&world), &stepped).await.unwrap(), None);
-    assert_eq!(run(&job(&world)).await.unwrap(), 0);
+    assert_eq!(run(&job(&world), &mut telling(&world)).await.unwrap(), 0);
     assert_eq!(report(&world).await, (600, vec![]), "both keys open");
     let resumed = rotation_resume(&world.owner()).await.unwrap();
     assert_eq!((resumed.state, resumed.seen), (RotationState::Running, stepped.seen));
-    assert_eq!(run(&job(&world)).await.unwrap(), 600 - stepped.sealed);
+    assert_eq!(run(&job(&world), &mut telling(&world)).await.unwrap(), 600 - stepped.sealed);
     assert_eq!(states(&world), ["destroyed", "current"]);
 }
 
@@ -184,7 +191,7 @@ async fn what_an_earlier_holdfast_sealed_opens_is_told_and_is_bound_by_a_rotatio
     };
     assert_eq!(unbound().await, (6, 0, 1));
     key_rotate(&world.owner()).await.unwrap();
-    run(&job(&world)).await.unwrap();
+    run(&job(&world), &mut telling(&world)).await.unwrap();
     assert_eq!(unbound().await, (6, 0, 0));
     assert_eq!(states(&world), ["destroyed", "current"]);
     for name in ["S_0", "S_1", "S_2"] {
@@ -199,14 +206,14 @@ async fn a_row_that_does_not_open_keeps_the_old_key() {
     change(&world, "UPDATE secret_versions SET visibility = 'unmasked' WHERE rowid = 2").await;
     change(&world, "UPDATE secret_versions SET value_tag = zeroblob(32) WHERE rowid = 4").await;
     assert_eq!(report(&world).await, (6, vec!["ciphertext_invalid", "value_tag_wrong"]));
-    run(&job(&world)).await.unwrap();
+    run(&job(&world), &mut telling(&world)).await.unwrap();
     let stopped = rotation_get(&world.owner()).await.unwrap();
     assert_eq!((stopped.state, stopped.unopened, stopped.sealed), (RotationState::Paused, 1, 5));
     assert!(stopped.reason.unwrap().contains("keys verify"));
     assert_eq!(states(&world), ["readable", "current"], "what the row was sealed under is not lost");
     change(&world, "UPDATE secret_versions SET visibility = 'masked' WHERE rowid = 2").await;
     rotation_resume(&world.owner()).await.unwrap();
-    assert_eq!(run(&job(&world)).await.unwrap(), 1);
+    assert_eq!(run(&job(&world), &mut telling(&world)).await.unwrap(), 1);
     assert_eq!(states(&world), ["destroyed", "current"]);
 }
 
@@ -216,14 +223,14 @@ async fn a_retained_backup_keeps_the_old_key_until_it_expires() {
     key_rotate(&world.owner()).await.unwrap();
     change(&world, "INSERT INTO key_holds SELECT owner, 1, 'backup 7', NULL FROM encryption_keys WHERE version = 2")
         .await;
-    run(&job(&world)).await.unwrap();
+    run(&job(&world), &mut telling(&world)).await.unwrap();
     let waiting = rotation_get(&world.owner()).await.unwrap();
     assert_eq!((waiting.state, waiting.sealed), (RotationState::Waiting, 6));
     assert!(waiting.reason.unwrap().contains("backup 7"));
     let wanted = |due| world.core.db.read(|reader| super::is_wanted(reader, due)).unwrap();
     assert!(!wanted(false) && wanted(true), "it is tried again at the job's time, not every second");
     change(&world, "DELETE FROM key_holds").await;
-    run(&job(&world)).await.unwrap();
+    run(&job(&world), &mut telling(&world)).await.unwrap();
     assert_eq!(states(&world), ["destroyed", "current"]);
     assert!(!wanted(true));
 }
@@ -263,7 +270,7 @@ async fn what_opens_a_cluster_is_sealed_anew_too() {
     };
     assert_eq!(key(&world), [0, 0, 0, 1]);
     key_rotate(&world.owner()).await.unwrap();
-    assert_eq!(run(&job(&world)).await.unwrap(), 3);
+    assert_eq!(run(&job(&world), &mut telling(&world)).await.unwrap(), 3);
     assert_eq!(key(&world), [0, 0, 0, 2]);
     assert_eq!(states(&world), ["destroyed", "current"]);
     let opened = world.core.db.read(|reader| cluster::access(reader, &world.core.keyring, id));

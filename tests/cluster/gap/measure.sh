@@ -11,7 +11,7 @@ cleanup() { kubectl_admin delete namespace "$open" "$closed" --ignore-not-found 
 trap cleanup EXIT
 cleanup
 gcc -Os -static -s -o "$BIN/probe" "$here/gap/probe.c"
-python3 "$here/mkimage.py" "$STATE/probe.tar" localhost/probe:1 --copy "$BIN/probe=/probe" --entrypoint /probe
+python3 "$repository/packaging/mkimage.py" "$STATE/probe.tar" localhost/probe:1 --copy "$BIN/probe=/probe" --entrypoint /probe
 ctr -a "$SOCK" -n k8s.io images import "$STATE/probe.tar" >/dev/null
 
 pod() { # NAMESPACE NAME WORD...

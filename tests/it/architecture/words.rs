@@ -41,7 +41,7 @@ pub(crate) const RULES: &[Rule] = &[
     },
     Rule {
         words: &["rustls", "tokio_rustls"],
-        only_in: &["http/", "app/", "telemetry/", "cli/client.rs", "cli/client_tests.rs", "main.rs"],
+        only_in: &["http/", "app/", "telemetry/", "cluster/", "cli/client.rs", "cli/client_tests.rs", "main.rs"],
         instead: "TLS is set up where listeners and the process start",
     },
     Rule { words: &["kube", "k8s_openapi"], only_in: &["cluster/"], instead: "speak to clusters through cluster/" },

@@ -250,10 +250,14 @@ fn operators_keep_people_out_and_help_those_who_lost_something() {
         assert_eq!(answer.status, 403, "{act}");
     }
     assert_eq!(look(&app, owner, "/instance/users/nobody@example.com").status, 404);
-    assert_eq!(
-        leads(&look(&app, owner, "/instance/users?who=grace@example.com")),
-        "/instance/users/grace%40example.com"
-    );
+    let second = app.second_organization();
+    second.post("/members", json!({ "email": "zoe@elsewhere.example" })).expect(201);
+    let all = look(&app, owner, "/instance/users").text().to_owned();
+    assert!(all.contains("grace@example.com") && all.contains("zoe@elsewhere.example"), "{all}");
+    let some = look(&app, owner, "/instance/users?search=Zoe").text().to_owned();
+    assert!(some.contains("zoe@elsewhere.example</a>") && !some.contains("grace@example.com</a>"), "{some}");
+    assert!(look(&app, owner, "/instance/users?search=nobody").text().contains("Nobody has"));
+    assert!(!look(&app, &world.viewer, "/instance/users").text().contains("zoe@elsewhere.example"));
     assert!(!look(&app, &world.viewer, "/instance/users").text().contains("href=\"/instance/users/usr_"));
     let link = send(&app, owner, &format!("{page}/reset-link"), "");
     assert!(link.status == 200 && link.text().contains("/reset#"), "{}", link.text());

@@ -234,6 +234,52 @@ const FORBID: &str = "forbid (principal, action == Action::\"secret.write\", res
 const CASE: &str = "[{\"name\":\"no\",\"action\":\"secret.write\",\"resource\":{\"tier\":\"qa\"},\"expect\":\"deny\"}]";
 
 #[test]
+fn tests_of_a_policy_are_rows_of_a_form_or_json_and_nothing_typed_is_lost() {
+    let app = TestApp::start();
+    let world = World::build(&app);
+    let owner = &world.owner;
+    let row = [
+        ("t0-name", "no"),
+        ("t0-who", "machine"),
+        ("t0-role", "admin"),
+        ("t0-action", "secret.write"),
+        ("t0-tier", "qa"),
+        ("t0-protected", "1"),
+        ("t0-address", "192.0.2.1"),
+        ("t0-expect", "deny"),
+    ];
+    let base = [("name", "no-qa"), ("source", FORBID), ("mode", "observe"), ("tests_as", "rows"), ("t1-name", "")];
+    let with = |more: &[(&str, &str)]| form(&[base.as_slice(), row.as_slice(), more].concat());
+    let went_on = |act: &str| post(&app, owner, "/new-policy", &with(&[("act", act)])).text().to_owned();
+    assert_eq!(get(&app, owner, "/new-policy").matches("<legend>Test ").count(), 1, "one is there to begin with");
+    let more = went_on("add");
+    assert_eq!(more.matches("<legend>Test ").count(), 3, "{more}");
+    assert!(more.contains("value=\"192.0.2.1\"") && more.contains("resource.tier =="), "{more}");
+    assert_eq!(went_on("drop-0").matches("value=\"192.0.2.1\"").count(), 0);
+    let json = went_on("json");
+    assert!(json.contains("&#34;machine&#34;: true") && json.contains("192.0.2.1"), "{json}");
+    assert!(!json.contains("t0-name"), "{json}");
+    assert_eq!(owner.get("/policies/no-qa").status, 404, "no button but one saves");
+    let wrong = post(&app, owner, "/new-policy", &with(&[("t0-at", "noon")]));
+    assert!(wrong.status == 400 && wrong.text().contains("test 1: "), "{}", wrong.text());
+    went(&post(&app, owner, "/new-policy", &with(&[])), "/policies/no-qa?done=created");
+    let saved = owner.get("/policies/no-qa").expect(200)["tests"].clone();
+    assert_eq!(saved.as_array().expect("a list").len(), 1, "an empty row is no test: {saved}");
+    let actor = &saved[0]["actor"];
+    assert_eq!(
+        (&actor["machine"], &actor["role"], &saved[0]["expect"]),
+        (&json!(true), &json!("admin"), &json!("deny"))
+    );
+    assert_eq!(
+        (&saved[0]["resource"]["protected"], &saved[0]["context"]["address"]),
+        (&json!(true), &json!("192.0.2.1"))
+    );
+    let broken = [("source", FORBID), ("mode", "observe"), ("version", "1"), ("tests", "{"), ("act", "rows")];
+    let kept = post(&app, owner, "/policies/no-qa", &form(&broken));
+    assert!(kept.text().contains("no list of tests") && kept.text().contains("id=\"f-tests\""), "{}", kept.text());
+}
+
+#[test]
 fn a_policy_is_checked_saved_simulated_compared_and_gone_back_to() {
     let app = TestApp::start();
     let world = World::build(&app);

@@ -21,6 +21,10 @@ const WITHOUT: &[(&str, &str)] = &[
     ("sign_in_second.html", "a browser's cookie, like the page before it"),
     ("step_up.html", "this browser's own sign-in, once more"),
     ("links_table.html", "its buttons take one link back, as the page around it says"),
+    (
+        "services_state.html",
+        "the part of the page of services that is drawn anew; its buttons are single words of `holdfast env`",
+    ),
     ("member.html", "its buttons take single grants back, as the page of a grant says it"),
 ];
 

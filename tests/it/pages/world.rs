@@ -56,6 +56,7 @@ impl World {
         blueprints(&owner);
         cared(&owner);
         clusters(&owner);
+        running(app, &owner);
         crate::http_appliance::ran(app);
         let viewer = member(app, &owner, "grace@example.com", "viewer");
         Self { owner, viewer, middle, waits }
@@ -73,7 +74,6 @@ impl World {
     /// The addresses a route is looked at under.
     pub(super) fn samples(&self, route: &str) -> Vec<Value> {
         let page = |name: &str, url: &str| json!({ "route": route, "name": name, "url": url });
-        let staging = "/projects/shop/environments/staging";
         match route {
             "/" => vec![page("home", "/")],
             "/search" => vec![page("search", "/search?q=url"), page("search-none", "/search?q=nothing-is-called-this")],
@@ -81,50 +81,9 @@ impl World {
             "/new-project" => vec![page("new-project", route)],
             "/projects/{project}" => vec![page("project", "/projects/shop")],
             "/projects/{project}/new-environment" => vec![page("new-environment", "/projects/shop/new-environment")],
-            "/projects/{project}/environments/{environment}" => vec![
-                page("environment", staging),
-                page("environment-child", "/projects/shop/environments/feat-checkout"),
-                page("environment-production", "/projects/shop/environments/production"),
-                page("environment-locked", "/projects/shop/environments/qa"),
-                page("environment-filter", &format!("{staging}?q=stripe&show=own")),
-                page("environment-deleted", &format!("{staging}?deleted=OLD&done=deleted")),
-                page("environment-empty", "/projects/billing/environments/development"),
-            ],
-            "/projects/{project}/environments/{environment}/new-secret" => {
-                vec![page("new-secret", &format!("{staging}/new-secret"))]
-            }
-            "/projects/{project}/environments/{environment}/secrets/{name}" => vec![
-                page("secret", &format!("{staging}/secrets/DATABASE_URL")),
-                page("secret-folder", &format!("{staging}/secrets/TOKEN?path=/api/v2")),
-                page("secret-inherited", "/projects/shop/environments/feat-checkout/secrets/SENTRY_DSN"),
-                page("secret-restricted", "/projects/shop/environments/production/secrets/SIGNING_KEY"),
-            ],
             "/projects/{project}/compare" => vec![
                 page("compare", "/projects/shop/compare?left=staging&right=production"),
                 page("compare-choose", "/projects/shop/compare"),
-            ],
-            "/projects/{project}/environments/{environment}/blueprint" => vec![
-                page("blueprint", &format!("{staging}/blueprint")),
-                page("blueprint-none", "/projects/shop/environments/production/blueprint"),
-            ],
-            "/projects/{project}/environments/{environment}/blueprint/versions" => vec![
-                page("blueprint-versions", &format!("{staging}/blueprint/versions")),
-                page("blueprint-versions-none", "/projects/shop/environments/production/blueprint/versions"),
-            ],
-            "/projects/{project}/environments/{environment}/import" => {
-                vec![page("import", &format!("{staging}/import"))]
-            }
-            "/projects/{project}/environments/{environment}/history" => vec![
-                page("history", &format!("{staging}/history")),
-                page("history-at", &format!("{staging}/history?at={}", self.middle)),
-                page("environment-at", &format!("{staging}?at={}", self.middle)),
-            ],
-            "/projects/{project}/environments/{environment}/access" => {
-                vec![page("access", &format!("{staging}/access"))]
-            }
-            "/projects/{project}/environments/{environment}/settings" => vec![
-                page("settings", &format!("{staging}/settings")),
-                page("settings-locked", "/projects/shop/environments/qa/settings"),
             ],
             "/approvals" => vec![page("approvals", route), page("approvals-all", "/approvals?state=all")],
             "/approvals/{approval}" => vec![page("approval", &format!("/approvals/{}", self.waits))],
@@ -152,6 +111,79 @@ impl World {
             "/setup" | "/invite" | "/welcome" | "/join" | "/jobs" | "/health" | "/forgot" | "/reset" | "/email" => {
                 vec![page(&route[1..], route)]
             }
+            other => self.of_environments(other),
+        }
+    }
+
+    /// The same of the pages of an environment.
+    fn of_environments(&self, route: &str) -> Vec<Value> {
+        let page = |name: &str, url: &str| json!({ "route": route, "name": name, "url": url });
+        let staging = "/projects/shop/environments/staging";
+        match route {
+            "/projects/{project}/environments/{environment}" => vec![
+                page("environment", staging),
+                page("environment-child", "/projects/shop/environments/feat-checkout"),
+                page("environment-production", "/projects/shop/environments/production"),
+                page("environment-locked", "/projects/shop/environments/qa"),
+                page("environment-filter", &format!("{staging}?q=stripe&show=own")),
+                page("environment-deleted", &format!("{staging}?deleted=OLD&done=deleted")),
+                page("environment-empty", "/projects/billing/environments/development"),
+            ],
+            "/projects/{project}/environments/{environment}/new-secret" => {
+                vec![page("new-secret", &format!("{staging}/new-secret"))]
+            }
+            "/projects/{project}/environments/{environment}/secrets/{name}" => vec![
+                page("secret", &format!("{staging}/secrets/DATABASE_URL")),
+                page("secret-folder", &format!("{staging}/secrets/TOKEN?path=/api/v2")),
+                page("secret-inherited", "/projects/shop/environments/feat-checkout/secrets/SENTRY_DSN"),
+                page("secret-restricted", "/projects/shop/environments/production/secrets/SIGNING_KEY"),
+            ],
+            "/projects/{project}/environments/{environment}/import" => {
+                vec![page("import", &format!("{staging}/import"))]
+            }
+            "/projects/{project}/environments/{environment}/history" => vec![
+                page("history", &format!("{staging}/history")),
+                page("history-at", &format!("{staging}/history?at={}", self.middle)),
+                page("environment-at", &format!("{staging}?at={}", self.middle)),
+            ],
+            "/projects/{project}/environments/{environment}/access" => {
+                vec![page("access", &format!("{staging}/access"))]
+            }
+            "/projects/{project}/environments/{environment}/settings" => vec![
+                page("settings", &format!("{staging}/settings")),
+                page("settings-locked", "/projects/shop/environments/qa/settings"),
+            ],
+            other => self.of_what_runs(other),
+        }
+    }
+
+    /// The same of the pages of what runs in one.
+    fn of_what_runs(&self, route: &str) -> Vec<Value> {
+        let page = |name: &str, url: &str| json!({ "route": route, "name": name, "url": url });
+        let staging = "/projects/shop/environments/staging";
+        match route {
+            "/projects/{project}/environments/{environment}/services" => vec![
+                page("services", "/projects/shop/environments/feat-checkout/services"),
+                page("services-stopped", "/projects/shop/environments/pr-212/services"),
+                page("services-deploy", &format!("{staging}/services")),
+                page("services-production", "/projects/shop/environments/production/services"),
+                page("services-none", "/projects/billing/environments/development/services"),
+            ],
+            "/projects/{project}/environments/{environment}/services/events" => {
+                vec![page("services-events", "/projects/shop/environments/feat-checkout/services/events")]
+            }
+            "/projects/{project}/environments/{environment}/services/{service}/logs" => vec![
+                page("services-logs", "/projects/shop/environments/feat-checkout/services/api/logs"),
+                page("services-logs-none", "/projects/billing/environments/development/services/-/logs"),
+            ],
+            "/projects/{project}/environments/{environment}/blueprint" => vec![
+                page("blueprint", &format!("{staging}/blueprint")),
+                page("blueprint-none", "/projects/shop/environments/production/blueprint"),
+            ],
+            "/projects/{project}/environments/{environment}/blueprint/versions" => vec![
+                page("blueprint-versions", &format!("{staging}/blueprint/versions")),
+                page("blueprint-versions-none", "/projects/shop/environments/production/blueprint/versions"),
+            ],
             other => self.governed(other),
         }
     }
@@ -263,6 +295,9 @@ impl World {
             "/projects/evil/settings".to_owned(),
             format!("{base}/secrets/{}/link", percent(&name)),
             format!("{base}/secrets/{}/reads", percent(&name)),
+            format!("{base}/services?done={attack}"),
+            format!("{base}/services/{attack}/logs?previous={attack}"),
+            format!("{base}/services/events"),
             format!("{base}/duplicate"),
             format!("{base}/move"),
             format!("{base}/folders?delete={attack}"),
@@ -270,7 +305,7 @@ impl World {
             format!("/expiring?days=3650&project={attack}&environment={attack}"),
             format!("/stale?days={attack}"),
             format!("/instance/users/{attack}"),
-            format!("/instance/users?who={attack}"),
+            format!("/instance/users?search={attack}"),
             format!("/nothing/{attack}"),
         ];
         json!(urls.as_slice())
@@ -307,6 +342,40 @@ fn link(owner: &Client, note: &str, more: Value) -> String {
     let mut body = json!({ "ciphertext": sealed, "proof": data_encoding::BASE64.encode(&[2; 32]), "note": note });
     body.as_object_mut().expect("fields").extend(more.as_object().expect("fields").clone());
     owner.post("/links", body).expect(201)["id"].as_str().expect("an id").to_owned()
+}
+
+/// Services as they were seen last.
+const SEEN: &[(&str, &str, &str)] = &[
+    ("web", "ready", ""),
+    ("api", "waiting", "waits for db"),
+    (
+        "worker",
+        "failing",
+        "cannot pull registry.example/a/rather/long/path/of/an/image/worker:2026-11-27.1: there is no such image, or no right to have it",
+    ),
+];
+/// What they are to be.
+const BLUEPRINT: &str = "name: shop
+services:
+  - {name: web, image: registry.example/web:1}
+  - {name: api, image: registry.example/api:1, volumes: [{name: data, mountPath: /d, type: pvc, size: 1Gi}]}
+  - {name: worker, image: registry.example/worker:1}
+plans:
+  small: {services: {api: {replicas: 1}}}
+ttl: 7d
+";
+
+/// What runs, as a look at a cluster that has just gone away left it.
+fn running(app: &TestApp, owner: &Client) {
+    for place in ["shop/pr-212", "shop/feat-checkout"] {
+        crate::runtime::store_blueprint(owner, place, BLUEPRINT);
+        let deploy = json!({ "cluster": "frankfurt", "plan": "small", "on_failure": "rollback" });
+        owner.post(&format!("{}/runtime/deploy", at(place)), deploy).expect(202);
+    }
+    let scale = json!({ "service": "api", "replicas": 3 });
+    owner.post(&format!("{}/runtime/scale", at("shop/feat-checkout")), scale).expect(202);
+    crate::runtime::seen(app, "degraded", SEEN);
+    owner.post(&format!("{}/runtime/stop", at("shop/pr-212")), json!({})).expect(202);
 }
 
 /// Links, what ends, and what was deleted.

@@ -17,6 +17,7 @@ use holdfast::op::{Core, Op, Origin, Remembered, Who};
 use holdfast::orgs::access::{Sessions, TreePrincipals};
 use holdfast::orgs::{ACTIONS, OrgError, setup};
 use holdfast::policy::{Action, DecisionCache, Engine, InstancePermission};
+use holdfast::runtime::controller::{self, Bell};
 use holdfast::telemetry::Metrics;
 use holdfast::types::{Id, ManualClock, Timestamp};
 use holdfast::vault;
@@ -165,6 +166,7 @@ impl TestApp {
             settings: Arc::clone(&settings),
             examiner: Arc::new(Examiner::new(Doctor::new(settings, Arc::clone(&core.clock)))),
             metrics: Arc::new(Metrics::new()),
+            bell: Bell::default(),
         };
         runtime.spawn(mailer.run());
         let running = runtime.block_on(async { holdfast::http::start(parts) }).expect("a server");
@@ -252,9 +254,8 @@ fn registry() -> Registry {
         .chain(InstancePermission::ALL.iter().map(|permission| permission.as_str()))
         .map(ActionName::new)
         .collect();
-    let lists: Vec<_> = [asked.as_slice(), links::ACTIONS, vault::approval::ACTIONS, vault::scan::ACTIONS]
-        .into_iter()
-        .chain(ACTIONS.iter().copied())
-        .collect();
+    let more = [vault::approval::ACTIONS, vault::scan::ACTIONS, controller::ACTIONS];
+    let lists: Vec<_> =
+        [asked.as_slice(), links::ACTIONS].into_iter().chain(more).chain(ACTIONS.iter().copied()).collect();
     Registry::freeze(&lists).expect("no name twice")
 }

@@ -269,6 +269,12 @@ pub(super) async fn passkey_rename(Names([id]): Names<1>, Form(visitor, form): F
     finish(&visitor, done, "changed").await
 }
 
+/// Lets a passkey open again that may have been copied.
+pub(super) async fn passkey_enable(Names([id]): Names<1>, Form(visitor, Nothing {}): Form<Nothing>) -> Answer {
+    let done = session::passkey_enable(&visitor.op, passkey_id(&id)?).await;
+    finish(&visitor, done, "passkey-enabled").await
+}
+
 /// Takes a passkey away.
 pub(super) async fn passkey_remove(Names([id]): Names<1>, Form(visitor, Nothing {}): Form<Nothing>) -> Answer {
     let done = session::passkey_remove(&visitor.op, passkey_id(&id)?).await;

@@ -37,6 +37,8 @@ impl NoticesPage {
             ("account.recovery_codes_made", true) => "New recovery codes were made",
             ("account.passkey_added", true) => "A passkey was added",
             ("account.passkey_removed", true) => "A passkey was removed",
+            ("account.passkey_disabled", _) => "A passkey was disabled: there may be a copy of it",
+            ("account.passkey_enabled", true) => "A disabled passkey was enabled again",
             ("account.email_change_requested", true) => {
                 "Another e-mail address was asked for, or to confirm the one there is"
             }
@@ -52,7 +54,7 @@ impl NoticesPage {
     }
 
     fn is_warning(notice: &Notice) -> bool {
-        !notice.allowed || notice.action == "session.failed"
+        !notice.allowed || matches!(notice.action.as_str(), "session.failed" | "account.passkey_disabled")
     }
 
     fn device(notice: &Notice) -> String {

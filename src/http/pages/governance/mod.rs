@@ -11,6 +11,7 @@ mod matrix;
 mod member;
 mod organization;
 mod policies;
+mod policy_tests;
 mod review;
 mod roles;
 mod settings;

@@ -1,9 +1,12 @@
 //! The organization's own policies: all of them, and one with its text, its tests and what it would change.
 
+use std::collections::BTreeMap;
+
 use askama::Template;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::policy_tests::{Row, UNREADABLE};
 use super::{Confirm, Done, is_told, place_names, status_of};
 use crate::governance::policy::{self, Change, Changed, Draft, OrgPolicy, PolicyWish, Template as Start};
 use crate::http::api::Answer;
@@ -17,11 +20,13 @@ use crate::http::pages::frame::{Frame, Section};
 use crate::http::pages::show_as::ShowAs;
 use crate::http::pages::ui;
 use crate::http::pages::visitor::{Theme, Visitor};
-use crate::policy::{Case, Mode};
+use crate::policy::{Action, BuiltinRole, Case, Mode, Tier};
 use crate::types::{Cursor, Limit, Slug, Timestamp};
 use crate::vault::approval::{OrganizationAct, RequestKind, RequestState, RequestView, approval_list};
 use crate::vault::secret::author_names;
 
+/// What says that the tests are rows of the form.
+const ROWS: &str = "rows";
 /// How many parts of the ledger one simulation looks at before it says how far it came.
 const PARTS_MAX: usize = 40;
 /// How many decisions that would have been others are listed.
@@ -71,31 +76,107 @@ pub(super) struct PolicyForm {
     /// A list of tests as the API has them, in JSON.
     #[serde(default)]
     tests: String,
+    /// `rows` when the tests are rows of the form; else they are JSON.
+    #[serde(default)]
+    tests_as: String,
     /// The version the change was made for.
-    version: Option<u32>,
-    /// `check` only checks; else it is saved.
+    #[serde(default)]
+    version: String,
+    /// `check` only checks; `add`, `drop-0`, `json` and `rows` change how the tests are shown; else it is saved.
     #[serde(default)]
     act: String,
     /// How far back a simulation looks.
-    days: Option<u32>,
+    #[serde(default)]
+    days: String,
+    /// The fields of the rows.
+    #[serde(flatten)]
+    fields: BTreeMap<String, String>,
+    /// The rows that are shown.
+    #[serde(skip)]
+    rows: Vec<Row>,
 }
 
 impl PolicyForm {
     fn of(policy: &OrgPolicy) -> Self {
-        Self { name: policy.name.to_string(), version: Some(policy.version), ..Self::begin(policy.draft.clone()) }
+        let version = policy.version.to_string();
+        Self { name: policy.name.to_string(), version, ..Self::begin(policy.draft.clone()) }
     }
 
     fn begin(draft: Draft) -> Self {
-        let tests: Vec<PolicyTest> = draft.cases.into_iter().map(PolicyTest::from).collect();
-        let mut tests = serde_json::to_value(tests).unwrap_or_default();
-        leave_out(&mut tests);
         Self {
             description: draft.description,
             mode: draft.mode.to_string(),
             source: draft.source,
-            tests: serde_json::to_string_pretty(&tests).unwrap_or_default(),
+            tests_as: ROWS.to_owned(),
+            rows: rows_of(draft.cases),
             ..Self::default()
         }
+    }
+
+    /// The form as it was sent, with its rows.
+    fn sent(mut self) -> Self {
+        if !self.is_json() {
+            self.rows = Row::read(&self.fields);
+        }
+        self
+    }
+
+    /// Whether the tests are a text; else they are rows.
+    fn is_json(&self) -> bool {
+        self.tests_as != ROWS
+    }
+
+    fn version(&self) -> Option<u32> {
+        self.version.trim().parse().ok()
+    }
+
+    fn days(&self) -> u32 {
+        self.days.parse().unwrap_or(30)
+    }
+
+    /// Whether only the form itself is to be another one.
+    fn is_shaping(&self) -> bool {
+        matches!(self.act.as_str(), "add" | "json" | "rows") || self.act.starts_with("drop-")
+    }
+
+    /// The form with a test more or less, or its tests as a text or as rows.
+    fn shaped(mut self) -> (Self, Option<Problem>) {
+        match self.act.as_str() {
+            "add" => self.rows.push(Row::fresh()),
+            "json" | "rows" => match self.cases() {
+                Ok(cases) if self.act == "json" => {
+                    self.tests = json_of(cases);
+                    "json".clone_into(&mut self.tests_as);
+                }
+                Ok(cases) => {
+                    self.rows = rows_of(cases);
+                    ROWS.clone_into(&mut self.tests_as);
+                }
+                Err(problem) => return (self, Some(problem)),
+            },
+            other => {
+                let index = other.strip_prefix("drop-").and_then(|text| text.parse::<usize>().ok());
+                if let Some(index) = index.filter(|index| *index < self.rows.len()) {
+                    self.rows.remove(index);
+                }
+            }
+        }
+        (self, None)
+    }
+
+    fn cases(&self) -> Result<Vec<Case>, Problem> {
+        if !self.is_json() {
+            let filled_in = self.rows.iter().enumerate().filter(|(_, row)| !row.is_empty());
+            return filled_in.map(|(index, row)| row.case(index)).collect();
+        }
+        let tests = filled(&self.tests).unwrap_or_else(|| "[]".to_owned());
+        let tests: Vec<PolicyTest> = serde_json::from_str(&tests).map_err(|error| {
+            let detail = format!("the tests are no list of tests: {error}");
+            Problem::invalid(UNREADABLE, detail)
+                .hint("a test has a name, an action, and expects `allow` or `deny`")
+                .field("tests", UNREADABLE)
+        })?;
+        Ok(tests.into_iter().map(Case::from).collect())
     }
 
     fn source(&self) -> String {
@@ -103,20 +184,26 @@ impl PolicyForm {
     }
 
     fn draft(&self) -> Result<Draft, Problem> {
-        let tests = filled(&self.tests).unwrap_or_else(|| "[]".to_owned());
-        let tests: Vec<PolicyTest> = serde_json::from_str(&tests).map_err(|error| {
-            let detail = format!("the tests are no list of tests: {error}");
-            Problem::invalid("policy_tests_unreadable", detail)
-                .hint("a test has a name, an action, and expects `allow` or `deny`")
-                .field("tests", "policy_tests_unreadable")
-        })?;
         Ok(Draft {
             mode: Mode::parse(&self.mode)?,
             description: self.description.trim().to_owned(),
             source: self.source(),
-            cases: tests.into_iter().map(Case::from).collect(),
+            cases: self.cases()?,
         })
     }
+}
+
+/// The tests as rows; an empty one where there are none.
+fn rows_of(cases: Vec<Case>) -> Vec<Row> {
+    if cases.is_empty() { vec![Row::fresh()] } else { cases.into_iter().map(Row::from).collect() }
+}
+
+/// The tests as the API has them.
+fn json_of(cases: Vec<Case>) -> String {
+    let tests: Vec<PolicyTest> = cases.into_iter().map(PolicyTest::from).collect();
+    let mut tests = serde_json::to_value(tests).unwrap_or_default();
+    leave_out(&mut tests);
+    serde_json::to_string_pretty(&tests).unwrap_or_default()
 }
 
 /// Leaves out of tests what is not said in them.
@@ -184,6 +271,13 @@ struct With {
     simulation: Option<Simulation>,
 }
 
+impl With {
+    fn shaped(form: PolicyForm) -> Self {
+        let (typed, problem) = form.shaped();
+        Self { typed: Some(typed), told: problem.as_ref().map(Told::of), ..Self::default() }
+    }
+}
+
 /// `line 3, column 5: what is wrong`, as the failure of a policy tells its places.
 fn faults(told: Option<&Told>) -> Vec<Fault> {
     let place = |text: &str| {
@@ -207,7 +301,12 @@ pub(super) async fn fresh(visitor: Visitor, Query(query): Query<StartQuery>) -> 
     let start = policy::templates().into_iter().find(|t| t.name == query.template);
     let typed = match start.and_then(|t| t.draft.map(|draft| (t.name, draft))) {
         Some((name, draft)) => PolicyForm { name: name.to_owned(), ..PolicyForm::begin(draft) },
-        None => PolicyForm { mode: Mode::Observe.to_string(), tests: "[]".to_owned(), ..PolicyForm::default() },
+        None => PolicyForm {
+            mode: Mode::Observe.to_string(),
+            tests_as: ROWS.to_owned(),
+            rows: rows_of(Vec::new()),
+            ..PolicyForm::default()
+        },
     };
     show_fresh(&visitor, With { typed: Some(typed), ..With::default() }).await
 }
@@ -222,6 +321,10 @@ async fn show_fresh(visitor: &Visitor, with: With) -> Answer {
 
 /// Makes a policy, or only checks it.
 pub(super) async fn create(Form(visitor, form): Form<PolicyForm>) -> Answer {
+    let form = form.sent();
+    if form.is_shaping() {
+        return show_fresh(&visitor, With::shaped(form)).await;
+    }
     let done = match Slug::parse(form.name.trim()) {
         Ok(name) => put(&visitor, name.as_str(), &form, Some(0)).await,
         Err(error) => Err(Problem::from(error).field("name", "slug_invalid")),
@@ -296,7 +399,11 @@ async fn answer<T>(
 
 /// Saves a policy as a new version, or only checks it.
 pub(super) async fn save(Names([name]): Names<1>, Form(visitor, form): Form<PolicyForm>) -> Answer {
-    let done = put(&visitor, &name, &form, form.version).await;
+    let form = form.sent();
+    if form.is_shaping() {
+        return show(&visitor, &name, None, With::shaped(form)).await;
+    }
+    let done = put(&visitor, &name, &form, form.version()).await;
     match done {
         Ok(checked) if form.act == "check" => {
             let with = With { typed: Some(form), checked: Some(checked), ..With::default() };
@@ -340,7 +447,8 @@ pub(super) async fn delete(Names([name]): Names<1>, Form(visitor, form): Form<Co
 /// Says what the text that is typed would have changed of past decisions.
 pub(super) async fn simulate(Names([name]): Names<1>, Form(visitor, form): Form<PolicyForm>) -> Answer {
     let slug = policy::policy_get(&visitor.op, &name).await?.name;
-    let days = form.days.unwrap_or(30);
+    let form = form.sent();
+    let days = form.days();
     let mut with = With { typed: Some(form.clone()), ..With::default() };
     match simulation(&visitor, slug, form.source(), days).await {
         Ok(found) => with.simulation = Some(found),

@@ -1,4 +1,4 @@
-//! People as operators see them: who may sign in, who lost a factor, who needs a new password.
+//! People as operators see them: who there is, who may sign in, who lost a factor, who needs a new password.
 
 use askama::Template;
 use serde::Deserialize;
@@ -17,22 +17,21 @@ use crate::http::pages::visitor::{Theme, Visitor};
 use crate::http::pages::welcome::Nothing;
 use crate::orgs::OrgError;
 use crate::orgs::email;
-use crate::orgs::member::{Member, member_list};
 use crate::orgs::reset;
-use crate::orgs::user::{user_disable, user_enable, user_factor_reset};
-use crate::types::{Email, Failure as _, Timestamp};
+use crate::orgs::user::{UserView, user_disable, user_enable, user_factor_reset, user_list, user_passkeys_enable};
+use crate::types::{Cursor, Email, Failure as _, Timestamp};
 
 /// How many people a page shows.
 const ROWS: u32 = 200;
 
-/// Which page, or whom to look for.
+/// Which page, and whom to look for.
 #[derive(Default, Deserialize)]
 pub(in crate::http::pages) struct UsersQuery {
     cursor: Option<String>,
     done: Option<String>,
-    /// An address, of whichever organization.
+    /// A part of their address or name.
     #[serde(default)]
-    who: String,
+    search: String,
 }
 
 /// The page.
@@ -41,20 +40,23 @@ pub(in crate::http::pages) struct UsersQuery {
 struct UsersPage {
     frame: Frame,
     tab: Tab,
-    members: Vec<Member>,
+    search: String,
+    users: Vec<UserView>,
     next: Option<String>,
 }
 
-/// Shows the people of this organization, and finds those of others.
+/// Shows everybody on this instance to its operators, and everybody else that they are none.
 pub(in crate::http::pages) async fn list(visitor: Visitor, Query(query): Query<UsersQuery>) -> Answer {
-    if let Some(who) = filled(&query.who) {
-        return Visitor::go(&format!("/instance/users/{}", ui::part(&who)));
-    }
-    let (limit, cursor) = page_of(Some(ROWS), query.cursor.as_deref())?;
-    let page = member_list(&visitor.op, limit, cursor).await?;
-    let next = page.next.map(|next| format!("/instance/users?cursor={}", next.encode()));
     let frame = frame(&visitor, Tab::Users, query.done.as_deref()).await?;
-    visitor.show(&UsersPage { frame, tab: Tab::Users, members: page.items, next })
+    let search = filled(&query.search).unwrap_or_default();
+    let (mut users, mut next) = (Vec::new(), None);
+    if frame.is_operator {
+        let (limit, cursor) = page_of(Some(ROWS), query.cursor.as_deref())?;
+        let page = user_list(&visitor.op, Some(search.clone()), limit, cursor).await?;
+        let more = |next: Cursor| format!("/instance/users?search={}&cursor={}", ui::part(&search), next.encode());
+        (users, next) = (page.items, page.next.map(more));
+    }
+    visitor.show(&UsersPage { frame, tab: Tab::Users, search, users, next })
 }
 
 /// Links to hand over, shown this once.
@@ -77,6 +79,8 @@ struct Known {
     /// Credentials that would end with them.
     credentials: usize,
     has_factor: bool,
+    /// Passkeys that are disabled because there may be a copy of them.
+    passkeys_disabled: usize,
 }
 
 /// One person.
@@ -107,7 +111,13 @@ async fn show(visitor: &Visitor, who: &str, done: Option<&str>, handed: Option<H
     match user_disable(&visitor.op, who.to_owned(), true).await {
         Ok(plan) => {
             let factor = user_factor_reset(&visitor.op, who.to_owned(), true).await;
-            known = Some(Known { user: plan.user, credentials: plan.credentials, has_factor: factor.is_ok() });
+            let disabled = user_passkeys_enable(&visitor.op, who.to_owned(), true).await;
+            known = Some(Known {
+                user: plan.user,
+                credentials: plan.credentials,
+                has_factor: factor.is_ok(),
+                passkeys_disabled: disabled.map_or(0, |(_, passkeys)| passkeys),
+            });
         }
         Err(OrgError::Parse(_)) => is_own = true,
         Err(error) if error.code() == "step_up_required" => {
@@ -147,6 +157,15 @@ pub(in crate::http::pages) async fn disable(Names([who]): Names<1>, Form(visitor
 pub(in crate::http::pages) async fn enable(Names([who]): Names<1>, Form(visitor, Nothing {}): Form<Nothing>) -> Answer {
     let done = user_enable(&visitor.op, who.clone()).await.map_err(Problem::from);
     answer(&visitor, &who, done, "may-again").await
+}
+
+/// Lets the passkeys of somebody open again that may have been copied.
+pub(in crate::http::pages) async fn passkeys_enable(
+    Names([who]): Names<1>,
+    Form(visitor, Nothing {}): Form<Nothing>,
+) -> Answer {
+    let done = user_passkeys_enable(&visitor.op, who.clone(), false).await.map_err(Problem::from);
+    answer(&visitor, &who, done, "passkeys-enabled").await
 }
 
 /// Takes somebody's second factors away, when their address was typed.

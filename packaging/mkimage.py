@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Writes an image archive (docker-archive, which `ctr images import` reads) without an image registry.
 
-    mkimage.py OUT.tar NAME:TAG [--shell BUSYBOX] [--deb FILE ...] [--copy HOST=/IN ...] [--entrypoint WORD ...] ...
+    mkimage.py OUT.tar NAME:TAG [--shell BUSYBOX] [--deb FILE ...] [--copy HOST=/IN ...] [--libs-of PROGRAM] [--entrypoint WORD ...] ...
 
 Up to three layers, each left out when empty: a shell (a static busybox with its applets), the files of Debian
-packages, the files copied in. The same input gives the same bytes: no times, all owned by root. Images that share a
+packages, the files copied in with the libraries that a program of them needs. The same input gives the same bytes: no times, all owned by root. Images that share a
 layer share it on the node as well. Standard library only.
 """
 
@@ -119,6 +119,14 @@ def copy_layer(copies):
     return layer
 
 
+def libraries(program):
+    """What the loader would load for a dynamic program, and the loader itself, each where the program looks for it."""
+    listed = subprocess.run(["ldd", program], capture_output=True, text=True, check=False).stdout
+    if "not found" in listed:
+        raise SystemExit(f"mkimage: {program} needs a library that is not here:\n{listed}")
+    return [path + "=" + path for path in re.findall(r"(/\S+) \(0x", listed)]
+
+
 def walk(folder):
     found = sorted(os.path.join(base, name) for base, _, names in os.walk(folder) for name in names
                    if "__pycache__" not in base)
@@ -154,11 +162,13 @@ def main():
     parser.add_argument("--shell", metavar="BUSYBOX", help="a static busybox, with a link for every applet")
     parser.add_argument("--deb", nargs="*", default=[], metavar="FILE", help="Debian packages, unpacked in order")
     parser.add_argument("--copy", action="append", default=[], metavar="HOST=/IN", help="a file or a folder")
+    parser.add_argument("--libs-of", metavar="PROGRAM", help="the libraries of a dynamic program; none of a static one")
     parser.add_argument("--entrypoint", nargs="*", default=[])
     parser.add_argument("--env", action="append", default=["PATH=/usr/sbin:/usr/bin:/sbin:/bin"])
     parser.add_argument("--user", default="10001:10001")
     asked = parser.parse_args()
-    layers = [shell_layer(asked.shell), package_layer(asked.deb), copy_layer(asked.copy)]
+    copies = asked.copy + (libraries(asked.libs_of) if asked.libs_of else [])
+    layers = [shell_layer(asked.shell), package_layer(asked.deb), copy_layer(copies)]
     run = {"Entrypoint": asked.entrypoint or None, "Env": asked.env, "User": asked.user, "WorkingDir": "/"}
     write_archive(asked.out, asked.name, layers, run)
 

@@ -1,0 +1,183 @@
+//! `holdfast env`: what runs in an environment.
+
+mod logs;
+mod show;
+mod up;
+mod wait;
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+use serde_json::json;
+
+use super::args::body;
+use super::client::Request;
+use super::confirm::{SevereArgs, severe};
+use super::context::Context;
+use super::error::CliError;
+use wait::{Goal, WaitArgs};
+
+/// Run what an environment's blueprint says: up, status, logs, stop, rollback, destroy.
+#[derive(Debug, Subcommand)]
+pub enum EnvCommand {
+    /// Deploy the environment's blueprint, or say that nothing differs
+    #[command(after_help = UP_HELP)]
+    Up(UpArgs),
+    /// Show what runs: the state, each service, and what is not as it should be
+    #[command(after_help = STATUS_HELP)]
+    Status {
+        /// Stay, and show each change
+        #[arg(long)]
+        follow: bool,
+    },
+    /// Write what services write
+    #[command(after_help = LOGS_HELP)]
+    Logs(logs::LogsArgs),
+    /// List what the cluster says happened, newest first
+    Events,
+    /// Stop all services; volumes, values and the revision stay
+    Stop(WaitArgs),
+    /// Start what was stopped, as it was
+    Resume(WaitArgs),
+    /// Try again what failed
+    Retry(WaitArgs),
+    /// Start services anew
+    Restart {
+        /// The services [default: all]
+        #[arg(value_name = "SERVICE")]
+        services: Vec<String>,
+        /// Whether to wait.
+        #[command(flatten)]
+        wait: WaitArgs,
+    },
+    /// Run a service more or less often than its blueprint says
+    Scale {
+        /// The service
+        #[arg(value_name = "SERVICE")]
+        service: String,
+        /// How many pods [default: as the blueprint says]
+        #[arg(value_name = "N")]
+        replicas: Option<u32>,
+        /// Whether to wait.
+        #[command(flatten)]
+        wait: WaitArgs,
+    },
+    /// Run a revision again that was ready
+    Rollback {
+        /// Its number [default: the last one that was ready before this]
+        #[arg(value_name = "REVISION")]
+        revision: Option<u32>,
+        /// Whether to wait.
+        #[command(flatten)]
+        wait: WaitArgs,
+    },
+    /// List the revisions, newest first
+    Revisions,
+    /// Destroy all that runs, volumes too; the blueprint and the secrets stay
+    Destroy {
+        /// How it is confirmed.
+        #[command(flatten)]
+        severe: SevereArgs,
+        /// Whether to wait.
+        #[command(flatten)]
+        wait: WaitArgs,
+    },
+    /// List what runs of the organization
+    #[command(visible_alias = "ls")]
+    List,
+}
+
+const UP_HELP: &str = "\
+With --file the blueprint is stored first, as a new version if it differs from the newest. Waiting,
+it tells each service as it moves. Exit codes: 0 ready (or, without waiting, begun); 1 it did not
+become ready, with the services that fail and why.
+
+Examples:
+  holdfast env up --file blueprint.yaml
+  holdfast env up -p shop -e staging --cluster home --plan-size small
+  holdfast env up --on-failure rollback --wait --timeout 5m";
+
+const STATUS_HELP: &str = "\
+Examples:
+  holdfast env status
+  holdfast env status --json | jq -r '.services[] | select(.state != \"ready\") | .message'";
+
+const LOGS_HELP: &str = "\
+Following ends with Ctrl-C, and a connection that breaks is taken up again where it was. What was
+passed on to a service may stand in what it writes: that somebody reads it is recorded, and where
+restricted values were passed on, secret.use.restricted is needed, too.
+
+Examples:
+  holdfast env logs api --tail 50
+  holdfast env logs --follow
+  holdfast env logs worker --previous
+  holdfast env logs api --since 10m";
+
+/// What is done when a revision does not become ready.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum OnFailure {
+    /// Deploy the last revision that was ready
+    Rollback,
+    /// Leave it as it is, to look at
+    Stay,
+}
+
+/// What to deploy, and how.
+#[derive(Debug, Args)]
+pub struct UpArgs {
+    /// Store this blueprint first; - is stdin
+    #[arg(long, short, value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// The cluster to run on [default: where it runs, or the only one]
+    #[arg(long, value_name = "CLUSTER")]
+    cluster: Option<String>,
+    /// A plan of the blueprint [default: the sizes the services name]
+    #[arg(long, value_name = "NAME")]
+    plan_size: Option<String>,
+    /// What to do when it does not become ready [default: stay]
+    #[arg(long, value_enum, value_name = "WHAT")]
+    on_failure: Option<OnFailure>,
+    #[command(flatten)]
+    wait: WaitArgs,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// What the server refuses; what was waited for did not come.
+pub fn run(context: &Context, command: EnvCommand) -> Result<(), CliError> {
+    let act = |verb: &'static str, fields: serde_json::Value, args: &WaitArgs, goal: Goal| {
+        let place = context.place(None)?;
+        let request = Request::post(&place.below(&["runtime", verb])).body(&body(fields));
+        let wished = context.ask(&request)?;
+        wait::after(context, &place, args, &wished, goal)
+    };
+    match command {
+        EnvCommand::Up(args) => up::run(context, &args),
+        EnvCommand::Status { follow: false } => show::status(context),
+        EnvCommand::Status { follow: true } => wait::follow(context),
+        EnvCommand::Logs(args) => logs::run(context, &args),
+        EnvCommand::Events => show::events(context),
+        EnvCommand::Stop(args) => act("stop", json!({}), &args, Goal::Stopped),
+        EnvCommand::Resume(args) => act("resume", json!({}), &args, Goal::Ready),
+        EnvCommand::Retry(args) => act("retry", json!({}), &args, Goal::Ready),
+        EnvCommand::Restart { services, wait } => act("restart", json!({ "services": services }), &wait, Goal::Ready),
+        EnvCommand::Scale { service, replicas, wait } => {
+            act("scale", json!({ "service": service, "replicas": replicas }), &wait, Goal::Ready)
+        }
+        EnvCommand::Rollback { revision, wait } => act("rollback", json!({ "revision": revision }), &wait, Goal::Ready),
+        EnvCommand::Revisions => show::revisions(context),
+        EnvCommand::Destroy { severe: args, wait } => destroy(context, &args, &wait),
+        EnvCommand::List => show::list(context),
+    }
+}
+
+fn destroy(context: &Context, args: &SevereArgs, wait: &WaitArgs) -> Result<(), CliError> {
+    let place = context.place(None)?;
+    let name = place.environment.clone();
+    let request = || Request::delete(&place.below(&["runtime"])).body(&json!({ "confirm": name }));
+    match severe(context, args, "destroy what runs in", &name, request)? {
+        Some(wished) => wait::after(context, &place, wait, &wished, Goal::Deleted),
+        None => Ok(()),
+    }
+}

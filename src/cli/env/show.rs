@@ -1,0 +1,152 @@
+//! What runs, as tables.
+
+use serde_json::{Value, json};
+
+use crate::cli::client::Request;
+use crate::cli::context::Context;
+use crate::cli::error::CliError;
+use crate::cli::output::Column;
+
+const STATUS: &[Column] = &[
+    ("environment", "/environment/path"),
+    ("state", "/state"),
+    ("cluster", "/cluster/name"),
+    ("namespace", "/namespace"),
+    ("revision", "/revision/revision"),
+    ("blueprint", "/revision/blueprint_version"),
+    ("plan", "/revision/plan"),
+    ("changed", "/changed_at"),
+    ("as of", "/seen_at"),
+    ("until", "/expires_at"),
+];
+
+const SERVICES: &[Column] = &[
+    ("service", "/name"),
+    ("state", "/state"),
+    ("ready", "/pods"),
+    ("restarts", "/restarts"),
+    ("image", "/image"),
+    ("message", "/message"),
+];
+
+const REVISIONS: &[Column] = &[
+    ("revision", "/revision"),
+    ("state", "/state"),
+    ("blueprint", "/blueprint_version"),
+    ("plan", "/plan"),
+    ("deployed", "/created_at"),
+    ("by", "/created_by"),
+    ("reason", "/reason"),
+];
+
+const EVENTS: &[Column] = &[
+    ("at", "/at"),
+    ("warning", "/warning"),
+    ("reason", "/reason"),
+    ("object", "/object"),
+    ("times", "/count"),
+    ("message", "/message"),
+];
+
+const LIST: &[Column] = &[
+    ("environment", "/environment/path"),
+    ("state", "/state"),
+    ("cluster", "/cluster/name"),
+    ("revision", "/revision"),
+    ("as of", "/seen_at"),
+    ("until", "/expires_at"),
+];
+
+/// What is so when all is well: everything else is shown.
+const NOT_WHEN_WELL: &[&str] = &["Suspended", "PolicyBlocked", "Degraded", "Terminating"];
+
+/// Conditions that are not as when all is well, a line each.
+pub(super) fn conditions(status: &Value) -> Vec<String> {
+    let all = status["conditions"].as_array().into_iter().flatten();
+    let wrong = all.filter(|condition| {
+        let kind = condition["kind"].as_str().unwrap_or_default();
+        let well = if NOT_WHEN_WELL.contains(&kind) { "false" } else { "true" };
+        condition["status"] != well
+    });
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let line = |c: &Value| {
+        let message = text(&c["message"]);
+        let message = if message.is_empty() { String::new() } else { format!(": {message}") };
+        format!("{} is {}, {}{message}", text(&c["kind"]), text(&c["status"]), text(&c["reason"]))
+    };
+    wrong.map(line).collect()
+}
+
+/// Writes a status.
+///
+/// # Errors
+/// As all output.
+pub(super) fn write(context: &Context, status: &Value) -> Result<(), CliError> {
+    let output = &context.output;
+    if output.structured() {
+        return output.answer(status);
+    }
+    output.item(status, STATUS)?;
+    let mut services = status["services"].as_array().cloned().unwrap_or_default();
+    for service in &mut services {
+        service["pods"] = json!(pods(service));
+    }
+    if !services.is_empty() {
+        if output.is_terminal() {
+            output.line("")?;
+        }
+        output.list(&json!({ "items": services }), SERVICES)?;
+    }
+    for line in conditions(status) {
+        output.warn(&line);
+    }
+    Ok(())
+}
+
+/// How many pods are ready, of how many.
+pub(super) fn pods(service: &Value) -> String {
+    let number = |name: &str| service[name].as_u64().unwrap_or_default();
+    format!("{}/{}", number("ready"), number("wanted"))
+}
+
+/// `env status`.
+pub(super) fn status(context: &Context) -> Result<(), CliError> {
+    let place = context.place(None)?;
+    write(context, &context.ask(&Request::get(&place.below(&["runtime"])))?)
+}
+
+/// `env revisions`.
+pub(super) fn revisions(context: &Context) -> Result<(), CliError> {
+    let place = context.place(None)?;
+    context.output.list(&context.ask(&Request::get(&place.below(&["runtime", "revisions"])))?, REVISIONS)
+}
+
+/// `env events`.
+pub(super) fn events(context: &Context) -> Result<(), CliError> {
+    let place = context.place(None)?;
+    context.output.list(&context.ask(&Request::get(&place.below(&["runtime", "events"])))?, EVENTS)
+}
+
+/// `env list`.
+pub(super) fn list(context: &Context) -> Result<(), CliError> {
+    context.output.list(&context.ask(&Request::get(&["runtimes"]))?, LIST)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_not_well_is_told() {
+        let status = json!({ "conditions": [
+            { "kind": "Accepted", "status": "true", "reason": "Taken", "message": "" },
+            { "kind": "Degraded", "status": "false", "reason": "AllReady", "message": "" },
+            { "kind": "NetworkIsolated", "status": "false", "reason": "PolicyNotEnforced", "message": "not enforced" },
+            { "kind": "Suspended", "status": "true", "reason": "Stopped", "message": "" },
+        ] });
+        assert_eq!(
+            conditions(&status),
+            ["NetworkIsolated is false, PolicyNotEnforced: not enforced", "Suspended is true, Stopped"]
+        );
+    }
+}

@@ -1,0 +1,98 @@
+//! What is done with what runs, by forms.
+
+use serde::Deserialize;
+
+use super::{REPLICAS_MAX, answer};
+use crate::http::api::Answer;
+use crate::http::error::Problem;
+use crate::http::extract::Names;
+use crate::http::pages::form::{Form, filled};
+use crate::runtime::lifecycle::{self, At, Change, DeployWish, OnFailure};
+
+/// One of the acts, and what it needs. A field of another act is empty.
+#[derive(Default, Deserialize)]
+pub(in crate::http::pages) struct ActForm {
+    /// `deploy`, `stop`, `resume`, `retry`, `restart`, `scale` or `rollback`.
+    #[serde(default)]
+    act: String,
+    #[serde(default)]
+    cluster: String,
+    #[serde(default)]
+    plan: String,
+    #[serde(default)]
+    on_failure: String,
+    #[serde(default)]
+    service: String,
+    #[serde(default)]
+    replicas: String,
+    #[serde(default)]
+    revision: String,
+}
+
+/// A number of a form; none where it was left empty.
+fn number(text: &str, field: &'static str) -> Result<Option<u32>, Problem> {
+    let Some(text) = filled(text) else { return Ok(None) };
+    text.parse().map(Some).map_err(|_| {
+        let problem = Problem::invalid("form_invalid", format!("a number is needed; of pods at most {REPLICAS_MAX}"));
+        problem.field(field, "form_invalid")
+    })
+}
+
+impl ActForm {
+    /// The change of the revision that runs; none for what is another act.
+    fn change(&self) -> Result<Option<Change>, Problem> {
+        Ok(match self.act.as_str() {
+            "retry" => Some(Change::Retry),
+            "restart" => Some(Change::Restart(filled(&self.service).into_iter().collect())),
+            "scale" => Some(Change::Scale(self.service.clone(), number(&self.replicas, "replicas")?)),
+            "rollback" => Some(Change::Rollback(number(&self.revision, "revision")?)),
+            _ => None,
+        })
+    }
+}
+
+/// Does one of the acts.
+pub(in crate::http::pages) async fn act(
+    Names([project, environment]): Names<2>,
+    Form(visitor, form): Form<ActForm>,
+) -> Answer {
+    let op = &visitor.op;
+    let at = At { project: project.clone(), environment: environment.clone() };
+    let place = [project.as_str(), environment.as_str()];
+    if let Some(change) = form.change()? {
+        return answer(&visitor, place, lifecycle::change(op, at, change).await).await;
+    }
+    match form.act.as_str() {
+        "deploy" => {
+            let on_failure = if form.on_failure == "rollback" { OnFailure::Rollback } else { OnFailure::Stay };
+            let wish = DeployWish {
+                project: project.clone(),
+                environment: environment.clone(),
+                cluster: filled(&form.cluster),
+                plan: filled(&form.plan),
+                on_failure,
+            };
+            answer(&visitor, place, lifecycle::deploy(op, wish).await).await
+        }
+        "stop" => answer(&visitor, place, lifecycle::stop(op, at).await).await,
+        "resume" => answer(&visitor, place, lifecycle::resume(op, at).await).await,
+        _ => Err(Problem::invalid("form_invalid", "the form does not say what to do").field("act", "form_invalid")),
+    }
+}
+
+/// The name, typed to show that it is meant.
+#[derive(Deserialize)]
+pub(in crate::http::pages) struct DestroyForm {
+    #[serde(default)]
+    confirm: String,
+}
+
+/// Destroys all that runs.
+pub(in crate::http::pages) async fn destroy(
+    Names([project, environment]): Names<2>,
+    Form(visitor, form): Form<DestroyForm>,
+) -> Answer {
+    let at = At { project: project.clone(), environment: environment.clone() };
+    let done = lifecycle::destroy(&visitor.op, at, form.confirm.trim()).await;
+    answer(&visitor, [&project, &environment], done).await
+}

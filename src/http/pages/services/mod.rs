@@ -1,0 +1,316 @@
+//! What runs in an environment: its state, its services, its revisions, and what may be done with it.
+//!
+//! The state is a region of its own, put in place anew when the stream of the API tells that it changed; without a script
+//! the page shows it as of when it was asked for.
+
+mod acts;
+mod logs;
+
+pub(super) use acts::{act, destroy};
+pub(super) use logs::{events, logs};
+
+use actix_web::http::StatusCode;
+use askama::Template;
+use serde::Deserialize;
+
+use super::environment::{Head, Tab};
+use super::failure::Told;
+use super::frame::{Frame, Section};
+use super::governance::status_of;
+use super::ui;
+use super::visitor::{Theme, Visitor};
+use crate::http::api::Answer;
+use crate::http::api::runtime::clusters;
+use crate::http::error::Problem;
+use crate::http::extract::{Names, Query};
+use crate::policy::{Action, Tier};
+use crate::runtime::insight::{DestroyPlan, destroy_plan};
+use crate::runtime::lifecycle::{
+    At, Condition, ConditionKind, REPLICAS_MAX, Revision, RevisionState, RuntimeError, RuntimeView, ServiceState,
+    ServiceWord, Status, Wish, Word, revision_list, runtime_get,
+};
+use crate::runtime::stored;
+use crate::types::Timestamp;
+use crate::vault::secret::author_names;
+
+/// Revisions the page shows.
+const REVISIONS: usize = 10;
+
+/// What was done before.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct ServicesQuery {
+    done: Option<String>,
+}
+
+/// What whoever looks may do with what runs.
+#[derive(Debug, Clone, Copy, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "four rights, each of which may be there without the others")]
+struct Rights {
+    deploy: bool,
+    stop: bool,
+    destroy: bool,
+    logs: bool,
+}
+
+impl Rights {
+    fn of(head: &Head) -> Self {
+        let may = |action| head.may.contains(&action);
+        let is_guarded = head.placed.protected || head.placed.environment.tier == Tier::Production;
+        let is_open = head.placed.environment.lock.is_none();
+        Self {
+            deploy: is_open && may(if is_guarded { Action::DeployProduction } else { Action::DeployPreview }),
+            stop: may(Action::RuntimeStop),
+            destroy: is_open && !head.placed.protected && may(Action::RuntimeDestroy),
+            logs: may(Action::RuntimeLogsRead),
+        }
+    }
+}
+
+/// What the page has to show.
+struct Shown {
+    view: RuntimeView,
+    /// Who wished for what is.
+    by: String,
+    rights: Rights,
+    now: Timestamp,
+    csrf: String,
+    base: String,
+}
+
+impl Shown {
+    fn word(&self) -> Word {
+        self.view.runtime.word
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.view.runtime.wish == Wish::Stopped
+    }
+
+    fn is_failed(&self) -> bool {
+        self.view.revision.state == RevisionState::Failed
+    }
+
+    fn wished(&self) -> bool {
+        self.view.runtime.wish == Wish::Running
+    }
+
+    /// The badge of a service's word.
+    fn tone(service: &ServiceState) -> &'static str {
+        match service.word {
+            ServiceWord::Ready => "ok",
+            ServiceWord::Failing => "danger",
+            ServiceWord::Stopped => "",
+            _ => "warn",
+        }
+    }
+
+    /// Whether a condition is told above the services: what the services themselves say is not said twice.
+    fn is_told(&self, condition: &Condition) -> bool {
+        let is_theirs = matches!(condition.kind, ConditionKind::WorkloadsAvailable | ConditionKind::Degraded);
+        let is_said = condition.kind == ConditionKind::Suspended || is_theirs && !self.view.services.is_empty();
+        !Self::is_well(condition) && !condition.message.is_empty() && !is_said
+    }
+
+    /// An image with as much of its digest as tells it from others.
+    fn short(image: &str) -> String {
+        match image.split_once("@sha256:") {
+            Some((name, digest)) => format!("{name}@{}…", digest.get(..12).unwrap_or(digest)),
+            None => image.to_owned(),
+        }
+    }
+
+    /// Whether a condition is as when all is well.
+    fn is_well(condition: &Condition) -> bool {
+        let well = match condition.kind {
+            ConditionKind::Suspended
+            | ConditionKind::PolicyBlocked
+            | ConditionKind::Degraded
+            | ConditionKind::Terminating => Status::False,
+            _ => Status::True,
+        };
+        condition.status == well
+    }
+}
+
+/// The colour of a word's chip: its family.
+pub(super) fn chip(word: &Word) -> &'static str {
+    match word.family().as_str() {
+        "wrong" => "danger",
+        "moving" => "warn",
+        _ => "ok",
+    }
+}
+
+/// The state alone, as it is put into the page that is there.
+#[derive(Template)]
+#[template(path = "services_state.html")]
+struct StateRegion {
+    shown: Shown,
+}
+
+/// A revision as a row.
+struct RevisionRow {
+    revision: Revision,
+    by: String,
+    may_return: bool,
+}
+
+impl RevisionRow {
+    fn tone(&self) -> &'static str {
+        match self.revision.state {
+            RevisionState::Rolling => "warn",
+            RevisionState::Healthy => "ok",
+            RevisionState::Failed => "danger",
+            RevisionState::Superseded => "",
+        }
+    }
+}
+
+/// What a deploy can choose from.
+struct Choice {
+    /// The names of the organization's clusters; the one it runs on only, when it runs.
+    clusters: Vec<String>,
+    /// The version of the newest blueprint, and its plans.
+    blueprint: Option<(u32, Vec<String>)>,
+    /// The plan that was chosen last.
+    plan: String,
+}
+
+impl Choice {
+    fn first(&self) -> &str {
+        self.clusters.first().map_or("", String::as_str)
+    }
+}
+
+/// The page.
+#[derive(Template)]
+#[template(path = "services.html")]
+struct ServicesPage {
+    frame: Frame,
+    head: Head,
+    told: Option<Told>,
+    /// Whether whoever looks may see what runs.
+    is_readable: bool,
+    rights: Rights,
+    shown: Option<Shown>,
+    choice: Option<Choice>,
+    revisions: Vec<RevisionRow>,
+    /// What destroying takes.
+    toll: Option<DestroyPlan>,
+    /// Where the state is followed.
+    stream: String,
+}
+
+impl ServicesPage {
+    fn may_add_clusters(&self) -> bool {
+        self.frame.permissions.permits(Action::ClusterManage, false)
+    }
+
+    /// Services that can be scaled, with how often they run now.
+    fn scalable(&self) -> Vec<(&str, u32)> {
+        let shown = self.shown.iter().flat_map(|shown| &shown.view.services);
+        shown.map(|service| (service.service.as_str(), service.wanted)).collect()
+    }
+}
+
+/// Shows it.
+pub(super) async fn page(
+    visitor: Visitor,
+    Names([project, environment]): Names<2>,
+    Query(query): Query<ServicesQuery>,
+) -> Answer {
+    show(&visitor, &project, &environment, query.done.as_deref(), None).await
+}
+
+async fn show(visitor: &Visitor, project: &str, environment: &str, done: Option<&str>, told: Option<Told>) -> Answer {
+    let (frame, head) = Head::of(visitor, project, environment, Tab::Services, "Services").await?;
+    let frame = frame.crumb("Services", format!("{}/services", head.base)).help("environments").notice(done);
+    let at = At { project: project.to_owned(), environment: environment.to_owned() };
+    let rights = Rights::of(&head);
+    let is_readable = head.may.contains(&Action::RuntimeRead);
+    let shown = if is_readable { shown(visitor, &at, &head, rights).await? } else { None };
+    if visitor.is_partial
+        && let Some(shown) = shown
+    {
+        return visitor.show(&StateRegion { shown });
+    }
+    let choice = if is_readable && rights.deploy { Some(choice(visitor, &head, shown.as_ref())?) } else { None };
+    let is_running = shown.as_ref().is_some_and(|shown| shown.word() != Word::Deleted);
+    let revisions = if shown.is_some() { revisions(visitor, &at, rights, shown.as_ref()).await? } else { Vec::new() };
+    let toll = if is_running && rights.destroy { Some(destroy_plan(&visitor.op, &at).await?) } else { None };
+    let stream = format!("/api/v1{}/runtime/follow", head.base);
+    let status = status_of(told.as_ref());
+    let page = ServicesPage { frame, head, told, is_readable, rights, shown, choice, revisions, toll, stream };
+    visitor.show_as(status, &page)
+}
+
+/// What runs; none when nothing was ever deployed.
+async fn shown(visitor: &Visitor, at: &At, head: &Head, rights: Rights) -> Result<Option<Shown>, Problem> {
+    let view = match runtime_get(&visitor.op, at).await {
+        Ok(view) => view,
+        Err(RuntimeError::NotDeployed(_)) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    let by = author_names(&visitor.op, vec![view.runtime.changed_by.clone()]).await?.pop().unwrap_or_default();
+    let (now, csrf, base) = (visitor.op.now(), visitor.csrf.clone(), head.base.clone());
+    Ok(Some(Shown { view, by, rights, now, csrf, base }))
+}
+
+async fn revisions(
+    visitor: &Visitor,
+    at: &At,
+    rights: Rights,
+    shown: Option<&Shown>,
+) -> Result<Vec<RevisionRow>, Problem> {
+    let mut found = revision_list(&visitor.op, at).await?;
+    found.truncate(REVISIONS);
+    let names = author_names(&visitor.op, found.iter().map(|r| r.author.clone()).collect()).await?;
+    let running = shown.filter(|shown| shown.view.runtime.wish != Wish::Destroyed);
+    let rows = found.into_iter().zip(names).map(|(revision, by)| {
+        let is_older = running.is_some_and(|shown| revision.number < shown.view.runtime.revision);
+        let may_return = rights.deploy && is_older && revision.state == RevisionState::Healthy;
+        RevisionRow { revision, by, may_return }
+    });
+    Ok(rows.collect())
+}
+
+/// What there is to deploy, and where.
+fn choice(visitor: &Visitor, head: &Head, shown: Option<&Shown>) -> Result<Choice, Problem> {
+    let running = shown.filter(|shown| shown.word() != Word::Deleted);
+    let clusters = match running {
+        Some(shown) => shown.view.cluster.iter().map(|cluster| cluster.name.to_string()).collect(),
+        None => clusters(&visitor.op)?.into_iter().map(|cluster| cluster.name.to_string()).collect(),
+    };
+    let environment = head.placed.environment.id;
+    let found = visitor.op.core().db.read(|reader| stored::current(reader, environment).map_err(RuntimeError::from))?;
+    let plans = |blueprint: &crate::runtime::blueprint::Blueprint| {
+        blueprint.plans.keys().map(|plan| plan.as_str().to_owned()).collect()
+    };
+    let plan = running.and_then(|shown| shown.view.revision.plan.as_ref()).map(|plan| plan.as_str().to_owned());
+    Ok(Choice {
+        clusters,
+        blueprint: found.map(|found| (found.version, plans(&found.blueprint))),
+        plan: plan.unwrap_or_default(),
+    })
+}
+
+/// Where an act leads: on, or back to the page with why it was not taken.
+async fn answer<T>(visitor: &Visitor, [project, environment]: [&str; 2], done: Result<T, RuntimeError>) -> Answer {
+    let problem = match done {
+        Ok(_) => {
+            visitor.state.parts.bell.ring();
+            let base = format!("/projects/{}/environments/{}", ui::part(project), ui::part(environment));
+            return Visitor::go(&format!("{base}/services?done=wished"));
+        }
+        Err(error) => Problem::from(error),
+    };
+    let is_told = matches!(
+        problem.status(),
+        StatusCode::BAD_REQUEST
+            | StatusCode::FORBIDDEN
+            | StatusCode::NOT_FOUND
+            | StatusCode::CONFLICT
+            | StatusCode::UNPROCESSABLE_ENTITY
+    );
+    if is_told { show(visitor, project, environment, None, Some(Told::of(&problem))).await } else { Err(problem) }
+}

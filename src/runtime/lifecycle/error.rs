@@ -1,0 +1,222 @@
+//! What can go wrong with what runs.
+
+use crate::cluster::{ClientError, ClusterError};
+use crate::db::DbError;
+use crate::op::OpError;
+use crate::orgs::OrgError;
+use crate::runtime::blueprint::Label;
+use crate::runtime::stored::BlueprintError;
+use crate::types::{Class, Failure, ParseError, Problem};
+use crate::vault::VaultError;
+
+/// Names of a message at most.
+const NAMES_MAX: usize = 20;
+
+/// A failure of an operation on what runs.
+#[derive(Debug, thiserror::Error)]
+pub enum RuntimeError {
+    /// Nothing was ever deployed here, or nothing is left of it.
+    #[error("nothing runs in {0}")]
+    NotDeployed(String),
+    /// There is no blueprint to deploy.
+    #[error("{0} has no blueprint")]
+    NoBlueprint(String),
+    /// The blueprint has no such plan.
+    #[error("the blueprint has no plan `{plan}`{}", offered(.there))]
+    NoPlan {
+        /// What was asked for.
+        plan: String,
+        /// The plans it has.
+        there: Vec<Label>,
+    },
+    /// The organization has no cluster, or several and none was named.
+    #[error("{}", no_cluster(.there))]
+    NoCluster {
+        /// The clusters there are.
+        there: Vec<String>,
+    },
+    /// It runs elsewhere.
+    #[error("{environment} runs on {there}, not on {asked}")]
+    OtherCluster {
+        /// The environment, as `project/environment`.
+        environment: String,
+        /// Where it runs.
+        there: String,
+        /// Where it was to run.
+        asked: String,
+    },
+    /// Services ask for variables that the environment does not have.
+    #[error("the environment lacks {} of the variables its services ask for: {}", .0.len(), listed(.0))]
+    Missing(Vec<(Label, String)>),
+    /// The blueprint has no such service.
+    #[error("there is no service `{name}` here{}", offered(.there))]
+    NoService {
+        /// What was asked for.
+        name: String,
+        /// The services it has.
+        there: Vec<Label>,
+    },
+    /// There is no such revision, or it was never ready.
+    #[error("{0}")]
+    NoRevision(String),
+    /// The state does not allow it.
+    #[error("{environment} is {word}: {problem}")]
+    WrongState {
+        /// The environment, as `project/environment`.
+        environment: String,
+        /// The word for its state.
+        word: &'static str,
+        /// What does not go with that.
+        problem: &'static str,
+    },
+    /// What is destroyed was not named.
+    #[error("to destroy what runs in {0}, say its name")]
+    Unconfirmed(String),
+    /// It is protected.
+    #[error("{0} is protected: what runs there is not destroyed")]
+    Protected(String),
+    /// A limit would be passed.
+    #[error("{what} would be {wished}, and may be {most} at most")]
+    Quota {
+        /// Of what.
+        what: &'static str,
+        /// What it would be.
+        wished: String,
+        /// What it may be.
+        most: String,
+    },
+    /// The cluster did not do what was asked.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// The cluster is not to be used.
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
+    /// The blueprint is not to be used.
+    #[error(transparent)]
+    Stored(#[from] BlueprintError),
+    /// The variables are not to be had.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    /// The environment is not to be had.
+    #[error(transparent)]
+    Org(#[from] OrgError),
+    /// A field is wrong.
+    #[error(transparent)]
+    Parse(#[from] ParseError),
+    /// What every operation can fail with.
+    #[error(transparent)]
+    Op(#[from] OpError),
+}
+
+fn offered(there: &[Label]) -> String {
+    let names: Vec<_> = there.iter().take(NAMES_MAX).map(Label::as_str).collect();
+    if names.is_empty() { String::new() } else { format!("; there are {}", names.join(", ")) }
+}
+
+fn no_cluster(there: &[String]) -> String {
+    if there.is_empty() {
+        "the organization has no cluster to run on".to_owned()
+    } else {
+        let names: Vec<_> = there.iter().take(NAMES_MAX).map(String::as_str).collect();
+        format!("the organization has several clusters; name one of {}", names.join(", "))
+    }
+}
+
+fn listed(missing: &[(Label, String)]) -> String {
+    let names: Vec<_> = missing.iter().take(NAMES_MAX).map(|(s, n)| format!("{n} ({})", s.as_str())).collect();
+    names.join(", ")
+}
+
+impl From<DbError> for RuntimeError {
+    fn from(error: DbError) -> Self {
+        Self::Op(error.into())
+    }
+}
+
+impl RuntimeError {
+    /// The error of the room it comes from, when it is not ours.
+    fn inner(&self) -> Option<&dyn Failure> {
+        match self {
+            Self::Client(e) => Some(e),
+            Self::Cluster(e) => Some(e),
+            Self::Stored(e) => Some(e),
+            Self::Vault(e) => Some(e),
+            Self::Org(e) => Some(e),
+            Self::Parse(e) => Some(e),
+            Self::Op(e) => Some(e),
+            _ => None,
+        }
+    }
+}
+
+impl Failure for RuntimeError {
+    fn class(&self) -> Class {
+        match self {
+            Self::NotDeployed(_) | Self::NoBlueprint(_) | Self::NoService { .. } | Self::NoRevision(_) => {
+                Class::NotFound
+            }
+            Self::NoPlan { .. } | Self::NoCluster { .. } | Self::Missing(_) | Self::Quota { .. } => {
+                Class::Unprocessable
+            }
+            Self::OtherCluster { .. } | Self::WrongState { .. } => Class::Conflict,
+            Self::Unconfirmed(_) => Class::Invalid,
+            Self::Protected(_) => Class::Forbidden,
+            other => other.inner().map_or(Class::Internal, Failure::class),
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::NotDeployed(_) => "not_deployed",
+            Self::NoBlueprint(_) => "blueprint_missing",
+            Self::NoPlan { .. } => "plan_not_found",
+            Self::NoCluster { .. } => "cluster_missing",
+            Self::OtherCluster { .. } => "cluster_differs",
+            Self::Missing(_) => "variables_missing",
+            Self::NoService { .. } => "service_not_found",
+            Self::NoRevision(_) => "revision_not_found",
+            Self::WrongState { .. } => "runtime_state",
+            Self::Unconfirmed(_) => "confirmation_missing",
+            Self::Protected(_) => "environment_protected",
+            Self::Quota { .. } => "quota_exceeded",
+            other => other.inner().map_or("internal", Failure::code),
+        }
+    }
+
+    fn hint(&self) -> String {
+        match self {
+            Self::NotDeployed(_) => "deploy its blueprint with: holdfast env up".into(),
+            Self::NoBlueprint(_) => "store one with: holdfast env up --file blueprint.yaml".into(),
+            Self::NoPlan { .. } => "leave the plan out for the sizes the services themselves name".into(),
+            Self::NoCluster { there } if there.is_empty() => "add one with: holdfast clusters add".into(),
+            Self::NoCluster { .. } => "name it with: --cluster NAME".into(),
+            Self::OtherCluster { .. } => "destroy it there first, with: holdfast env destroy".into(),
+            Self::Missing(_) => "store them with `holdfast secrets set NAME`, or take them out of the blueprint".into(),
+            Self::NoService { .. } => "see them with: holdfast env status".into(),
+            Self::NoRevision(_) => "see them with: holdfast env revisions".into(),
+            Self::WrongState { .. } => "see what it does with: holdfast env status".into(),
+            Self::Unconfirmed(name) => format!("holdfast env destroy --confirm {name}"),
+            Self::Protected(_) => "take the protection away first: holdfast environments protect --off".into(),
+            Self::Quota { .. } => "destroy what nobody needs, or ask an administrator for more".into(),
+            other => other.inner().map(Failure::hint).unwrap_or_default(),
+        }
+    }
+
+    fn retry_after(&self) -> Option<u64> {
+        self.inner().and_then(Failure::retry_after)
+    }
+
+    fn problems(&self) -> Vec<Problem> {
+        match self {
+            Self::Missing(missing) => {
+                let problem = |(service, name): &(Label, String)| Problem {
+                    field: format!("services.{}.variables", service.as_str()),
+                    code: "variable_missing".into(),
+                    detail: format!("the environment has no variable {name}"),
+                };
+                missing.iter().take(200).map(problem).collect()
+            }
+            other => other.inner().map(Failure::problems).unwrap_or_default(),
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! The life of what runs: deployed, changed, stopped, destroyed, and looked at.
+//!
+//! Invariants, and what each one stops:
+//! - An operation here writes down a wish and speaks to no cluster: it is answered at once, and a cluster that does not
+//!   answer loses no wish.
+//! - Rights are asked when something is deployed, and stored with the revision: what runs later gets exactly the names
+//!   that whoever deployed could pass on, and no other.
+//! - A name the services ask for and the environment lacks is refused before anything is made.
+//! - Nothing is destroyed without its name, and nothing that is protected.
+//!
+//! How a wish comes true is `controller`'s.
+
+mod deploy;
+mod error;
+mod model;
+pub(in crate::runtime) mod store;
+mod view;
+mod wishes;
+
+pub use deploy::{DeployWish, Deployed, RUNTIMES_MAX, deploy};
+pub use error::RuntimeError;
+pub use model::{
+    Condition, ConditionKind, Family, Granted, OnFailure, Revision, RevisionState, Runtime, ServiceState, ServiceWord,
+    Status, Wish, Word,
+};
+pub use view::{Running, RuntimeView, revision_list, runtime_get, runtime_list};
+pub use wishes::{At, Change, REPLICAS_MAX, change, destroy, resume, stop};
+
+pub(in crate::runtime) use deploy::names;
+pub(in crate::runtime) use model::{drawn_name, passed_on};
+pub(in crate::runtime) use wishes::{end, go_back, goes_back, refused};

@@ -1,0 +1,94 @@
+//! Looking at what runs.
+
+use super::error::RuntimeError;
+use super::model::{Condition, Revision, Runtime, ServiceState, Word};
+use super::store;
+use super::wishes::{At, find};
+use crate::cluster::{self, Cluster};
+use crate::op::Op;
+use crate::orgs::access;
+use crate::orgs::environment::Placed;
+use crate::policy::Action;
+
+/// What runs in an environment, as it was last seen.
+#[derive(Debug, Clone)]
+pub struct RuntimeView {
+    /// The environment.
+    pub placed: Placed,
+    /// Where it runs; none when that cluster was taken away.
+    pub cluster: Option<Cluster>,
+    /// What is wished for, and the word for what is.
+    pub runtime: Runtime,
+    /// The revision that is to run.
+    pub revision: Revision,
+    /// Its services.
+    pub services: Vec<ServiceState>,
+    /// What is true of it.
+    pub conditions: Vec<Condition>,
+}
+
+/// What runs in an environment.
+///
+/// # Errors
+/// Unknown or not allowed; nothing was ever deployed.
+pub async fn runtime_get(op: &Op, at: &At) -> Result<RuntimeView, RuntimeError> {
+    op.read(|reader| {
+        let placed = access::environment(op, reader, &at.project, &at.environment)?;
+        op.authorize(reader, Action::RuntimeRead, &placed.resource())?;
+        let found = find(op, reader, at)?;
+        let there = cluster::of(reader, found.placed.environment.organization)?;
+        let environment = found.runtime.environment;
+        Ok(RuntimeView {
+            cluster: there.into_iter().find(|c| c.id == found.runtime.cluster),
+            services: store::service_list(reader, environment)?,
+            conditions: store::condition_list(reader, environment)?,
+            placed: found.placed,
+            runtime: found.runtime,
+            revision: found.revision,
+        })
+    })
+    .await
+}
+
+/// The revisions of an environment, newest first, at most fifty.
+///
+/// # Errors
+/// Unknown or not allowed.
+pub async fn revision_list(op: &Op, at: &At) -> Result<Vec<Revision>, RuntimeError> {
+    op.read(|reader| {
+        let placed = access::environment(op, reader, &at.project, &at.environment)?;
+        op.authorize(reader, Action::RuntimeRead, &placed.resource())?;
+        Ok(store::revision_list(reader, placed.environment.id)?)
+    })
+    .await
+}
+
+/// An environment of which something runs.
+#[derive(Debug, Clone)]
+pub struct Running {
+    /// The environment.
+    pub placed: Placed,
+    /// What is wished for.
+    pub runtime: Runtime,
+}
+
+/// What runs of the organization, of what whoever asks may see, in order of path.
+///
+/// # Errors
+/// Nobody is known; the database failed.
+pub async fn runtime_list(op: &Op) -> Result<Vec<Running>, RuntimeError> {
+    op.read(|reader| {
+        let organization = op.organization()?;
+        let rows = u32::try_from(super::deploy::RUNTIMES_MAX).unwrap_or(u32::MAX);
+        let mut running = Vec::new();
+        for runtime in store::runtime_list(reader, organization, rows)? {
+            let Some(placed) = access::placed(reader, organization, runtime.environment)? else { continue };
+            if runtime.word != Word::Deleted && op.permits(reader, Action::RuntimeRead, &placed.resource())? {
+                running.push(Running { placed, runtime });
+            }
+        }
+        running.sort_by_key(|r| r.placed.path());
+        Ok(running)
+    })
+    .await
+}
