@@ -28,7 +28,7 @@ set_secret() { printf '%s' "$2" | hf secrets set "$1" >/dev/null; }
 space() { kubectl_admin get namespace -l holdfast.dev/environment-id -o jsonpath='{.items[0].metadata.name}'; }
 pods() { kubectl_admin -n "$namespace" get pods -l "holdfast.dev/service=$1" -o jsonpath='{.items[*].metadata.uid}'; }
 versions() { kubectl_admin -n "$namespace" get deploy,svc,netpol,sa,quota,limits,pvc,cm -o jsonpath='{range .items[*]}{.kind}{.metadata.name}{.metadata.generation}{" "}{end}'; }
-is() { [ "$(hf env status -o json 2>/dev/null | python3 -c 'import json,sys; print(json.load(sys.stdin)["state"])')" = "$1" ]; }
+is() { hf env status 2>/dev/null | grep -qx "state	$1"; }
 
 serve || { fail "the appliance starts" "$(tail -n 3 "$data/log")"; closing; exit 1; }
 head -c 24 /dev/urandom | base64 >"$data/pw"
@@ -49,6 +49,7 @@ set_secret QUEUE_URL 'redis://:${QUEUE_PASSWORD}@queue:6379'
 hf env up --file "$shop" >/dev/null
 within 20 space
 kill -9 "$pid"
+wait "$pid" 2>/dev/null # its lock goes with it, and not before
 serve
 check "killed while it deploys, the appliance goes on" "shop/staging is ready" hf env up --wait --timeout 180s
 namespace=$(space)
@@ -63,6 +64,8 @@ kubectl_admin -n "$namespace" scale deploy/web --replicas=3 >/dev/null
 check "what somebody deleted is there again" "" within 30 kubectl_admin -n "$namespace" get service catalog
 check "what somebody changed is put right" "" within 30 bash -c '[ "$("$@" -o jsonpath={.spec.replicas})" = 1 ]' - "$BIN/kubectl" --kubeconfig "$KUBECONFIG_ADMIN" -n "$namespace" get deploy web
 
+one_web() { [ "$(pods web | wc -w)" = 1 ]; }
+within 60 one_web # those of the scaling by hand are gone
 web=$(pods web) queue=$(pods queue)
 set_secret QUEUE_PASSWORD "$(head -c 12 /dev/urandom | base64 | tr -d '+/=')"
 changed() { [ "$(pods queue)" != "$queue" ] && is ready; }
