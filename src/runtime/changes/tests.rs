@@ -50,6 +50,7 @@ fn rendered(text: &str, revision: u64, values: &str) -> Vec<Object> {
         gate: &gate,
         running: true,
         replicas: &std::collections::BTreeMap::new(),
+        restarts: &std::collections::BTreeMap::new(),
         storage_class: None,
     })
 }

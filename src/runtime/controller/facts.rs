@@ -115,13 +115,15 @@ pub(super) fn deployment(object: &Value) -> DeploymentFacts {
     let (spec, status) = (&object["spec"], &object["status"]);
     let late = status["conditions"].as_array().into_iter().flatten();
     let mut late = late.filter(|c| c["type"] == "Progressing" && c["status"] == "False");
+    let is_observed = status["observedGeneration"].as_u64() >= object["metadata"]["generation"].as_u64();
     DeploymentFacts {
         wanted: spec["replicas"].as_u64().map_or(1, |n| u32::try_from(n).unwrap_or(u32::MAX)),
         updated: number(&status["updatedReplicas"]),
         ready: number(&status["readyReplicas"]),
         total: number(&status["replicas"]),
-        is_observed: status["observedGeneration"].as_u64() >= object["metadata"]["generation"].as_u64(),
-        is_late: late.any(|c| c["reason"] == "ProgressDeadlineExceeded"),
+        is_observed,
+        // What is said of an older spec says nothing of this one.
+        is_late: is_observed && late.any(|c| c["reason"] == "ProgressDeadlineExceeded"),
     }
 }
 
@@ -295,6 +297,17 @@ mod tests {
 
     fn failing(statuses: Value) -> Option<Trouble> {
         pod(&json!({"metadata": {"labels": {"holdfast.dev/service": "api"}}, "status": statuses}))?.trouble
+    }
+
+    #[test]
+    fn a_deployment_is_late_only_with_the_spec_it_was_late_with() {
+        let object = |observed: u64| {
+            deployment(&json!({"metadata": {"generation": 2}, "spec": {"replicas": 1}, "status":
+                {"observedGeneration": observed, "conditions": [
+                    {"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded"}]}}))
+        };
+        assert!(object(2).is_late);
+        assert!(!object(1).is_late, "another spec was asked for since");
     }
 
     #[test]

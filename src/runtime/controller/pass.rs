@@ -5,21 +5,22 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Mutex, PoisonError};
 
+use serde_json::{Value, json};
+
 use super::facts::{self, JobFacts, Trouble};
 use super::load::{Loaded, load};
 use super::outcome::{self, Stage, Told};
 use super::sight::{Sight, Space};
 use super::{ACTION_DESTROYED, Memo, World};
-use serde_json::Value;
-
 use crate::cluster::{self, Client, ClientError, Created, Resource};
 use crate::ledger::{ActionName, Details, Outcome, Target};
 use crate::op::about;
+use crate::policy::Action;
 use crate::runtime::blueprint::{Blueprint, Label, Service};
 use crate::runtime::lifecycle::store::{self, Put};
-use crate::runtime::lifecycle::{RevisionState, RuntimeError, ServiceState, Wish, Word};
+use crate::runtime::lifecycle::{Family, RevisionState, RuntimeError, ServiceState, Wish, Word};
 use crate::runtime::render::{self, Desired, Gate, LABEL_ENVIRONMENT, Object};
-use crate::types::{Id, kinds};
+use crate::types::{Id, Timestamp, kinds};
 
 /// The kinds whose objects a stopped environment needs no step for.
 const SECRET: &str = "Secret";
@@ -140,6 +141,7 @@ impl Pass<'_> {
             gate: self.hands.gate,
             running: self.loaded.runtime.wish == Wish::Running,
             replicas: &revision.replicas,
+            restarts: &revision.restarts,
             storage_class: None,
         })
     }
@@ -182,7 +184,7 @@ impl Pass<'_> {
             .with("services", services)
             .with("count", listed.len())
             .with("secrets", listed);
-        self.record(ActionName::new("secret.use"), details, puts.clone(), Vec::new()).await?;
+        self.record(ActionName::new(Action::SecretUse.as_str()), details, puts.clone()).await?;
         let names = self.loaded.names.as_ref().expect("an environment that is there has names");
         for bundle in &bundles {
             let body = render::secret(names, &bundle.service, &bundle.object, &bundle.values);
@@ -358,13 +360,7 @@ impl Pass<'_> {
     }
 
     /// Records an act of the appliance about this environment, with what goes with it.
-    async fn record(
-        &self,
-        action: ActionName,
-        details: Details,
-        puts: Vec<Put>,
-        words: Vec<(Word, Option<u32>)>,
-    ) -> Result<(), RuntimeError> {
+    async fn record(&self, action: ActionName, details: Details, puts: Vec<Put>) -> Result<(), RuntimeError> {
         let op = self.hands.world.op();
         let environment = self.loaded.runtime.environment;
         let (organization, resource) = (
@@ -381,9 +377,6 @@ impl Pass<'_> {
             for put in &puts {
                 store::object_put(tx, environment, put)?;
             }
-            for (word, healthy) in words {
-                store::runtime_seen(tx, environment, word, healthy, op.now())?;
-            }
             Ok(())
         })
         .await
@@ -392,7 +385,7 @@ impl Pass<'_> {
     /// Writes down what is seen, when it differs from what was written last, and how the revision came out.
     async fn tell(&mut self, stages: &BTreeMap<Label, Stage>, services: &[Service]) -> Result<Came, RuntimeError> {
         let now = self.hands.world.core.clock.now();
-        self.forget_lost_values();
+        self.forget_lost_values().await?;
         let (runtime, revision) = (&self.loaded.runtime, &self.loaded.revision);
         let states: Vec<ServiceState> = services
             .iter()
@@ -408,8 +401,10 @@ impl Pass<'_> {
         let ready = runtime.wish == Wish::Running
             && !states.is_empty()
             && outcome::is_ready(&states)
+            // What could not be asked for is not ready, whatever ran before.
+            && self.loaded.provided.is_some()
             && self.loaded.findings.refused.is_none();
-        let (state, reason) = self.judge(ready, &states, now);
+        let (state, reason) = self.judge(ready, stages, &states, now);
         let healthy = if state == RevisionState::Healthy { Some(revision.number) } else { runtime.healthy };
         let told = Told {
             wish: runtime.wish,
@@ -423,11 +418,8 @@ impl Pass<'_> {
         };
         let word = outcome::word(&told, runtime.word);
         let conditions = outcome::conditions(&told, &troubles, &self.loaded.conditions);
-        let came = if word.family() == crate::runtime::lifecycle::Family::Moving || state == RevisionState::Rolling {
-            Came::Moving
-        } else {
-            Came::Settled
-        };
+        let rolls = runtime.wish == Wish::Running && state == RevisionState::Rolling;
+        let came = if rolls || word.family() == Family::Moving { Came::Moving } else { Came::Settled };
         let same = word == runtime.word
             && states == self.loaded.services
             && conditions == self.loaded.conditions
@@ -447,21 +439,38 @@ impl Pass<'_> {
         scaled.or_else(|| deployment.map(|d| d.wanted)).unwrap_or_else(|| service.replicas.get())
     }
 
-    /// A pod that misses its values says that the cluster lost them: they are sent again.
-    fn forget_lost_values(&mut self) {
-        let lost = |message: &str| message.contains("secret") && message.contains("not found");
-        let missing = self.space.pods.values().filter_map(|p| p.trouble.as_ref());
-        let missing = missing.filter(|t| t.reason == "ContainerNotMade" && lost(&t.message)).count();
-        if missing == 0 {
-            return;
+    /// A pod that misses its values says that the cluster lost them: what is not there any more is sent again. Whether it
+    /// is there is asked by making it without making it, for nothing of ours may read it.
+    async fn forget_lost_values(&mut self) -> Result<(), RuntimeError> {
+        let lost = |t: &Trouble| {
+            t.reason == "ContainerNotMade" && t.message.contains("secret") && t.message.contains("not found")
+        };
+        if !self.space.pods.values().filter_map(|p| p.trouble.as_ref()).any(lost) {
+            return Ok(());
         }
-        let names: Vec<String> =
-            self.loaded.puts.keys().filter(|(r, _)| *r == Resource::Secret).map(|(_, name)| name.clone()).collect();
-        self.forgotten.extend(names.into_iter().map(|name| (SECRET.to_owned(), name)));
+        let namespace = self.loaded.runtime.namespace.clone();
+        for provided in self.loaded.provided.iter().flatten() {
+            let body = json!({
+                "apiVersion": Resource::Secret.api_version(),
+                "kind": Resource::Secret.kind(),
+                "metadata": { "name": provided.object, "namespace": namespace },
+            });
+            let there = self.hands.client.create(Resource::Secret, Some(&namespace), &body, true).await?;
+            if there != Created::Exists {
+                self.forgotten.push((SECRET.to_owned(), provided.object.clone()));
+            }
+        }
+        Ok(())
     }
 
     /// How the revision comes out.
-    fn judge(&self, ready: bool, states: &[ServiceState], now: crate::types::Timestamp) -> (RevisionState, String) {
+    fn judge(
+        &self,
+        ready: bool,
+        stages: &BTreeMap<Label, Stage>,
+        states: &[ServiceState],
+        now: Timestamp,
+    ) -> (RevisionState, String) {
         let revision = &self.loaded.revision;
         if revision.state != RevisionState::Rolling || self.loaded.runtime.wish != Wish::Running {
             return (revision.state, revision.reason.clone());
@@ -469,8 +478,11 @@ impl Pass<'_> {
         if ready {
             return (RevisionState::Healthy, String::new());
         }
-        let late = self.space.deployments.values().any(|d| d.is_late)
-            || now.since(revision.created_at) > super::REVISION_TIME_MAX;
+        // Only what was asked for can be late with it; what waits still has the spec of before.
+        let is_late = |service: &Label| self.space.deployments.get(service.as_str()).is_some_and(|d| d.is_late);
+        let late = stages.iter().any(|(service, stage)| *stage == Stage::Asked && is_late(service));
+        let began = revision.created_at.max(self.loaded.runtime.changed_at);
+        let late = late || now.since(began) > super::REVISION_TIME_MAX;
         let failing = states.iter().filter(|s| s.word == crate::runtime::lifecycle::ServiceWord::Failing);
         let failing: Vec<_> = failing.map(|s| format!("{}: {}", s.service.as_str(), s.message)).collect();
         let gave_up = self.loaded.findings.data.as_ref().is_some_and(|(reason, _)| *reason == "InitFailed");

@@ -33,7 +33,9 @@ const MOVING: Duration = Duration::from_secs(1);
 /// How long after a settled pass the next one comes, at the latest.
 const SETTLED: Duration = Duration::from_mins(5);
 /// How often rows are looked at.
-const TICK: Duration = Duration::from_millis(500);
+const TICK: Duration = Duration::from_millis(250);
+/// How long after rows were looked at they are looked at again, however much the watches show.
+const LOOKED: Duration = Duration::from_millis(100);
 /// How often the lease is renewed, and what is seen is said to be true still.
 const RENEW: Duration = Duration::from_secs(20);
 /// How long after a failure it is tried again: at first, and at most.
@@ -106,6 +108,7 @@ async fn session(world: &World, id: Id<kinds::Cluster>) -> Result<Never, Runtime
     let mut tick = tokio::time::interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
     let mut renewed = Instant::now();
+    let mut looked: Option<Instant> = None;
     loop {
         tokio::select! {
             Some((resource, shown)) = shown.next() => {
@@ -120,7 +123,8 @@ async fn session(world: &World, id: Id<kinds::Cluster>) -> Result<Never, Runtime
             renewed = Instant::now();
             renew(world, &client, id, &instance).await?;
         }
-        if unseen.is_empty() {
+        if unseen.is_empty() && looked.is_none_or(|at| at.elapsed() >= LOOKED) {
+            looked = Some(Instant::now());
             start(&hands, id, &mut known, &mut passes)?;
         }
     }
@@ -249,17 +253,19 @@ async fn settle(
             (one.came, one.failures) = (came, 0);
             go_back(world, environment).await
         }
-        Err(RuntimeError::Client(error)) if !is_out_of_reach(&error) => {
+        Err(RuntimeError::Client(error)) if is_out_of_reach(&error) => Err(error.into()),
+        Err(error @ RuntimeError::Op(_)) => Err(error),
+        // What is wrong with one environment is no reason to let go of the others.
+        Err(error) => {
             one.failures = one.failures.saturating_add(1);
             tracing::warn!(%environment, %error, "a pass failed");
             lifecycle::refused(world.op(), environment, error.to_string()).await
         }
-        Err(error) => Err(error),
     }
 }
 
 const fn is_out_of_reach(error: &ClientError) -> bool {
-    matches!(error, ClientError::Unreachable(_) | ClientError::Unauthorized(_) | ClientError::Throttled)
+    matches!(error, ClientError::Unreachable(_) | ClientError::Unauthorized(_))
 }
 
 /// Goes back to the last revision that was ready, where that was asked for and the newest one failed.

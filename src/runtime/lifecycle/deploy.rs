@@ -88,7 +88,7 @@ pub async fn deploy(op: &Op, wish: DeployWish) -> Result<Deployed, RuntimeError>
             plan,
             names,
             replicas: last.as_ref().map(|l| l.replicas.clone()).unwrap_or_default(),
-            restarts: BTreeMap::new(),
+            restarts: last.as_ref().map(|l| l.restarts.clone()).unwrap_or_default(),
             on_failure: wish.on_failure,
             state: RevisionState::Rolling,
             reason: String::new(),

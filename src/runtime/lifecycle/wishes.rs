@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use super::deploy::{begin, cluster_name, deploy_action, newest};
 use super::error::RuntimeError;
-use super::model::{Condition, ConditionKind, OnFailure, Revision, RevisionState, Runtime, Status, Wish, Word};
+use super::model::{
+    Condition, ConditionKind, OnFailure, Revision, RevisionState, Runtime, ServiceWord, Status, Wish, Word,
+};
 use super::store;
 use crate::cluster;
 use crate::db::{Reader, WriteTx};
@@ -196,7 +198,14 @@ fn changed(op: &Op, reader: &Reader<'_>, found: &Found, change: &Change) -> Resu
             let service = chosen(&services()?, std::slice::from_ref(service))?;
             scale(&mut revision.replicas, service, *replicas)?;
         }
-        Change::Rollback(_) | Change::Retry => {}
+        Change::Retry => {
+            // What is ready stays; the rest begins anew, with all its time.
+            let waiting = store::service_list(reader, found.runtime.environment)?.into_iter();
+            let waiting = waiting.filter(|s| s.wanted > 0 && s.word != ServiceWord::Ready);
+            let now = op.now().as_micros();
+            revision.restarts.extend(waiting.map(|s| (s.service, now)));
+        }
+        Change::Rollback(_) => {}
     }
     revision.number = found.runtime.revision + 1;
     revision.state = RevisionState::Rolling;

@@ -102,6 +102,8 @@ pub struct Desired<'a> {
     pub running: bool,
     /// Services that were scaled by hand.
     pub replicas: &'a BTreeMap<Label, u32>,
+    /// Services that were told to start anew, and when: another time is another template.
+    pub restarts: &'a BTreeMap<Label, i64>,
     /// The class of storage; without one, the cluster's own choice.
     pub storage_class: Option<&'a str>,
 }

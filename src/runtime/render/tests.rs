@@ -51,6 +51,7 @@ struct World {
     images: BTreeMap<Label, String>,
     provided: Vec<Provided>,
     replicas: BTreeMap<Label, u32>,
+    restarts: BTreeMap<Label, i64>,
     running: bool,
     revision: u64,
 }
@@ -66,7 +67,8 @@ impl World {
         let provided = provided.collect();
         let (images, replicas) = (BTreeMap::new(), BTreeMap::new());
         let (names, gate) = (names(), gate());
-        Self { names, gate, blueprint, plan: None, images, provided, replicas, running: true, revision: 7 }
+        let restarts = BTreeMap::new();
+        Self { names, gate, blueprint, plan: None, images, provided, replicas, restarts, running: true, revision: 7 }
     }
 
     fn render(&self) -> Vec<Object> {
@@ -80,6 +82,7 @@ impl World {
             gate: &self.gate,
             running: self.running,
             replicas: &self.replicas,
+            restarts: &self.restarts,
             storage_class: Some("local-path"),
         })
     }
@@ -441,4 +444,14 @@ proptest! {
         }
         prop_assert_eq!(world.render(), objects);
     }
+}
+
+#[test]
+fn a_service_that_was_told_to_start_anew_has_another_template_and_no_other_has() {
+    let mut world = demo();
+    let template = |world: &World, service: &str| world.of(Resource::Deployment, service)["spec"]["template"].clone();
+    let (api, other) = (template(&world, "catalog"), template(&world, "orders"));
+    world.restarts.insert(label("catalog"), 7);
+    assert_ne!(template(&world, "catalog"), api);
+    assert_eq!(template(&world, "orders"), other);
 }

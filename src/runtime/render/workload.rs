@@ -37,13 +37,17 @@ pub(super) fn deployment(one: &One<'_>) -> Object {
     } else {
         json!({ "type": "RollingUpdate", "rollingUpdate": { "maxSurge": 1, "maxUnavailable": 0 } })
     };
+    let mut template = pod.template();
+    if let Some(at) = one.desired.restarts.get(&one.service.name) {
+        template["metadata"]["annotations"]["holdfast.dev/restarted-at"] = json!(at.to_string());
+    }
     let spec = json!({
         "replicas": one.sizes.replicas,
         "revisionHistoryLimit": HISTORY,
         "progressDeadlineSeconds": deadline(one.service),
         "strategy": strategy,
         "selector": { "matchLabels": reach::selector(one.service) },
-        "template": pod.template(),
+        "template": template,
     });
     Object::new(Resource::Deployment, Stage::Workload, metadata, json!({ "spec": spec }))
 }
