@@ -19,7 +19,7 @@ ASSETS := assets/ui/build.sh
 SNAPSHOTS_USED := $(abspath $(TARGET))/snapshots-used
 
 .NOTPARALLEL:
-.PHONY: help run build test fmt lint image bench bench-ui clean assets cluster cluster-down test-cluster \
+.PHONY: help run build test fmt lint image bench bench-ui clean assets cluster cluster-down bench-cluster test-cluster \
 	check-fmt check-clippy check-doc check-deny check-code test-tools preflight-build preflight-test
 
 help: ## list what can be made
@@ -68,6 +68,11 @@ cluster: ## start a real Kubernetes with the Holdfast image on this machine (roo
 
 cluster-down: ## end it; leaves nothing but what was built
 	@bash tests/cluster/down.sh
+
+bench-cluster: ## measure environments on a cluster of its own with a release build; prints one table, writes JSON
+	@bash tests/cluster/preflight.sh
+	@[ -n "$(HOLDFAST_BINARY)" ] || { $(MAKE) preflight-build assets && cargo build --release --bin holdfast; }
+	@HOLDFAST_BINARY="$(or $(HOLDFAST_BINARY),$(abspath $(TARGET))/release/holdfast)" bash tests/cluster/bench.sh
 
 test-cluster: ## check the cluster itself, the gate and the demo shop on it, on a cluster of its own
 	@bash tests/cluster/test.sh

@@ -286,6 +286,7 @@ fn running(v1: &mut ServiceConfig) {
     );
     v1.service(at("/projects/{project}/environments/{environment}/runtime/follow").get(runtime::follow).done());
     v1.service(at("/projects/{project}/environments/{environment}/runtime/deploy").post(runtime::deploy).done());
+    v1.service(at("/projects/{project}/environments/{environment}/runtime/plan").post(runtime::plan).done());
     v1.service(at("/projects/{project}/environments/{environment}/runtime/stop").post(runtime::stop).done());
     v1.service(at("/projects/{project}/environments/{environment}/runtime/resume").post(runtime::resume).done());
     v1.service(at("/projects/{project}/environments/{environment}/runtime/retry").post(runtime::retry).done());

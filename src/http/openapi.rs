@@ -263,6 +263,7 @@ const CONDITIONAL: &[&str] = &["project_update", "environment_update", "secret_p
         runtime::destroy,
         runtime::follow,
         runtime::deploy,
+        runtime::plan,
         runtime::stop,
         runtime::resume,
         runtime::retry,

@@ -9,6 +9,7 @@
 //! - No process of a service starts before its pod's network was seen closed (`gate`).
 
 pub mod blueprint;
+mod bundle;
 pub mod changes;
 pub mod controller;
 pub mod gate;

@@ -23,6 +23,13 @@ pub struct Injected {
     pub parts: Vec<Part>,
 }
 
+impl Injected {
+    /// One that is to be made yet: a plan counts it as there.
+    pub fn unmade(name: String) -> Self {
+        Self { name, restricted: false, value: SecretBytes::new(Vec::new()), parts: Vec::new() }
+    }
+}
+
 /// The variables of the top folder of an environment, in order of name; personal overrides are nobody's here.
 ///
 /// # Errors

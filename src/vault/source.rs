@@ -2,11 +2,12 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::num::NonZero;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use super::VaultError;
-use super::model::{FolderPath, SecretName};
+use super::model::{FolderPath, SecretName, Visibility};
 use super::resolve::{EnvironmentFacts, EnvironmentId, SecretFacts, SecretId, Source, State, StoredSecret};
 use super::store::{self, SecretVersion, VersionState};
 use super::time::Past;
@@ -19,6 +20,10 @@ use crate::types::{ById, Id, SecretBytes, Slug, kinds};
 
 /// The most bytes of a ciphertext that is kept in memory.
 const KEPT_MAX: usize = 2_048;
+/// The shortest list whose values are opened by several threads: a shorter one is done before a thread has begun.
+const AHEAD_MIN: usize = 1_024;
+/// The most threads that open values for one request.
+const THREADS_MAX: usize = 4;
 
 /// One organization's secrets, now or as they were.
 pub struct StoreSource<'r> {
@@ -34,6 +39,19 @@ pub struct StoreSource<'r> {
     seen: RefCell<HashMap<SecretId, Arc<SecretVersion>, ById>>,
     /// The moment that is asked, when it is not now. Nothing of it is in memory.
     past: Option<Past>,
+    /// Whether everything that is listed is opened next, and then whether restricted values too.
+    opens: Option<Opens>,
+    /// Values that were opened ahead, each until it is asked for.
+    ahead: RefCell<HashMap<SecretId, (u32, SecretBytes), ById>>,
+}
+
+/// How far values that are listed are opened.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Opens {
+    /// All of them.
+    All,
+    /// All but restricted ones.
+    Unrestricted,
 }
 
 impl<'r> StoreSource<'r> {
@@ -49,6 +67,8 @@ impl<'r> StoreSource<'r> {
             ciphers: RefCell::default(),
             seen: RefCell::default(),
             past: None,
+            opens: None,
+            ahead: RefCell::default(),
         }
     }
 
@@ -100,10 +120,42 @@ impl<'r> StoreSource<'r> {
         }
     }
 
-    /// The same secrets, for who opens everything that is listed: one query in place of one for each.
-    pub(super) fn opening(mut self) -> Self {
+    /// The same secrets, for who opens everything that is listed: one query in place of one for each, and for a long list
+    /// every processor there is.
+    pub(super) fn opening(mut self, opens: Opens) -> Self {
         self.past = self.past.map(Past::opening);
+        self.opens = Some(opens);
         self
+    }
+
+    /// Opens a long list of versions of one environment, with several threads. One that cannot be opened is left to
+    /// whoever asks for it, and to the message that it gets then.
+    fn open_ahead(&self, environment: EnvironmentId, listed: &[Arc<SecretVersion>]) -> Result<(), VaultError> {
+        let threads = std::thread::available_parallelism().map_or(1, NonZero::get).min(THREADS_MAX);
+        let Some(opens) = self.opens.filter(|_| threads > 1 && listed.len() >= AHEAD_MIN) else { return Ok(()) };
+        let cipher = self.cipher(environment)?;
+        let cipher: &SecretCipher = &cipher;
+        let is_opened = |v: &&Arc<SecretVersion>| {
+            v.state == VersionState::Set && (opens == Opens::All || v.visibility != Visibility::Restricted)
+        };
+        let open = |part: &[Arc<SecretVersion>]| {
+            let opened = part
+                .iter()
+                .filter(is_opened)
+                .map(|v| Some((v.id, (v.version, cipher.open(&aad(v), &v.ciphertext).ok()?))));
+            opened.flatten().collect::<Vec<_>>()
+        };
+        let mut ahead = self.ahead.borrow_mut();
+        ahead.reserve(listed.len());
+        std::thread::scope(|scope| {
+            let (own, others) = listed.split_at(listed.len().div_ceil(threads));
+            let others: Vec<_> = others.chunks(own.len()).map(|part| scope.spawn(move || open(part))).collect();
+            ahead.extend(open(own));
+            for opened in others.into_iter().filter_map(|thread| thread.join().ok()) {
+                ahead.extend(opened);
+            }
+        });
+        Ok(())
     }
 
     /// Opens one version.
@@ -283,27 +335,31 @@ impl Source for StoreSource<'_> {
         path: &FolderPath,
         beneath: bool,
     ) -> Result<Vec<StoredSecret>, VaultError> {
-        let mut seen = self.seen.borrow_mut();
-        let mut keep = |v: Arc<SecretVersion>, facts| {
-            let stored = StoredSecret { path: v.path.clone(), name: v.name.clone(), facts };
-            seen.insert(v.id, v);
-            stored
-        };
-        if let Some(past) = self.past {
-            return match past.whole(self.reader, environment, path, beneath)? {
-                Some(found) => Ok(found.into_iter().map(|f| keep(f.version, f.facts)).collect()),
-                None => past.secrets(self.reader, environment, path, beneath),
-            };
-        }
+        let mut listed: Vec<Arc<SecretVersion>> = Vec::new();
         let mut stored = Vec::new();
-        store::secret_each(self.reader, environment, path, beneath, |v| {
-            let facts = facts(&v);
-            stored.push(keep(Arc::new(v), facts));
-        })?;
+        let mut keep = |v: Arc<SecretVersion>, facts| {
+            stored.push(StoredSecret { path: v.path.clone(), name: v.name.clone(), facts });
+            listed.push(v);
+        };
+        match self.past {
+            Some(past) => match past.whole(self.reader, environment, path, beneath)? {
+                Some(found) => found.into_iter().for_each(|f| keep(f.version, f.facts)),
+                None => return past.secrets(self.reader, environment, path, beneath),
+            },
+            None => store::secret_each(self.reader, environment, path, beneath, |v| {
+                let facts = facts(&v);
+                keep(Arc::new(v), facts);
+            })?,
+        }
+        self.open_ahead(environment, &listed)?;
+        self.seen.borrow_mut().extend(listed.into_iter().map(|v| (v.id, v)));
         Ok(stored)
     }
 
     fn value(&self, secret: SecretId, version: u32) -> Result<Rc<SecretBytes>, VaultError> {
+        if let Some((_, value)) = self.ahead.borrow_mut().remove(&secret).filter(|(number, _)| *number == version) {
+            return Ok(Rc::new(value));
+        }
         Ok(Rc::new(self.open(&*self.version(secret, version)?)?))
     }
 }

@@ -7,6 +7,7 @@ use super::VaultError;
 use super::model::FolderPath;
 use super::personal::{self, Overrides};
 use super::resolve::{Options, Resolved, resolve_folder};
+use super::source::Opens;
 use super::store;
 use super::time::{self, Instant};
 use super::uses::Uses;
@@ -142,7 +143,7 @@ pub async fn variables(op: &Op, uses: &Uses, etags: &Etags, ask: &ReadVariables)
         }
         let keys = op.keyring().organization(reader, organization)?;
         let options = Options { may_use_restricted: restricted };
-        let source = source.opening();
+        let source = source.opening(if restricted { Opens::All } else { Opens::Unrestricted });
         let resolved = if overrides.is_empty() {
             resolve_folder(&source, asked.environment, &asked.path, options)?
         } else {

@@ -228,6 +228,7 @@ fn body(id: &str, t: &Things) -> Value {
         | "secret_reveal"
         | "root_key_rotate"
         | "runtime_deploy"
+        | "runtime_plan"
         | "runtime_restart"
         | "runtime_rollback" => json!({}),
         "runtime_scale" => json!({ "service": "api", "replicas": 1 }),

@@ -1,6 +1,7 @@
 //! `holdfast env`: what runs in an environment.
 
 mod logs;
+mod plan;
 mod show;
 mod up;
 mod wait;
@@ -90,10 +91,11 @@ pub enum EnvCommand {
 const UP_HELP: &str = "\
 With --file the blueprint is stored first, as a new version if it differs from the newest. Waiting,
 it tells each service as it moves. Exit codes: 0 ready (or, without waiting, begun); 1 it did not
-become ready, with the services that fail and why.
+become ready, with the services that fail and why. With --plan: 1 the cluster would refuse some of it.
 
 Examples:
   holdfast env up --file blueprint.yaml
+  holdfast env up --file blueprint.yaml --plan
   holdfast env up -p shop -e staging --cluster home --plan-size small
   holdfast env up --on-failure rollback --wait --timeout 5m";
 
@@ -128,6 +130,9 @@ pub struct UpArgs {
     /// Store this blueprint first; - is stdin
     #[arg(long, short, value_name = "FILE")]
     file: Option<PathBuf>,
+    /// Show what would change on the cluster and which services restart, and do nothing; --file is not stored
+    #[arg(long, conflicts_with_all = ["wait", "timeout"])]
+    plan: bool,
     /// The cluster to run on [default: where it runs, or the only one]
     #[arg(long, value_name = "CLUSTER")]
     cluster: Option<String>,

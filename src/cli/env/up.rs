@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::wait::{self, Goal};
-use super::{OnFailure, UpArgs};
+use super::{OnFailure, UpArgs, plan};
 use crate::cli::args::body;
 use crate::cli::blueprint::require_valid;
 use crate::cli::client::Request;
@@ -16,16 +16,25 @@ use crate::cli::error::CliError;
 /// A blueprint that is none; what the server refuses; it did not become ready.
 pub(super) fn run(context: &Context, args: &UpArgs) -> Result<(), CliError> {
     let place = context.place(None)?;
+    let mut draft = None;
     if let Some(file) = &args.file {
         let text = context.input.document(file)?;
         require_valid(context, file, &text)?;
-        store(context, &place, &text)?;
+        if args.plan {
+            draft = Some(text);
+        } else {
+            store(context, &place, &text)?;
+        }
     }
     let on_failure = args.on_failure.map(|what| match what {
         OnFailure::Rollback => "rollback",
         OnFailure::Stay => "stay",
     });
-    let fields = json!({ "cluster": args.cluster, "plan": args.plan_size, "on_failure": on_failure });
+    let fields = json!({ "cluster": args.cluster, "plan": args.plan_size, "on_failure": on_failure, "text": draft });
+    if args.plan {
+        let request = Request::post(&place.below(&["runtime", "plan"])).body(&body(fields));
+        return plan::write(context, &place, &context.ask(&request)?);
+    }
     let request = Request::post(&place.below(&["runtime", "deploy"])).body(&body(fields));
     let begun = context.ask(&request)?;
     let is_unchanged = begun["unchanged"] == true;

@@ -11,7 +11,7 @@ use crate::http::api::time::moment;
 use crate::http::extract::{Names, Query};
 use crate::orgs::access;
 use crate::orgs::environment::Placed;
-use crate::policy::Action;
+use crate::policy::{Action, Tier};
 use crate::types::Timestamp;
 use crate::vault::model::{Origin, Visibility};
 use crate::vault::secret::{self, NameCounts, NamedOrigin, TABLE_MAX, TableAsk, TableRow};
@@ -132,6 +132,13 @@ impl Head {
 
     pub(super) fn may_write_blueprint(&self) -> bool {
         self.may.contains(&Action::BlueprintWrite) && self.placed.environment.lock.is_none()
+    }
+
+    /// Whether whoever looks may deploy here.
+    pub(super) fn may_deploy(&self) -> bool {
+        let is_guarded = self.placed.protected || self.placed.environment.tier == Tier::Production;
+        let action = if is_guarded { Action::DeployProduction } else { Action::DeployPreview };
+        self.may.contains(&action) && self.placed.environment.lock.is_none()
     }
 
     pub(super) fn may_use(&self) -> bool {

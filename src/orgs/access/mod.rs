@@ -126,6 +126,20 @@ pub fn placed(
     found.map(|e| environment::store::place(reader, e)).transpose()
 }
 
+/// Until when an environment that was deleted can be restored; none when it is not deleted, or is not there at all.
+///
+/// # Errors
+/// The database failed.
+pub fn restorable_until(
+    reader: &Reader<'_>,
+    organization: Id<kinds::Organization>,
+    id: Id<kinds::Environment>,
+) -> Result<Option<Timestamp>, DbError> {
+    let found = environment::store::environment_get(reader, id)?.filter(|e| e.organization == organization);
+    let Some(deletion) = found.and_then(|e| e.deletion) else { return Ok(None) };
+    Ok(organization::store::deletion_get(reader, organization, deletion)?.map(|d| d.restorable_until))
+}
+
 /// The node a request names: an environment, a project, or with neither the organization.
 ///
 /// # Errors

@@ -259,19 +259,21 @@ pub(crate) fn deletion_list(
     Ok(statement.query_map(params![organization, before, rows], deletion)?.collect::<Result<_, _>>()?)
 }
 
+/// The condition that a deletion can be purged at `?1`: its date is over, and nothing of it is on a cluster any more, for
+/// with its rows it would be forgotten there.
+const DUE: &str = "restorable_until <= ?1 AND purged_at IS NULL AND NOT EXISTS (SELECT 1 FROM environments e
+    JOIN cluster_uses u ON u.environment_id = e.id WHERE e.deletion_id = deletions.id)";
+
 /// Deletions whose restore window is over, oldest first.
 pub(crate) fn deletion_due(reader: &Reader<'_>, now: Timestamp, rows: u32) -> Result<Vec<Deletion>, DbError> {
-    let mut statement = reader.sql().prepare_cached(&format!(
-        "{DELETION} WHERE restorable_until <= ?1 AND purged_at IS NULL ORDER BY restorable_until LIMIT ?2"
-    ))?;
+    let mut statement =
+        reader.sql().prepare_cached(&format!("{DELETION} WHERE {DUE} ORDER BY restorable_until LIMIT ?2"))?;
     Ok(statement.query_map(params![now, rows], deletion)?.collect::<Result<_, _>>()?)
 }
 
 /// How many deletions there are whose restore window is over.
 pub(crate) fn deletion_due_count(reader: &Reader<'_>, now: Timestamp) -> Result<u64, DbError> {
-    let mut statement = reader
-        .sql()
-        .prepare_cached("SELECT count(*) FROM deletions WHERE restorable_until <= ?1 AND purged_at IS NULL")?;
+    let mut statement = reader.sql().prepare_cached(&format!("SELECT count(*) FROM deletions WHERE {DUE}"))?;
     let count: i64 = statement.query_row([now], |row| row.get(0))?;
     Ok(u64::try_from(count).unwrap_or_default())
 }

@@ -157,6 +157,8 @@ pub(super) struct PodFacts {
     pub(super) trouble: Option<Trouble>,
     /// The gate still waits for the network to be closed.
     pub(super) is_closing: bool,
+    /// Its program runs and is not ready.
+    pub(super) is_unready: bool,
     pub(super) restarts: u32,
     pub(super) image: String,
 }
@@ -200,6 +202,7 @@ pub(super) fn pod(object: &Value) -> Option<PodFacts> {
         is_leaving: metadata["deletionTimestamp"].is_string(),
         trouble: trouble(status),
         is_closing: gate.is_some_and(|g| g["state"]["running"].is_object()),
+        is_unready: main.is_some_and(|c| c["state"]["running"].is_object() && c["ready"] == false),
         restarts,
         image: image.unwrap_or_default(),
     })

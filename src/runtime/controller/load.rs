@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use super::bundle::{Bundle, Drift, bundles, drift};
 use super::outcome::Findings;
 use super::{Memo, World};
 use crate::cluster::Resource;
@@ -10,6 +9,7 @@ use crate::db::Reader;
 use crate::op::epoch;
 use crate::orgs::access;
 use crate::orgs::environment::Placed;
+use crate::runtime::bundle::{Bundle, Drift, bundles, drift};
 use crate::runtime::lifecycle::store::{self, Put};
 use crate::runtime::lifecycle::{Condition, Revision, Runtime, RuntimeError, ServiceState, Wish, names};
 use crate::runtime::render::{Names, Provided};
@@ -22,8 +22,10 @@ const NAMES_MAX: usize = 20;
 
 /// An environment as it is wished for, and as it was last seen.
 pub(super) struct Loaded {
-    /// The environment; none when it was deleted, and all of it has to go.
+    /// The environment; none when it was deleted.
     pub(super) placed: Option<Placed>,
+    /// Whether it was deleted and can still be restored: nothing runs, and all else stays.
+    pub(super) is_kept: bool,
     pub(super) names: Option<Names>,
     pub(super) runtime: Runtime,
     pub(super) revision: Revision,
@@ -48,9 +50,12 @@ pub(super) fn load(
     let Some(mut runtime) = store::runtime_get(reader, environment)? else { return Ok(None) };
     let Some(revision) = store::revision_get(reader, environment, runtime.revision)? else { return Ok(None) };
     let placed = access::placed(reader, runtime.organization, environment)?;
+    let mut is_kept = false;
     if placed.is_none() {
-        // What was deleted, or is being restored, runs nowhere.
-        runtime.wish = Wish::Destroyed;
+        // What was deleted runs nowhere. For as long as it can be restored, its storage stays.
+        let until = access::restorable_until(reader, runtime.organization, environment)?;
+        is_kept = runtime.wish != Wish::Destroyed && until.is_some_and(|until| until > world.core.clock.now());
+        runtime.wish = if is_kept { Wish::Stopped } else { Wish::Destroyed };
     }
     let puts = store::object_list(reader, environment)?.into_iter();
     let puts = puts.filter_map(|put| Some(((Resource::of_kind(&put.kind)?, put.name.clone()), put)));
@@ -63,11 +68,12 @@ pub(super) fn load(
         findings: Findings::default(),
         provided: None,
         bundles: Vec::new(),
+        is_kept,
         placed,
         runtime,
         revision,
     };
-    if loaded.runtime.wish != Wish::Destroyed {
+    if loaded.placed.is_some() && loaded.runtime.wish != Wish::Destroyed {
         values(world, reader, &mut loaded, memo)?;
     }
     Ok(Some(loaded))

@@ -11,7 +11,7 @@
 //! - A cluster that does not answer makes what runs there `unreachable`, never `ready`.
 //! - Passes at once, tries, waits and messages have limits.
 
-mod bundle;
+mod destroy;
 mod facts;
 mod follow;
 mod lease;
@@ -21,7 +21,7 @@ mod pass;
 mod sight;
 mod tend;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -83,6 +83,8 @@ impl World {
 #[derive(Default)]
 struct Memo {
     values: Option<KeptValues>,
+    /// What was told to go, of what is destroyed.
+    leaving: HashSet<String>,
 }
 
 /// What its services get, while no value, right or revision changed.

@@ -94,6 +94,9 @@ fn word_of(
         (Some(d), None) if d.is_settled() => (ServiceWord::Ready, nothing()),
         (Some(d), None) if d.is_late => (ServiceWord::Failing, "it did not become ready in its time".to_owned()),
         _ if pods.iter().any(|p| p.is_closing) => closing(),
+        _ if pods.iter().any(|p| p.is_unready && !p.is_init) => {
+            (ServiceWord::Starting, "it runs, and has not passed its readiness probe yet".to_owned())
+        }
         _ => (ServiceWord::Starting, nothing()),
     }
 }

@@ -11,8 +11,8 @@ use super::facts::{self, JobFacts, Trouble};
 use super::load::{Loaded, load};
 use super::outcome::{self, Stage, Told};
 use super::sight::{Sight, Space};
-use super::{ACTION_DESTROYED, Memo, World};
-use crate::cluster::{self, Client, ClientError, Created, Resource};
+use super::{Memo, World};
+use crate::cluster::{Client, ClientError, Created, Resource};
 use crate::ledger::{ActionName, Details, Outcome, Target};
 use crate::op::about;
 use crate::policy::Action;
@@ -44,10 +44,10 @@ pub(super) struct Hands<'a> {
     pub(super) gate: &'a Gate,
 }
 
-struct Pass<'a> {
-    hands: &'a Hands<'a>,
-    loaded: Loaded,
-    space: Space,
+pub(super) struct Pass<'a> {
+    pub(super) hands: &'a Hands<'a>,
+    pub(super) loaded: Loaded,
+    pub(super) space: Space,
     /// What was put into the cluster in this pass.
     notes: Vec<Put>,
     /// What is not in it any more.
@@ -68,7 +68,11 @@ pub(super) async fn pass(
     let space = hands.space(&loaded.runtime.namespace);
     let mut pass = Pass { hands, loaded, space, notes: Vec::new(), forgotten: Vec::new() };
     if pass.loaded.runtime.wish == Wish::Destroyed {
-        return pass.destroy().await;
+        return pass.destroy(&mut memo.leaving).await;
+    }
+    memo.leaving.clear();
+    if pass.loaded.is_kept {
+        return pass.suspend().await;
     }
     let came = pass.run().await;
     // What was put there is noted also when a later step failed.
@@ -525,41 +529,5 @@ impl Pass<'_> {
             Ok(())
         })
         .await
-    }
-
-    /// Takes everything away: the namespace goes, and what was written of it.
-    async fn destroy(&mut self) -> Result<Came, RuntimeError> {
-        let environment = self.loaded.runtime.environment;
-        let namespace = self.loaded.runtime.namespace.clone();
-        let ours = environment.to_string();
-        if self.space.is_there {
-            if self.space.environment.as_deref() == Some(ours.as_str()) && !self.space.is_leaving {
-                self.hands.client.delete(Resource::Namespace, None, &namespace, None).await?;
-            }
-            if self.space.environment.as_deref() == Some(ours.as_str()) {
-                return Ok(Came::Moving);
-            }
-        } else if let Some(there) = self.hands.client.get(Resource::Namespace, None, &namespace).await?
-            && there["metadata"]["labels"][LABEL_ENVIRONMENT] == ours.as_str()
-        {
-            // It was made after the last list; the watch will show it.
-            self.hands.client.delete(Resource::Namespace, None, &namespace, None).await?;
-            return Ok(Came::Moving);
-        }
-        let op = self.hands.world.op();
-        let organization = self.loaded.runtime.organization;
-        op.write(move |op, tx| {
-            store::object_forget_all(tx, environment)?;
-            store::service_set(tx, environment, &[])?;
-            store::condition_set(tx, environment, &[])?;
-            store::runtime_seen(tx, environment, Word::Deleted, None, op.now())?;
-            cluster::use_set(tx, environment, None, op.now())?;
-            let event = op.event(ACTION_DESTROYED, Outcome::Allowed).organization(organization);
-            let event = event.target(Target::new("environment", environment));
-            op.record(tx, event.details(Details::new().with("namespace", &namespace)))?;
-            Ok::<_, RuntimeError>(())
-        })
-        .await?;
-        Ok(Came::Gone)
     }
 }

@@ -1,7 +1,7 @@
 //! One cluster: watched, and a pass for every environment of which something may have changed.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -19,6 +19,7 @@ use super::{ACTION_EXPIRED, ACTION_ROLLED_BACK, Memo, World};
 use crate::cluster::{self, Client, ClientError, Cluster, MANAGED_BY, Resource, SYSTEM_NAMESPACE, Seen};
 use crate::db::Reader;
 use crate::ledger::{Details, Outcome, Target};
+use crate::op::epoch;
 use crate::orgs::setup;
 use crate::runtime::lifecycle::{self, Runtime, RuntimeError, Wish, store};
 use crate::runtime::render::{self, Gate};
@@ -75,7 +76,8 @@ struct Known {
     /// None while a pass runs.
     memo: Option<Memo>,
     generation: u64,
-    content: i64,
+    /// The versions of the organization's content, and of rights and the tree.
+    content: (i64, u64),
     came: Came,
     at: Instant,
     failures: u32,
@@ -160,7 +162,7 @@ fn start<'h>(
 ) -> Result<(), RuntimeError> {
     let moved = hands.sight.lock().unwrap_or_else(PoisonError::into_inner).take_moved();
     let db = &hands.world.core.db;
-    let (runtimes, contents) = db.read(|reader| {
+    let (runtimes, contents, epoch) = db.read(|reader| {
         let runtimes = store::runtime_on(reader, id, ENVIRONMENTS_MAX)?;
         let mut contents = HashMap::new();
         for runtime in &runtimes {
@@ -168,12 +170,12 @@ fn start<'h>(
                 vacant.insert(crate::vault::store::content_version(reader, runtime.organization)?);
             }
         }
-        Ok::<_, RuntimeError>((runtimes, contents))
+        Ok::<_, RuntimeError>((runtimes, contents, epoch(reader)?))
     })?;
     known.retain(|environment, k| k.memo.is_none() || runtimes.iter().any(|r| r.environment == *environment));
     let now = hands.world.core.clock.now();
     for runtime in &runtimes {
-        let content = contents.get(&runtime.organization).copied().unwrap_or(0);
+        let content = (contents.get(&runtime.organization).copied().unwrap_or(0), epoch);
         let one = known.entry(runtime.environment).or_insert_with(|| Known {
             memo: Some(Memo::default()),
             generation: 0,
@@ -326,10 +328,5 @@ async fn prepare(client: &Client, image: Option<&str>, instance: &str, world: &W
     }
     let missing = || ClientError::Broken("the prober's service has no address".to_owned());
     let address = address.ok_or_else(missing)?;
-    Ok(Gate {
-        image: image.to_owned(),
-        ask: SocketAddr::new(address, render::ASK_PORT),
-        open: SocketAddr::new(address, render::OPEN_PORT),
-        port: render::GATE_PORT,
-    })
+    Ok(Gate::at(image, address))
 }

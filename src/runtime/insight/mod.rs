@@ -1,5 +1,5 @@
-//! Looking into what runs: its state as it changes, what its services write, what the cluster says happened, and what
-//! destroying it would take.
+//! Looking into what runs: its state as it changes, what its services write, what the cluster says happened, what a deploy
+//! would change and what destroying would take.
 //!
 //! Invariants, and what each one stops:
 //! - What outlives the check that let it in is checked anew while it lasts: whoever signed out or lost the right gets
@@ -11,11 +11,13 @@
 //!
 //! Nothing here changes anything, in the database or on a cluster.
 
+mod deploy;
 mod events;
 mod follow;
 mod logs;
 mod plan;
 
+pub use deploy::{DeployPlan, Refusal, deploy_plan};
 pub use events::{EVENTS_MAX, Happening, runtime_events};
 pub use follow::{Follow, runtime_follow};
 pub use logs::{LINES_MAX, LINES_USUAL, Logs, LogsAsk, runtime_logs};

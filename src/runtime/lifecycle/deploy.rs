@@ -7,7 +7,7 @@ use super::model::{Granted, OnFailure, Revision, RevisionState, Runtime, Wish, W
 use super::store;
 use crate::cluster::{self, Cluster};
 use crate::db::{Reader, WriteTx};
-use crate::ledger::Details;
+use crate::ledger::{Details, Event};
 use crate::op::Op;
 use crate::orgs::access;
 use crate::orgs::environment::Placed;
@@ -71,44 +71,103 @@ pub(super) fn deploy_action(placed: &Placed) -> Action {
 pub async fn deploy(op: &Op, wish: DeployWish) -> Result<Deployed, RuntimeError> {
     draw_secrets(op, &wish).await?;
     op.write(move |op, tx| {
-        let placed = access::environment(op, tx, &wish.project, &wish.environment)?;
-        let event = op.authorize(tx, deploy_action(&placed), &placed.resource())?;
-        access::require_unlocked(&placed)?;
-        let stored = newest(tx, &placed)?;
-        let plan = plan_of(&stored.blueprint, wish.plan.as_deref())?;
-        let before = store::runtime_get(tx, placed.environment.id)?;
-        let cluster = choose(tx, &placed, wish.cluster.as_deref(), before.as_ref())?;
+        let foreseen = foresee(op, tx, &wish, None)?;
+        let Foreseen { placed, cluster, before, revision, blueprint, event, same, .. } = foreseen;
         require_room(tx, &placed, before.as_ref())?;
-        let names = names_passed_on(op, tx, &placed, &stored.blueprint)?;
-        let last = before.as_ref().filter(|b| b.word != Word::Deleted);
-        let last = last.map(|b| store::revision_get(tx, b.environment, b.revision)).transpose()?.flatten();
-        let revision = Revision {
-            number: before.as_ref().map_or(1, |b| b.revision + 1),
-            blueprint: stored.version,
-            plan,
-            names,
-            replicas: last.as_ref().map(|l| l.replicas.clone()).unwrap_or_default(),
-            restarts: last.as_ref().map(|l| l.restarts.clone()).unwrap_or_default(),
-            on_failure: wish.on_failure,
-            state: RevisionState::Rolling,
-            reason: String::new(),
-            author: op.author(),
-            created_at: op.now(),
-            settled_at: None,
-        };
-        if let (Some(before), Some(last)) = (&before, last)
-            && is_same(&last, &revision)
-            && before.wish == Wish::Running
-        {
-            return Ok(Deployed { placed, cluster, runtime: before.clone(), revision: last, unchanged: true });
+        if let Some((runtime, last)) = same {
+            return Ok(Deployed { placed, cluster, runtime, revision: last, unchanged: true });
         }
-        let expires_at = stored.blueprint.ttl.as_ref().map(|ttl| later(op.now(), ttl.seconds()));
+        let expires_at = blueprint.ttl.as_ref().map(|ttl| later(op.now(), ttl.seconds()));
         let runtime = begin(op, tx, &placed, &cluster, before, &revision, expires_at)?;
         let details = told(&cluster, &revision);
         op.record(tx, event.details(details))?;
         Ok(Deployed { placed, cluster, runtime, revision, unchanged: false })
     })
     .await
+}
+
+/// A deploy as it would be begun now. Nothing of it is written.
+pub(in crate::runtime) struct Foreseen {
+    pub(in crate::runtime) placed: Placed,
+    pub(in crate::runtime) cluster: Cluster,
+    pub(in crate::runtime) blueprint: Blueprint,
+    /// What runs, or ran.
+    pub(in crate::runtime) before: Option<Runtime>,
+    pub(in crate::runtime) revision: Revision,
+    /// What is there, when it is the same and runs.
+    pub(in crate::runtime) same: Option<(Runtime, Revision)>,
+    /// Names of the vault that are drawn first, of a draft.
+    pub(in crate::runtime) drawn: Vec<String>,
+    /// The variables there are. One that is yet to be drawn has no value.
+    pub(in crate::runtime) there: Vec<Injected>,
+    pub(in crate::runtime) event: Event,
+}
+
+/// What deploying comes to. A draft is held against what runs as if it were the newest blueprint, and what it has to
+/// have drawn as if it were there.
+pub(in crate::runtime) fn foresee(
+    op: &Op,
+    reader: &Reader<'_>,
+    wish: &DeployWish,
+    draft: Option<Draft>,
+) -> Result<Foreseen, RuntimeError> {
+    let placed = access::environment(op, reader, &wish.project, &wish.environment)?;
+    let event = op.authorize(reader, deploy_action(&placed), &placed.resource())?;
+    access::require_unlocked(&placed)?;
+    let before = store::runtime_get(reader, placed.environment.id)?;
+    let is_draft = draft.is_some();
+    let Draft { blueprint, version } = match draft {
+        Some(draft) => draft,
+        None => Draft::newest(reader, &placed)?,
+    };
+    let plan = plan_of(&blueprint, wish.plan.as_deref())?;
+    let environment = &placed.environment;
+    let mut there = injection(reader, op.keyring(), environment.organization, environment.id)?;
+    let mut drawn = Vec::new();
+    if is_draft {
+        drawn.extend(lengths(&blueprint, &there).into_keys());
+        there.extend(drawn.iter().cloned().map(Injected::unmade));
+    }
+    let cluster = choose(reader, &placed, wish.cluster.as_deref(), before.as_ref())?;
+    let names = names_passed_on(op, reader, &placed, &blueprint, &there)?;
+    let last = before.as_ref().filter(|b| b.word != Word::Deleted);
+    let last = last.map(|b| store::revision_get(reader, b.environment, b.revision)).transpose()?.flatten();
+    let revision = Revision {
+        number: before.as_ref().map_or(1, |b| b.revision + 1),
+        blueprint: version,
+        plan,
+        names,
+        replicas: last.as_ref().map(|l| l.replicas.clone()).unwrap_or_default(),
+        restarts: last.as_ref().map(|l| l.restarts.clone()).unwrap_or_default(),
+        on_failure: wish.on_failure,
+        state: RevisionState::Rolling,
+        reason: String::new(),
+        author: op.author(),
+        created_at: op.now(),
+        settled_at: None,
+    };
+    let same = match (&before, last) {
+        (Some(before), Some(last)) if is_same(&last, &revision) && before.wish == Wish::Running => {
+            Some((before.clone(), last))
+        }
+        _ => None,
+    };
+    Ok(Foreseen { placed, cluster, blueprint, before, revision, same, drawn, there, event })
+}
+
+/// A blueprint that is looked at before it is deployed.
+pub(in crate::runtime) struct Draft {
+    pub(in crate::runtime) blueprint: Blueprint,
+    /// The version it has, or would have.
+    pub(in crate::runtime) version: u32,
+}
+
+impl Draft {
+    /// The newest blueprint of an environment.
+    pub(in crate::runtime) fn newest(reader: &Reader<'_>, placed: &Placed) -> Result<Self, RuntimeError> {
+        let stored = newest(reader, placed)?;
+        Ok(Self { blueprint: stored.blueprint, version: stored.version })
+    }
 }
 
 fn told(cluster: &Cluster, revision: &Revision) -> Details {
@@ -233,10 +292,9 @@ fn names_passed_on(
     reader: &Reader<'_>,
     placed: &Placed,
     blueprint: &Blueprint,
+    there: &[Injected],
 ) -> Result<Vec<Granted>, RuntimeError> {
-    let environment = &placed.environment;
-    let there = injection(reader, op.keyring(), environment.organization, environment.id)?;
-    let granted = granted(blueprint, &there)?;
+    let granted = granted(blueprint, there)?;
     let resource = placed.resource();
     if !granted.is_empty() {
         op.authorize(reader, Action::SecretUse, &resource)?;
@@ -292,13 +350,18 @@ async fn draw_secrets(op: &Op, wish: &DeployWish) -> Result<(), RuntimeError> {
     Ok(())
 }
 
-fn to_draw(blueprint: &Blueprint, there: &[Injected]) -> Result<Vec<Item>, RuntimeError> {
+/// The names that the blueprint wants drawn and that are not there, and how long their values are.
+fn lengths(blueprint: &Blueprint, there: &[Injected]) -> BTreeMap<String, u16> {
     let mut lengths: BTreeMap<String, u16> = BTreeMap::new();
     for secret in blueprint.services.iter().flat_map(|service| &service.secrets) {
         let length = lengths.entry(drawn_name(secret.name.as_str())).or_default();
         *length = (*length).max(secret.length.get());
     }
     lengths.retain(|name, _| !there.iter().any(|v| v.name == *name));
+    lengths
+}
+
+fn to_draw(blueprint: &Blueprint, there: &[Injected]) -> Result<Vec<Item>, RuntimeError> {
     let item = |(name, length): (String, u16)| {
         let recipe = Recipe::random(usize::from(length), Alphabet::alphanumeric())?;
         Ok(Item {
@@ -311,7 +374,7 @@ fn to_draw(blueprint: &Blueprint, there: &[Injected]) -> Result<Vec<Item>, Runti
             base_version: Some(0),
         })
     };
-    lengths.into_iter().map(item).collect()
+    lengths(blueprint, there).into_iter().map(item).collect()
 }
 
 /// A name as a cluster is called by.

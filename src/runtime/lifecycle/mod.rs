@@ -26,6 +26,6 @@ pub use model::{
 pub use view::{Running, RuntimeView, revision_list, runtime_get, runtime_list};
 pub use wishes::{At, Change, REPLICAS_MAX, change, destroy, resume, stop};
 
-pub(in crate::runtime) use deploy::names;
+pub(in crate::runtime) use deploy::{Draft, Foreseen, foresee, names};
 pub(in crate::runtime) use model::{drawn_name, passed_on};
 pub(in crate::runtime) use wishes::{end, go_back, goes_back, refused};

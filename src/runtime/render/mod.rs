@@ -31,7 +31,7 @@ mod values;
 mod workload;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use serde_json::{Value, json};
 
@@ -64,6 +64,18 @@ pub struct Gate {
     pub open: SocketAddr,
     /// The gate's own port, which the prober must not reach.
     pub port: u16,
+}
+
+impl Gate {
+    /// The gate of a cluster whose prober has this address.
+    pub fn at(image: &str, prober: IpAddr) -> Self {
+        Self {
+            image: image.to_owned(),
+            ask: SocketAddr::new(prober, ASK_PORT),
+            open: SocketAddr::new(prober, OPEN_PORT),
+            port: GATE_PORT,
+        }
+    }
 }
 
 /// The Secret with the values of one service. A service that needs none has none.

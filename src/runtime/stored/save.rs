@@ -28,6 +28,11 @@ impl Draft {
         Ok(Self { text, document })
     }
 
+    /// What it says.
+    pub fn into_blueprint(self) -> blueprint::Blueprint {
+        self.document.blueprint
+    }
+
     /// What is allowed in it and still not wise. The variables of the environment are not compared.
     pub fn findings(&self) -> Vec<Finding> {
         lint::lint(&self.text, &self.document, None)

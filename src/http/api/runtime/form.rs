@@ -25,7 +25,7 @@ pub(crate) struct ClusterForm {
 }
 
 impl ClusterForm {
-    fn of(id: ClusterId, known: Option<&Cluster>) -> Self {
+    pub(super) fn of(id: ClusterId, known: Option<&Cluster>) -> Self {
         Self { id, name: known.map(|cluster| cluster.name.to_string()) }
     }
 }

@@ -3,9 +3,11 @@
 
 mod form;
 mod live;
+mod plan;
 
 pub(crate) use form::clusters;
 pub(crate) use live::*;
+pub(crate) use plan::*;
 
 use actix_web::HttpResponse;
 use actix_web::web::Data;

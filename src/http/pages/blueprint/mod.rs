@@ -11,6 +11,7 @@ use super::environment::{Head, Tab};
 use super::failure::Told;
 use super::form::Form;
 use super::frame::Frame;
+use super::services::Planned;
 use super::show_as::ShowAs;
 use super::ui;
 use super::visitor::{Theme, Visitor};
@@ -20,7 +21,9 @@ use crate::http::extract::{Names, Query};
 use crate::http::pages::frame::Section;
 use crate::runtime::blueprint::lint::{Finding, Severity};
 use crate::runtime::blueprint::{Diagnostic, MAX_BYTES};
-use crate::runtime::stored::{self, BlueprintError, COMMENT_MAX, Version, Wish};
+use crate::runtime::insight::deploy_plan;
+use crate::runtime::lifecycle::{DeployWish, OnFailure, RuntimeError};
+use crate::runtime::stored::{self, BlueprintError, COMMENT_MAX, Draft, Version, Wish};
 use crate::vault::secret::author_names;
 
 /// What was done before.
@@ -38,7 +41,7 @@ pub(super) struct BlueprintForm {
     comment: String,
     /// The version the change was made for; 0 where there was none.
     version: Option<u32>,
-    /// `check` only checks; else it is saved.
+    /// `check` only checks, `plan` tells what a deploy of it would change; else it is saved.
     #[serde(default)]
     act: String,
 }
@@ -73,6 +76,8 @@ struct BlueprintPage {
     findings: Vec<Finding>,
     /// After a check: whether saving it would make a new version.
     checked: Option<bool>,
+    /// What a deploy of what is typed would change, when that was asked for.
+    plan: Option<Planned>,
     editor: String,
     show_as: ShowAs,
 }
@@ -85,6 +90,7 @@ struct With {
     faults: Vec<Diagnostic>,
     findings: Option<Vec<Finding>>,
     checked: Option<bool>,
+    plan: Option<Planned>,
 }
 
 /// Shows it.
@@ -109,7 +115,7 @@ async fn show(visitor: &Visitor, project: &str, environment: &str, done: Option<
         None => (None, Vec::new(), Vec::new()),
     };
     let by = author_names(&visitor.op, version.iter().map(|v| v.author.clone()).collect()).await?;
-    let With { typed, told, faults, findings, checked } = with;
+    let With { typed, told, faults, findings, checked, plan } = with;
     // What is wrong with what is typed; else with what is saved.
     let (faults, findings) = if typed.is_some() { (faults, findings.unwrap_or_default()) } else { (errors, found) };
     let typed = typed.unwrap_or_else(|| BlueprintForm {
@@ -127,12 +133,17 @@ async fn show(visitor: &Visitor, project: &str, environment: &str, done: Option<
     );
     let status = told.as_ref().and_then(|t| StatusCode::from_u16(t.status).ok()).unwrap_or(StatusCode::OK);
     let (by, editor) = (by.into_iter().next().unwrap_or_default(), assets::url("editor.js"));
-    let page = BlueprintPage { frame, head, version, by, typed, told, faults, findings, checked, editor, show_as };
+    let page =
+        BlueprintPage { frame, head, version, by, typed, told, faults, findings, checked, plan, editor, show_as };
     visitor.show_as(status, &page)
 }
 
-/// Saves what is typed as a new version, or only checks it.
+/// Saves what is typed as a new version, or only checks it, or tells what deploying it would change.
 pub(super) async fn save(Names([project, environment]): Names<2>, Form(visitor, form): Form<BlueprintForm>) -> Answer {
+    if form.act == "plan" {
+        let with = planned(&visitor, &project, &environment, &form).await?;
+        return show(&visitor, &project, &environment, None, With { typed: Some(form), ..with }).await;
+    }
     let with = match stored::blueprint_put(&visitor.op, &project, &environment, form.wish()).await {
         Ok(saved) if !form.is_check() => {
             let done = if saved.is_new { "saved" } else { "same" };
@@ -143,6 +154,31 @@ pub(super) async fn save(Names([project, environment]): Names<2>, Form(visitor, 
         Err(error) => told(error)?,
     };
     show(&visitor, &project, &environment, None, With { typed: Some(form), ..with }).await
+}
+
+/// What deploying what is typed would change, on the cluster it runs on, or the only one.
+async fn planned(visitor: &Visitor, project: &str, environment: &str, form: &BlueprintForm) -> Result<With, Problem> {
+    let text = form.wish().text;
+    let findings = Draft::read(text.clone()).ok().map(|draft| draft.findings());
+    let wish = DeployWish {
+        project: project.to_owned(),
+        environment: environment.to_owned(),
+        cluster: None,
+        plan: None,
+        on_failure: OnFailure::Stay,
+    };
+    let with = match deploy_plan(&visitor.op, wish, Some(text)).await {
+        Ok(plan) => With { plan: Some(Planned::of(plan)), ..With::default() },
+        Err(RuntimeError::Stored(error)) => told(error)?,
+        Err(error) => {
+            let problem = Problem::from(error);
+            if !matches!(problem.status().as_u16(), 400 | 404 | 409 | 422) {
+                return Err(problem);
+            }
+            With { told: Some(Told::of(&problem)), ..With::default() }
+        }
+    };
+    Ok(With { findings, ..with })
 }
 
 /// A failure that is shown beside the form; any other is a page of its own.

@@ -2,17 +2,18 @@
 
 use serde::Deserialize;
 
-use super::{REPLICAS_MAX, answer};
+use super::{Planned, REPLICAS_MAX, With, answer, refused, show};
 use crate::http::api::Answer;
 use crate::http::error::Problem;
 use crate::http::extract::Names;
 use crate::http::pages::form::{Form, filled};
+use crate::runtime::insight::deploy_plan;
 use crate::runtime::lifecycle::{self, At, Change, DeployWish, OnFailure};
 
 /// One of the acts, and what it needs. A field of another act is empty.
 #[derive(Default, Deserialize)]
 pub(in crate::http::pages) struct ActForm {
-    /// `deploy`, `stop`, `resume`, `retry`, `restart`, `scale` or `rollback`.
+    /// `deploy`, `plan`, `stop`, `resume`, `retry`, `restart`, `scale` or `rollback`.
     #[serde(default)]
     act: String,
     #[serde(default)]
@@ -63,7 +64,7 @@ pub(in crate::http::pages) async fn act(
         return answer(&visitor, place, lifecycle::change(op, at, change).await).await;
     }
     match form.act.as_str() {
-        "deploy" => {
+        "deploy" | "plan" => {
             let on_failure = if form.on_failure == "rollback" { OnFailure::Rollback } else { OnFailure::Stay };
             let wish = DeployWish {
                 project: project.clone(),
@@ -72,7 +73,16 @@ pub(in crate::http::pages) async fn act(
                 plan: filled(&form.plan),
                 on_failure,
             };
-            answer(&visitor, place, lifecycle::deploy(op, wish).await).await
+            if form.act == "deploy" {
+                return answer(&visitor, place, lifecycle::deploy(op, wish).await).await;
+            }
+            match deploy_plan(op, wish, None).await {
+                Ok(plan) => {
+                    let with = With { plan: Some(Planned::of(plan)), ..With::default() };
+                    show(&visitor, &project, &environment, with).await
+                }
+                Err(error) => refused(&visitor, place, error.into()).await,
+            }
         }
         "stop" => answer(&visitor, place, lifecycle::stop(op, at).await).await,
         "resume" => answer(&visitor, place, lifecycle::resume(op, at).await).await,

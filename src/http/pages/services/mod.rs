@@ -5,9 +5,11 @@
 
 mod acts;
 mod logs;
+mod planned;
 
 pub(super) use acts::{act, destroy};
 pub(super) use logs::{events, logs};
+pub(super) use planned::Planned;
 
 use actix_web::http::StatusCode;
 use askama::Template;
@@ -23,7 +25,7 @@ use crate::http::api::Answer;
 use crate::http::api::runtime::clusters;
 use crate::http::error::Problem;
 use crate::http::extract::{Names, Query};
-use crate::policy::{Action, Tier};
+use crate::policy::Action;
 use crate::runtime::insight::{DestroyPlan, destroy_plan};
 use crate::runtime::lifecycle::{
     At, Condition, ConditionKind, REPLICAS_MAX, Revision, RevisionState, RuntimeError, RuntimeView, ServiceState,
@@ -55,10 +57,9 @@ struct Rights {
 impl Rights {
     fn of(head: &Head) -> Self {
         let may = |action| head.may.contains(&action);
-        let is_guarded = head.placed.protected || head.placed.environment.tier == Tier::Production;
         let is_open = head.placed.environment.lock.is_none();
         Self {
-            deploy: is_open && may(if is_guarded { Action::DeployProduction } else { Action::DeployPreview }),
+            deploy: head.may_deploy(),
             stop: may(Action::RuntimeStop),
             destroy: is_open && !head.placed.protected && may(Action::RuntimeDestroy),
             logs: may(Action::RuntimeLogsRead),
@@ -197,6 +198,8 @@ struct ServicesPage {
     revisions: Vec<RevisionRow>,
     /// What destroying takes.
     toll: Option<DestroyPlan>,
+    /// What a deploy would change, when that was asked for.
+    plan: Option<Planned>,
     /// Where the state is followed.
     stream: String,
 }
@@ -219,12 +222,24 @@ pub(super) async fn page(
     Names([project, environment]): Names<2>,
     Query(query): Query<ServicesQuery>,
 ) -> Answer {
-    show(&visitor, &project, &environment, query.done.as_deref(), None).await
+    let with = With { done: query.done, ..With::default() };
+    show(&visitor, &project, &environment, with).await
 }
 
-async fn show(visitor: &Visitor, project: &str, environment: &str, done: Option<&str>, told: Option<Told>) -> Answer {
+/// What the page is shown with besides what runs.
+#[derive(Default)]
+struct With {
+    /// What was done before.
+    done: Option<String>,
+    /// Why an act was not taken.
+    told: Option<Told>,
+    plan: Option<Planned>,
+}
+
+async fn show(visitor: &Visitor, project: &str, environment: &str, with: With) -> Answer {
+    let With { done, told, plan } = with;
     let (frame, head) = Head::of(visitor, project, environment, Tab::Services, "Services").await?;
-    let frame = frame.crumb("Services", format!("{}/services", head.base)).help("environments").notice(done);
+    let frame = frame.crumb("Services", format!("{}/services", head.base)).help("environments").notice(done.as_deref());
     let at = At { project: project.to_owned(), environment: environment.to_owned() };
     let rights = Rights::of(&head);
     let is_readable = head.may.contains(&Action::RuntimeRead);
@@ -240,7 +255,7 @@ async fn show(visitor: &Visitor, project: &str, environment: &str, done: Option<
     let toll = if is_running && rights.destroy { Some(destroy_plan(&visitor.op, &at).await?) } else { None };
     let stream = format!("/api/v1{}/runtime/follow", head.base);
     let status = status_of(told.as_ref());
-    let page = ServicesPage { frame, head, told, is_readable, rights, shown, choice, revisions, toll, stream };
+    let page = ServicesPage { frame, head, told, is_readable, rights, shown, choice, revisions, toll, plan, stream };
     visitor.show_as(status, &page)
 }
 
@@ -304,6 +319,11 @@ async fn answer<T>(visitor: &Visitor, [project, environment]: [&str; 2], done: R
         }
         Err(error) => Problem::from(error),
     };
+    refused(visitor, [project, environment], problem).await
+}
+
+/// The page with why something was not taken; a failure that has a page of its own is passed on.
+async fn refused(visitor: &Visitor, [project, environment]: [&str; 2], problem: Problem) -> Answer {
     let is_told = matches!(
         problem.status(),
         StatusCode::BAD_REQUEST
@@ -312,5 +332,9 @@ async fn answer<T>(visitor: &Visitor, [project, environment]: [&str; 2], done: R
             | StatusCode::CONFLICT
             | StatusCode::UNPROCESSABLE_ENTITY
     );
-    if is_told { show(visitor, project, environment, None, Some(Told::of(&problem))).await } else { Err(problem) }
+    if !is_told {
+        return Err(problem);
+    }
+    let with = With { told: Some(Told::of(&problem)), ..With::default() };
+    show(visitor, project, environment, with).await
 }

@@ -11,17 +11,17 @@ use crate::vault::injection::Injected;
 use crate::vault::resolve::Part;
 
 /// What one service gets.
-pub(super) struct Bundle {
-    pub(super) service: Label,
+pub(in crate::runtime) struct Bundle {
+    pub(in crate::runtime) service: Label,
     /// The name of its object: a keyed hash of everything in it, so that a changed value is another object.
-    pub(super) object: String,
-    pub(super) values: Vec<(String, SecretBytes)>,
+    pub(in crate::runtime) object: String,
+    pub(in crate::runtime) values: Vec<(String, SecretBytes)>,
     /// Every version that went into it.
-    pub(super) parts: Vec<Part>,
+    pub(in crate::runtime) parts: Vec<Part>,
 }
 
 impl Bundle {
-    pub(super) fn provided(&self) -> Provided {
+    pub(in crate::runtime) fn provided(&self) -> Provided {
         let keys = self.values.iter().map(|(key, _)| key.clone()).collect();
         Provided { service: self.service.clone(), object: self.object.clone(), keys }
     }
@@ -29,7 +29,7 @@ impl Bundle {
 
 /// How the variables that are there differ from what was passed on when it was deployed.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Drift {
+pub(in crate::runtime) enum Drift {
     /// Not in what the services get.
     None,
     /// Somebody has to deploy: these names came, went, or are restricted now.
@@ -37,7 +37,7 @@ pub(super) enum Drift {
 }
 
 /// Compares what the services would get now with what was passed on.
-pub(super) fn drift(blueprint: &Blueprint, granted: &[Granted], there: &[Injected]) -> Drift {
+pub(in crate::runtime) fn drift(blueprint: &Blueprint, granted: &[Granted], there: &[Injected]) -> Drift {
     let names = || there.iter().map(|v| v.name.as_str());
     let wanted: BTreeSet<String> = blueprint.services.iter().flat_map(|s| passed_on(s, names())).collect();
     let before: BTreeMap<&str, bool> = granted.iter().map(|g| (g.name.as_str(), g.restricted)).collect();
@@ -56,7 +56,7 @@ pub(super) fn drift(blueprint: &Blueprint, granted: &[Granted], there: &[Injecte
 }
 
 /// What every service gets that gets anything, of exactly the names that were passed on.
-pub(super) fn bundles(
+pub(in crate::runtime) fn bundles(
     blueprint: &Blueprint,
     granted: &[Granted],
     there: &[Injected],
