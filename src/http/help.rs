@@ -8,7 +8,6 @@ use std::fmt::Write as _;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
-use actix_web::web::ServiceConfig;
 use actix_web::{HttpRequest, HttpResponse};
 use rust_embed::RustEmbed;
 use serde::Deserialize;
@@ -17,7 +16,7 @@ use super::api::Answer;
 use super::error::Problem;
 use super::extract::{Names, Query};
 use super::pages::help::{self, Chapter};
-use super::routes::at;
+use super::routes::{Routes, at};
 
 /// Where the manual begins.
 const HELP: &str = "/help";
@@ -40,7 +39,7 @@ pub(super) fn is_help(path: &str) -> bool {
 }
 
 /// The manual's routes. They are no part of the API, so its document does not list them.
-pub(super) fn help_routes(app: &mut ServiceConfig) {
+pub(super) fn help_routes(app: &mut Routes) {
     app.service(at("/help").get(index).done());
     app.service(at("/help/{page}").get(page).done());
 }

@@ -8,13 +8,12 @@
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, X_FRAME_OPTIONS};
-use actix_web::web::ServiceConfig;
 use rust_embed::RustEmbed;
 
 use super::api::Answer;
 use super::error::Problem;
 use super::extract::Names;
-use super::routes::at;
+use super::routes::{Routes, at};
 
 /// What the page may do: its own script, style, icon and API, and nothing else.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
@@ -30,7 +29,7 @@ const ROBOTS: HeaderName = HeaderName::from_static("x-robots-tag");
 struct Files;
 
 /// The page's routes. They are no part of the API, so its document does not list them.
-pub(super) fn link_routes(app: &mut ServiceConfig) {
+pub(super) fn link_routes(app: &mut Routes) {
     app.service(at("/l/{link}").get(page).done());
     app.service(at("/assets/link/{file}").get(file).done());
 }

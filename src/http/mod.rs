@@ -40,23 +40,20 @@ pub use openapi::{described as described_document, document, packed as packed_do
 pub use server::{Running, ServerError, start};
 pub use state::ServerParts;
 
-use actix_web::web::ServiceConfig;
-
-use actix_web::guard;
 use api::secret::{batch, care, history, reach, transfer, usage};
 use api::{
     account, audit, deletion, environment, folder, grant, health, instance, job, key, member, organization, policy,
     project, role, scan, secret, service_account, session, setup, team, time, token, user, variables, whoami,
 };
 use api::{approval, blueprint, link};
-use routes::{at, not_found, under};
+use routes::{Routes, at};
 
 use self::api::{cluster, condition, device, email, follow, invitation, mail, own_policy, reset, review, runtime};
 
-/// Every route, top to bottom. The first that matches answers: what is asked most is first.
-fn routes(app: &mut ServiceConfig) {
+/// Every route. Their order says nothing: words go before names.
+fn routes(app: &mut Routes) {
     app.service(at("/healthz").get(health::healthz).done());
-    app.service(under("/api/v1", |v1| {
+    app.under("/api/v1", |v1| {
         secrets(v1);
         arranging(v1);
         own(v1);
@@ -67,23 +64,18 @@ fn routes(app: &mut ServiceConfig) {
         people(v1);
         ledger(v1);
         appliance(v1);
-    }));
+    });
     app.service(at("/readyz").get(health::readyz).done());
-    app.configure(help::help_routes);
-    app.configure(link_page::link_routes);
-    app.configure(sign_in::sign_in_routes);
-    app.configure(pages::page_routes);
-    app.default_service(not_found());
+    help::help_routes(app);
+    link_page::link_routes(app);
+    sign_in::sign_in_routes(app);
+    pages::page_routes(app);
 }
 
 /// Values, and the names they have.
-fn secrets(v1: &mut ServiceConfig) {
-    // Asked most by far, so compared first; what else the path takes is below.
-    v1.service(at("/projects/{project}/environments/{environment}/secrets/{name}").get(secret::get).only(guard::Get()));
+fn secrets(v1: &mut Routes) {
     // A secret may be called `batch` where any names are allowed: only POST is the batch.
-    v1.service(
-        at("/projects/{project}/environments/{environment}/secrets/batch").post(batch::batch).only(guard::Post()),
-    );
+    v1.service(at("/projects/{project}/environments/{environment}/secrets/batch").post(batch::batch).only());
     v1.service(
         at("/projects/{project}/environments/{environment}/secrets/{name}")
             .get(secret::get)
@@ -123,7 +115,7 @@ fn secrets(v1: &mut ServiceConfig) {
 }
 
 /// Secrets put in order: copied, moved, renamed, and found again.
-fn arranging(v1: &mut ServiceConfig) {
+fn arranging(v1: &mut Routes) {
     v1.service(
         at("/projects/{project}/environments/{environment}/secrets/{name}/copy").post(transfer::secret_copy).done(),
     );
@@ -157,7 +149,7 @@ fn arranging(v1: &mut ServiceConfig) {
 }
 
 /// What runs in environments.
-fn runtimes(v1: &mut ServiceConfig) {
+fn runtimes(v1: &mut Routes) {
     v1.service(
         at("/projects/{project}/environments/{environment}/blueprint").get(blueprint::get).put(blueprint::put).done(),
     );
@@ -166,7 +158,7 @@ fn runtimes(v1: &mut ServiceConfig) {
 }
 
 /// What waits for others.
-fn approvals(v1: &mut ServiceConfig) {
+fn approvals(v1: &mut Routes) {
     v1.service(
         at("/projects/{project}/environments/{environment}/approval-rules")
             .get(approval::rule_list)
@@ -191,7 +183,7 @@ fn approvals(v1: &mut ServiceConfig) {
 }
 
 /// Whoever asks: signing in, tokens, what this is.
-fn own(v1: &mut ServiceConfig) {
+fn own(v1: &mut Routes) {
     v1.service(at("/setup").post(setup::setup).done());
     v1.service(at("/whoami").get(whoami::whoami).done());
     v1.service(at("/sessions").get(session::list).post(session::create).delete(session::end_others).done());
@@ -239,7 +231,7 @@ fn own(v1: &mut ServiceConfig) {
 }
 
 /// Organizations, projects and environments, and what was deleted of them.
-fn tree(v1: &mut ServiceConfig) {
+fn tree(v1: &mut Routes) {
     v1.service(at("/organizations").get(organization::list).post(organization::create).done());
     v1.service(
         at("/organizations/{organization}")
@@ -279,7 +271,7 @@ fn tree(v1: &mut ServiceConfig) {
 }
 
 /// What runs.
-fn running(v1: &mut ServiceConfig) {
+fn running(v1: &mut Routes) {
     v1.service(at("/runtimes").get(runtime::list).done());
     v1.service(
         at("/projects/{project}/environments/{environment}/runtime").get(runtime::get).delete(runtime::destroy).done(),
@@ -301,7 +293,7 @@ fn running(v1: &mut ServiceConfig) {
 }
 
 /// Who may do what.
-fn people(v1: &mut ServiceConfig) {
+fn people(v1: &mut Routes) {
     v1.service(at("/members").get(member::list).post(member::create).done());
     v1.service(at("/invitations").get(invitation::list).post(invitation::create).done());
     v1.service(at("/invitations/{invitation}").delete(invitation::delete).done());
@@ -350,7 +342,7 @@ fn people(v1: &mut ServiceConfig) {
 }
 
 /// What happened.
-fn ledger(v1: &mut ServiceConfig) {
+fn ledger(v1: &mut Routes) {
     v1.service(at("/audit/events").get(audit::list).done());
     v1.service(at("/audit/events/stream").get(follow::follow).done());
     v1.service(at("/audit/events/{event}").get(audit::get).done());
@@ -361,7 +353,7 @@ fn ledger(v1: &mut ServiceConfig) {
 }
 
 /// The appliance itself.
-fn appliance(v1: &mut ServiceConfig) {
+fn appliance(v1: &mut Routes) {
     v1.service(at("/instance").get(instance::get).done());
     v1.service(at("/instance/users").get(user::list).done());
     v1.service(at("/instance/users/{account}/enable-passkeys").post(user::enable_passkeys).done());

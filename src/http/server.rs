@@ -4,13 +4,14 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::dev::{Server, ServerHandle};
+use actix_web::dev::{Server, ServerHandle, fn_service};
 use actix_web::{App, HttpServer, web};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::task::JoinHandle;
 
 use super::middleware::Gate;
+use super::routes::Routes;
 use super::state::{ServerParts, State};
 use super::{api, routes};
 use crate::config::{BaseUrl, ConfigError, TlsConfig, read_input_file, read_secret_file};
@@ -136,10 +137,16 @@ fn main_server(
     let settings = Arc::clone(&state.parts.settings);
     let shared = Arc::clone(state);
     let own_metrics = settings.metrics.listen.is_none();
+    let table = Routes::of(|table| {
+        routes(table);
+        if own_metrics {
+            api::health::metrics_route(table);
+        }
+    });
     let server = HttpServer::new(move || {
+        let table = Arc::clone(&table);
         let app = App::new().app_data(web::Data::from(Arc::clone(&shared))).wrap(Gate(Arc::clone(&shared)));
-        let app = app.configure(routes);
-        if own_metrics { app.configure(api::health::metrics_route) } else { app }
+        app.default_service(fn_service(move |req| table.answer(req)))
     });
     let mut server = server
         .disable_signals()
@@ -159,9 +166,11 @@ fn main_server(
 
 fn metrics_server(state: &Arc<State>, listener: TcpListener) -> Result<Server, ServerError> {
     let shared = Arc::clone(state);
+    let table = Routes::of(api::health::metrics_route);
     let server = HttpServer::new(move || {
+        let table = Arc::clone(&table);
         let app = App::new().app_data(web::Data::from(Arc::clone(&shared))).wrap(Gate(Arc::clone(&shared)));
-        app.configure(api::health::metrics_route).default_service(routes::not_found())
+        app.default_service(fn_service(move |req| table.answer(req)))
     });
     let server = server.disable_signals().workers(1).shutdown_timeout(1).client_request_timeout(HEADERS_TIMEOUT);
     Ok(server.listen(listener).map_err(ServerError::Start)?.run())

@@ -7,7 +7,7 @@
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderName, LOCATION};
-use actix_web::web::{self, Data, Payload, ServiceConfig};
+use actix_web::web::{self, Data, Payload};
 use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, HttpResponseBuilder};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -17,7 +17,7 @@ use super::api::account::AskedAnswer;
 use super::api::setup::{CredentialName, OrganizationName, UserName};
 use super::error::Problem;
 use super::extract::{Caller, collect};
-use super::routes::at;
+use super::routes::{Routes, at};
 use super::state::State;
 use super::{cookie, csrf, pages, proxy};
 use crate::auth::CredentialKind;
@@ -34,7 +34,7 @@ const FORM: &str = "application/x-www-form-urlencoded";
 const JSON: &str = "application/json";
 
 /// The routes.
-pub(super) fn sign_in_routes(app: &mut ServiceConfig) {
+pub(super) fn sign_in_routes(app: &mut Routes) {
     app.service(at("/sign-in").get(pages::sign_in::page).post(sign_in).done());
     app.service(at("/sign-in/second").post(second).done());
     app.service(at("/sign-in/passkey").post(passkey).done());

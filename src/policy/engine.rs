@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use cedar_policy::{Authorizer, Entities, EntityUid, Policy, PolicyId, PolicySet, Request, Response};
 
@@ -41,8 +41,11 @@ pub struct Engine {
     vocabulary: Vocabulary,
     /// One policy set per subset of the built-in roles, by bit mask of [`BuiltinRole`], for unprotected and protected
     /// resources: evaluating policies of roles that somebody does not hold, or of the other protection, costs time
-    /// and can permit nothing.
-    slices: [Vec<PolicySet>; 2],
+    /// and can permit nothing. Made when first met: of the subsets there could be, an organization has a few.
+    slices: [Vec<OnceLock<PolicySet>>; 2],
+    /// The two policies of each built-in role.
+    roles: Vec<[Policy; 2]>,
+    tenancy: Policy,
     instance: PolicySet,
     custom: RwLock<HashMap<Arc<RoleFacts>, [Policy; 2]>>,
     source: String,
@@ -76,18 +79,13 @@ impl Engine {
             }
             roles.push(texts.map(|(id, text)| parse(&id, &text)));
         }
-        let slices = [0, 1].map(|protected: usize| {
-            let masks = (0..1_usize << roles.len()).map(|mask| {
-                let held = roles.iter().enumerate().filter(|(bit, _)| mask & (1 << bit) != 0);
-                set_of(held.map(|(_, policies)| &policies[protected]).chain([&tenancy]))
-            });
-            masks.collect()
-        });
         Self {
             authorizer: Authorizer::new(),
             vocabulary: Vocabulary::new(),
-            slices,
+            slices: [0, 1].map(|_| vec![OnceLock::new(); 1 << roles.len()]),
             instance: set_of([&operator, &tenancy]),
+            roles,
+            tenancy,
             custom: RwLock::default(),
             source,
         }
@@ -255,7 +253,10 @@ impl Engine {
                 Role::Custom(_) => {}
             }
         }
-        let slice = &self.slices[protected][mask];
+        let slice = self.slices[protected][mask].get_or_init(|| {
+            let held = self.roles.iter().enumerate().filter(|(bit, _)| mask & (1 << bit) != 0);
+            set_of(held.map(|(_, policies)| &policies[protected]).chain([&self.tenancy]))
+        });
         if custom.is_empty() {
             return Some(Cow::Borrowed(slice));
         }

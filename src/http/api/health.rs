@@ -1,12 +1,12 @@
 //! What probes ask.
 
-use actix_web::web::{Data, ServiceConfig};
+use actix_web::web::Data;
 use actix_web::{HttpResponse, Responder};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::db::DbError;
-use crate::http::routes::at;
+use crate::http::routes::{Routes, at};
 use crate::http::state::State;
 use crate::ledger::{self, LedgerError};
 use crate::telemetry::{Counted, METRICS_CONTENT_TYPE};
@@ -79,7 +79,7 @@ pub(crate) async fn metrics(state: Data<State>) -> HttpResponse {
 }
 
 /// The route of the numbers, on whichever listener they are.
-pub(crate) fn metrics_route(app: &mut ServiceConfig) {
+pub(crate) fn metrics_route(app: &mut Routes) {
     app.service(at("/metrics").get(metrics).done());
 }
 

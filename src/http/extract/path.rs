@@ -7,6 +7,7 @@ use actix_web::{FromRequest, HttpRequest};
 use data_encoding::HEXUPPER_PERMISSIVE;
 
 use crate::http::error::Problem;
+use crate::http::routes::matched;
 
 /// The `{…}` parts of a path, in their order, percent-decoded.
 pub(crate) struct Names<const N: usize>(pub(crate) [String; N]);
@@ -27,7 +28,9 @@ fn names<const N: usize>(req: &HttpRequest) -> Result<[String; N], Problem> {
     }
     let mut found: [String; N] = std::array::from_fn(|_| String::new());
     let mut count = 0;
-    for (slot, (_, text)) in found.iter_mut().zip(req.match_info().iter()) {
+    let (pattern, path) = matched(req).unwrap_or_default();
+    let named = pattern.split('/').zip(path.split('/')).filter(|(part, _)| part.starts_with('{'));
+    for (slot, (_, text)) in found.iter_mut().zip(named) {
         *slot = if text.contains('%') { decode(text)? } else { text.to_owned() };
         count += 1;
     }

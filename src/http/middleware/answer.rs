@@ -6,12 +6,13 @@ use actix_web::dev::ServiceResponse;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 
+use super::Seen;
 use super::admit::is_health;
 use super::request_id::X_REQUEST_ID;
-use super::{RouteLabel, Seen};
 use crate::http::api::health::Plain;
 use crate::http::error::{PROBLEM_JSON, Problem};
 use crate::http::pages::failure;
+use crate::http::routes::matched;
 use crate::http::state::State;
 
 const LIMIT: HeaderName = HeaderName::from_static("ratelimit-limit");
@@ -44,7 +45,7 @@ pub(super) fn finish(state: &State, seen: &Seen, response: ServiceResponse<BoxBo
     let status = response.status();
     let elapsed = seen.begun.elapsed();
     let req = response.request();
-    let label = req.app_data::<RouteLabel>().map_or("other", |l| l.0);
+    let label = matched(req).map_or("other", |(pattern, _)| pattern);
     state.parts.metrics.route(req.method().as_str(), label).answered(status.as_u16(), elapsed);
     log(seen, req.method(), req.path(), status, elapsed);
     response

@@ -29,10 +29,6 @@ use super::state::State;
 use limits::Standing;
 use request_id::RequestId;
 
-/// The pattern of the route that matched, for the numbers: a label, never a request's own path.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct RouteLabel(pub(crate) &'static str);
-
 /// The layer.
 pub(crate) struct Gate(pub(crate) Arc<State>);
 

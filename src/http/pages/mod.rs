@@ -55,13 +55,11 @@ mod ui;
 mod visitor;
 mod welcome;
 
-use actix_web::web::ServiceConfig;
-
 use super::api;
-use super::routes::at;
+use super::routes::{Routes, at};
 
 /// The pages' routes. They are no part of the API, so its document does not list them.
-pub(super) fn page_routes(app: &mut ServiceConfig) {
+pub(super) fn page_routes(app: &mut Routes) {
     app.service(at("/").get(home::page).done());
     app.service(at("/assets/ui/{file}").get(assets::file).done());
     app.service(at("/setup").get(guest::setup).post(guest::setup_submit).done());
@@ -117,7 +115,7 @@ pub(super) fn page_routes(app: &mut ServiceConfig) {
 }
 
 /// The appliance itself, for its operators.
-fn live_routes(app: &mut ServiceConfig) {
+fn live_routes(app: &mut Routes) {
     app.service(at("/jobs").get(operate::jobs).done());
     app.service(at("/jobs/{job}").get(operate::job).done());
     app.service(at("/jobs/{job}/run").post(operate::job_run).done());
@@ -125,7 +123,7 @@ fn live_routes(app: &mut ServiceConfig) {
 }
 
 /// The instance, for its operators.
-fn instance_routes(app: &mut ServiceConfig) {
+fn instance_routes(app: &mut Routes) {
     app.service(at("/instance/users").get(instance::users::list).done());
     app.service(at("/instance/users/{user}").get(instance::users::page).done());
     app.service(at("/instance/users/{user}/disable").post(instance::users::disable).done());
@@ -141,7 +139,7 @@ fn instance_routes(app: &mut ServiceConfig) {
 }
 
 /// One's own account, and showing again who one is.
-fn account_routes(app: &mut ServiceConfig) {
+fn account_routes(app: &mut Routes) {
     app.service(at("/account").get(account::page).post(account::rename).done());
     app.service(at("/account/password").post(account::password).done());
     app.service(at("/account/email").post(account::email::change).done());
@@ -169,7 +167,7 @@ fn account_routes(app: &mut ServiceConfig) {
 }
 
 /// Where people work most.
-fn environment_routes(app: &mut ServiceConfig) {
+fn environment_routes(app: &mut Routes) {
     app.service(at("/projects/{project}/environments/{environment}").get(environment::page).done());
     app.service(
         at("/projects/{project}/environments/{environment}/import").get(import::page).post(import::submit).done(),
@@ -204,7 +202,7 @@ fn environment_routes(app: &mut ServiceConfig) {
 }
 
 /// What runs in an environment.
-fn runtime_routes(app: &mut ServiceConfig) {
+fn runtime_routes(app: &mut Routes) {
     app.service(
         at("/projects/{project}/environments/{environment}/blueprint")
             .get(blueprint::page)
@@ -220,7 +218,7 @@ fn runtime_routes(app: &mut ServiceConfig) {
 }
 
 /// What runs there now.
-fn services_routes(app: &mut ServiceConfig) {
+fn services_routes(app: &mut Routes) {
     app.service(
         at("/projects/{project}/environments/{environment}/services").get(services::page).post(services::act).done(),
     );
@@ -232,7 +230,7 @@ fn services_routes(app: &mut ServiceConfig) {
 }
 
 /// What is arranged in an environment, and with it.
-fn arranging_routes(app: &mut ServiceConfig) {
+fn arranging_routes(app: &mut Routes) {
     app.service(
         at("/projects/{project}/environments/{environment}/deleted").get(deleted::names).post(deleted::undelete).done(),
     );

@@ -21,7 +21,6 @@ mod versions;
 pub(super) use versions::{DiffLine, lines};
 
 use actix_web::http::StatusCode;
-use actix_web::web::ServiceConfig;
 
 use std::collections::HashMap;
 
@@ -31,11 +30,11 @@ use super::secret::uses;
 use super::settings as environment_settings;
 use super::visitor::Visitor;
 use crate::http::error::Problem;
-use crate::http::routes::at;
+use crate::http::routes::{Routes, at};
 use crate::orgs::access::{self, Place};
 
 /// The routes of these pages.
-pub(super) fn governance_routes(app: &mut ServiceConfig) {
+pub(super) fn governance_routes(app: &mut Routes) {
     app.service(at("/members/{user}").get(member::page).done());
     app.service(at("/teams").get(teams::list).post(teams::create).done());
     app.service(at("/teams/{team}").get(teams::page).post(teams::update).done());
@@ -71,7 +70,7 @@ pub(super) fn governance_routes(app: &mut ServiceConfig) {
 }
 
 /// The tree of a project in the rail, what an environment asks others about, what uses a secret, and the value that is only one's own.
-pub(super) fn usage_routes(app: &mut ServiceConfig) {
+pub(super) fn usage_routes(app: &mut Routes) {
     app.service(at("/projects/{project}/branches").get(project::branches).done());
     app.service(
         at("/projects/{project}/environments/{environment}/approval-rules").post(environment_settings::rule).done(),
