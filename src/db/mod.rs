@@ -86,7 +86,7 @@ impl Db {
         T: Send + 'static,
         E: From<DbError> + Send + 'static,
     {
-        self.inner.writer.write(f).await
+        writer::typed(self.inner.writer.write(writer::work(f)).await)
     }
 
     /// [`Db::write`] without a savepoint of its own, for the commonest write there is: the event of a read. When `f` fails
@@ -100,7 +100,7 @@ impl Db {
         T: Send + 'static,
         E: From<DbError> + Send + 'static,
     {
-        self.inner.writer.write_surely(f).await
+        writer::typed(self.inner.writer.write_surely(writer::work(f)).await)
     }
 
     /// [`Db::write`] for threads without an async runtime: start-up, offline commands, tests.
@@ -112,7 +112,7 @@ impl Db {
         T: Send + 'static,
         E: From<DbError> + Send + 'static,
     {
-        self.inner.writer.write_blocking(f)
+        writer::typed(self.inner.writer.write_blocking(writer::work(f)))
     }
 
     /// Hands the writer the state that travels with its transactions; later calls replace it.

@@ -76,12 +76,29 @@ pub(super) fn with<T, E: From<DbError>>(
     published: &Published,
     f: impl FnOnce(&Reader<'_>) -> Result<T, E>,
 ) -> Result<T, E> {
+    asked(f, |ask| on_kept(number, path, published, ask))
+}
+
+pub(super) fn offline<T, E: From<DbError>>(path: &Path, f: impl FnOnce(&Reader<'_>) -> Result<T, E>) -> Result<T, E> {
+    asked(f, |ask| in_snapshot(&open(path)?, View::snapshot([None; 2]), ask))
+}
+
+/// What is asked of a reader, without its types: what is around it is compiled once, and not for each of hundreds.
+type Ask<'a> = &'a mut dyn FnMut(&Reader<'_>);
+
+fn asked<T, E: From<DbError>>(
+    f: impl FnOnce(&Reader<'_>) -> Result<T, E>,
+    around: impl FnOnce(Ask<'_>) -> Result<(), DbError>,
+) -> Result<T, E> {
+    let (mut f, mut result) = (Some(f), None);
+    around(&mut |reader| result = f.take().map(|f| f(reader)))?;
+    result.unwrap_or_else(|| Err(DbError::Panicked.into()))
+}
+
+fn on_kept(number: u64, path: &Path, published: &Published, ask: Ask<'_>) -> Result<(), DbError> {
     let kept = READERS.with_borrow_mut(|all| all.iter().position(|(n, _)| *n == number).map(|i| all.swap_remove(i).1));
-    let conn = match kept {
-        Some(conn) => conn,
-        None => open(path).map_err(E::from)?,
-    };
-    let result = in_snapshot(&conn, View::snapshot(published.now()), f);
+    let conn = kept.map_or_else(|| open(path), Ok)?;
+    let result = in_snapshot(&conn, View::snapshot(published.now()), ask);
     if conn.is_autocommit() {
         READERS.with_borrow_mut(|all| {
             if all.len() >= KEPT_PER_THREAD {
@@ -93,22 +110,10 @@ pub(super) fn with<T, E: From<DbError>>(
     result
 }
 
-pub(super) fn offline<T, E: From<DbError>>(path: &Path, f: impl FnOnce(&Reader<'_>) -> Result<T, E>) -> Result<T, E> {
-    let conn = open(path).map_err(E::from)?;
-    in_snapshot(&conn, View::snapshot([None; 2]), f)
-}
-
-fn in_snapshot<T, E: From<DbError>>(
-    conn: &Connection,
-    view: View,
-    f: impl FnOnce(&Reader<'_>) -> Result<T, E>,
-) -> Result<T, E> {
+fn in_snapshot(conn: &Connection, view: View, ask: Ask<'_>) -> Result<(), DbError> {
     let snapshot = Snapshot { conn, view: &view };
-    let result = f(&Reader::new(snapshot.conn, snapshot.view));
-    match snapshot.view.failure() {
-        None => result,
-        Some(failure) => Err(failure.into()),
-    }
+    ask(&Reader::new(snapshot.conn, snapshot.view));
+    snapshot.view.failure().map_or(Ok(()), Err)
 }
 
 fn open(path: &Path) -> Result<Connection, DbError> {

@@ -98,55 +98,73 @@ pub struct WriterStats {
     pub waiting: u64,
 }
 
-trait Job: Send {
-    /// Whether its changes are undone alone when it fails; else those of the whole batch are.
-    fn is_undone_alone(&self) -> bool;
-    /// Runs the operation; false when its changes are to be undone.
-    fn run(&mut self, tx: &mut WriteTx<'_>) -> bool;
-    /// Answers the caller, after the commit or instead of it.
-    fn answer(self: Box<Self>, failure: Option<DbError>);
+/// What an operation came to: a `Result<T, E>` whose types only its caller knows.
+pub(super) struct Made {
+    is_ok: bool,
+    result: Box<dyn Any + Send>,
 }
 
-struct Operation<F, T, E> {
-    undone_alone: bool,
-    f: Option<F>,
-    result: Option<Result<T, E>>,
-    reply: oneshot::Sender<Result<T, E>>,
-}
+/// An operation without its types: the way to the commit and back is compiled once, and not for each of hundreds.
+pub(super) type Work = Box<dyn FnOnce(&mut WriteTx<'_>) -> Made + Send>;
 
-impl<F, T, E> Job for Operation<F, T, E>
+/// Takes the types off an operation; [`typed`] puts them on its answer.
+pub(super) fn work<T, E>(f: impl FnOnce(&mut WriteTx<'_>) -> Result<T, E> + Send + 'static) -> Work
 where
-    F: FnOnce(&mut WriteTx<'_>) -> Result<T, E> + Send,
-    T: Send,
-    E: From<DbError> + Send,
+    T: Send + 'static,
+    E: Send + 'static,
 {
-    fn is_undone_alone(&self) -> bool {
-        self.undone_alone
+    Box::new(move |tx| {
+        let result = f(tx);
+        Made { is_ok: result.is_ok(), result: Box::new(result) }
+    })
+}
+
+/// The answer of an operation as its caller knows it: its own, or why there is none.
+pub(super) fn typed<T: 'static, E: From<DbError> + 'static>(answer: Result<Made, DbError>) -> Result<T, E> {
+    match answer.map(|made| made.result.downcast::<Result<T, E>>()) {
+        Ok(Ok(result)) => *result,
+        Ok(Err(_)) => Err(DbError::Panicked.into()),
+        Err(failure) => Err(failure.into()),
+    }
+}
+
+struct Operation {
+    /// Whether its changes are undone alone when it fails; else those of the whole batch are.
+    undone_alone: bool,
+    work: Option<Work>,
+    made: Option<Made>,
+    reply: oneshot::Sender<Result<Made, DbError>>,
+}
+
+impl Operation {
+    fn new(undone_alone: bool, work: Work) -> (Self, oneshot::Receiver<Result<Made, DbError>>) {
+        let (reply, answer) = oneshot::channel();
+        (Self { undone_alone, work: Some(work), made: None, reply }, answer)
     }
 
+    /// Runs it; false when its changes are to be undone.
     fn run(&mut self, tx: &mut WriteTx<'_>) -> bool {
-        let Some(f) = self.f.take() else { return false };
-        let result = catch_unwind(AssertUnwindSafe(|| f(tx))).unwrap_or_else(|_| Err(DbError::Panicked.into()));
-        let ok = result.is_ok();
-        self.result = Some(result);
-        ok
+        let Some(work) = self.work.take() else { return false };
+        self.made = catch_unwind(AssertUnwindSafe(|| work(tx))).ok();
+        self.made.as_ref().is_some_and(|made| made.is_ok)
     }
 
-    fn answer(self: Box<Self>, failure: Option<DbError>) {
-        let result = match (failure, self.result) {
+    /// Answers the caller, after the commit or instead of it.
+    fn answer(self, failure: Option<DbError>) {
+        let answer = match (failure, self.made) {
             // It is what the commit failed by, and knows best why.
-            (Some(_), Some(Err(own))) if !self.undone_alone => Err(own),
-            (Some(failure), _) => Err(failure.into()),
-            (None, Some(result)) => result,
-            (None, None) => Err(DbError::Panicked.into()),
+            (Some(_), Some(own)) if !self.undone_alone && !own.is_ok => Ok(own),
+            (Some(failure), _) => Err(failure),
+            (None, Some(made)) => Ok(made),
+            (None, None) => Err(DbError::Panicked),
         };
         // A caller that went away does not undo what it asked for.
-        let _gone = self.reply.send(result);
+        let _gone = self.reply.send(answer);
     }
 }
 
 enum Message {
-    Run(Box<dyn Job>),
+    Run(Operation),
     Close,
 }
 
@@ -181,65 +199,54 @@ impl Writer {
         Ok(Self { queue, committer, thread: Mutex::new(Some(thread)), counters })
     }
 
-    pub(super) async fn write<T, E, F>(&self, f: F) -> Result<T, E>
-    where
-        F: FnOnce(&mut WriteTx<'_>) -> Result<T, E> + Send + 'static,
-        T: Send + 'static,
-        E: From<DbError> + Send + 'static,
-    {
-        let (job, answer) = operation(true, f);
-        self.enqueue(job, answer).await
+    pub(super) async fn write(&self, work: Work) -> Result<Made, DbError> {
+        let (operation, answer) = Operation::new(true, work);
+        self.enqueue(operation, answer).await
     }
 
-    pub(super) async fn write_surely<T, E, F>(&self, f: F) -> Result<T, E>
-    where
-        F: FnOnce(&mut WriteTx<'_>) -> Result<T, E> + Send + 'static,
-        T: Send + 'static,
-        E: From<DbError> + Send + 'static,
-    {
-        let (job, mut answer) = operation(false, f);
-        let Some(job) = self.commit_here(job) else {
-            return answer.try_recv().unwrap_or_else(|_| Err(DbError::Stopped.into()));
+    pub(super) async fn write_surely(&self, work: Work) -> Result<Made, DbError> {
+        let (operation, mut answer) = Operation::new(false, work);
+        let Some(operation) = self.commit_here(operation) else {
+            return answer.try_recv().unwrap_or(Err(DbError::Stopped));
         };
-        self.enqueue(job, answer).await
+        self.enqueue(operation, answer).await
     }
 
-    async fn enqueue<T, E: From<DbError>>(&self, job: Box<dyn Job>, answer: Answer<T, E>) -> Result<T, E> {
-        if self.queue.send(Message::Run(job)).await.is_err() {
-            return Err(DbError::Stopped.into());
+    async fn enqueue(
+        &self,
+        operation: Operation,
+        answer: oneshot::Receiver<Result<Made, DbError>>,
+    ) -> Result<Made, DbError> {
+        if self.queue.send(Message::Run(operation)).await.is_err() {
+            return Err(DbError::Stopped);
         }
-        answer.await.unwrap_or_else(|_| Err(DbError::Stopped.into()))
+        answer.await.unwrap_or(Err(DbError::Stopped))
     }
 
     /// Commits an operation in this thread when nobody else writes: then the way to the writer thread and back, two
     /// threads woken, costs more than the commit. Gives it back when others do, for they share a commit there. Whoever
     /// waits for this thread meanwhile waits for one commit.
-    fn commit_here(&self, job: Box<dyn Job>) -> Option<Box<dyn Job>> {
+    fn commit_here(&self, operation: Operation) -> Option<Operation> {
         let is_alone = self.counters.newest.load(Ordering::Relaxed) <= 1;
         if !is_alone || self.queue.capacity() < QUEUE_MAX {
-            return Some(job);
+            return Some(operation);
         }
         let mut committer = match self.committer.try_lock() {
             Ok(committer) => committer,
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-            Err(TryLockError::WouldBlock) => return Some(job),
+            Err(TryLockError::WouldBlock) => return Some(operation),
         };
-        let Some(committer) = &mut *committer else { return Some(job) };
-        committer.commit(&mut vec![job]);
+        let Some(committer) = &mut *committer else { return Some(operation) };
+        committer.commit(&mut vec![operation]);
         None
     }
 
-    pub(super) fn write_blocking<T, E, F>(&self, f: F) -> Result<T, E>
-    where
-        F: FnOnce(&mut WriteTx<'_>) -> Result<T, E> + Send + 'static,
-        T: Send + 'static,
-        E: From<DbError> + Send + 'static,
-    {
-        let (job, answer) = operation(true, f);
-        if self.queue.blocking_send(Message::Run(job)).is_err() {
-            return Err(DbError::Stopped.into());
+    pub(super) fn write_blocking(&self, work: Work) -> Result<Made, DbError> {
+        let (operation, answer) = Operation::new(true, work);
+        if self.queue.blocking_send(Message::Run(operation)).is_err() {
+            return Err(DbError::Stopped);
         }
-        answer.blocking_recv().unwrap_or_else(|_| Err(DbError::Stopped.into()))
+        answer.blocking_recv().unwrap_or(Err(DbError::Stopped))
     }
 
     pub(super) fn attach(&self, state: Box<dyn TxState>) -> Result<(), DbError> {
@@ -278,18 +285,6 @@ impl Drop for Writer {
     }
 }
 
-type Answer<T, E> = oneshot::Receiver<Result<T, E>>;
-
-fn operation<T, E, F>(undone_alone: bool, f: F) -> (Box<dyn Job>, Answer<T, E>)
-where
-    F: FnOnce(&mut WriteTx<'_>) -> Result<T, E> + Send + 'static,
-    T: Send + 'static,
-    E: From<DbError> + Send + 'static,
-{
-    let (reply, answer) = oneshot::channel();
-    (Box::new(Operation { undone_alone, f: Some(f), result: None, reply }), answer)
-}
-
 /// The writer thread: takes what waits, and commits it together.
 fn run(committer: &Mutex<Option<Committer>>, mut waiting: mpsc::Receiver<Message>) {
     let mut batch = Vec::with_capacity(BATCH_MAX);
@@ -299,7 +294,7 @@ fn run(committer: &Mutex<Option<Committer>>, mut waiting: mpsc::Receiver<Message
         let mut next = Some(first);
         while let Some(message) = next.take() {
             match message {
-                Message::Run(job) => batch.push(job),
+                Message::Run(operation) => batch.push(operation),
                 Message::Close => closing = true,
             }
             if batch.len() < BATCH_MAX && !closing {
@@ -343,7 +338,7 @@ impl Committer {
         }
     }
 
-    fn commit(&mut self, batch: &mut Vec<Box<dyn Job>>) {
+    fn commit(&mut self, batch: &mut Vec<Operation>) {
         let view = View::writer(self.counters.published.now());
         match self.transaction(batch, &view) {
             Ok(()) => {
@@ -354,7 +349,7 @@ impl Committer {
                 self.counters.commits.fetch_add(1, Ordering::Relaxed);
                 self.counters.operations.fetch_add(batch.len() as u64, Ordering::Relaxed);
                 self.counters.newest.store(batch.len(), Ordering::Relaxed);
-                batch.drain(..).for_each(|job| job.answer(None));
+                batch.drain(..).for_each(|operation| operation.answer(None));
                 self.folder.after_commit(&self.conn);
             }
             Err(error) if error.is_io() => leave(&error),
@@ -365,21 +360,21 @@ impl Committer {
                 }
                 let full = error.is_full();
                 tracing::error!(%error, "a batch of writes was undone");
-                for job in batch.drain(..) {
-                    job.answer(Some(if full { DbError::Full } else { DbError::Corrupt(error.to_string()) }));
+                for operation in batch.drain(..) {
+                    operation.answer(Some(if full { DbError::Full } else { DbError::Corrupt(error.to_string()) }));
                 }
             }
         }
     }
 
-    fn transaction(&mut self, batch: &mut [Box<dyn Job>], view: &View) -> Result<(), DbError> {
+    fn transaction(&mut self, batch: &mut [Operation], view: &View) -> Result<(), DbError> {
         execute(&self.conn, "BEGIN IMMEDIATE")?;
-        for job in batch.iter_mut() {
+        for operation in batch.iter_mut() {
             let reader = Reader::new(&self.conn, view);
             let mut tx = WriteTx { reader, view, state: self.state.as_deref_mut(), on_rollback: Vec::new() };
-            if job.is_undone_alone() {
-                tx.in_savepoint(|tx| job.run(tx))?;
-            } else if !job.run(&mut tx) {
+            if operation.undone_alone {
+                tx.in_savepoint(|tx| operation.run(tx))?;
+            } else if !operation.run(&mut tx) {
                 if self.conn.is_autocommit() {
                     return Err(DbError::Full);
                 }

@@ -397,16 +397,13 @@ impl Op {
             store::epoch_stored(reader)?;
             f(reader)
         });
-        self.settle_denied::<E>().await?;
+        self.settle_denied().await?;
         result
     }
 
-    async fn settle_denied<E>(&self) -> Result<(), E>
-    where
-        E: From<OpError> + From<DbError> + Send + 'static,
-    {
+    async fn settle_denied(&self) -> Result<(), OpError> {
         let Some(event) = self.take_denied() else { return Ok(()) };
-        self.0.core.db.write(move |tx| Ok::<_, OpError>(ledger::append(tx, event).map(drop)?)).await.map_err(E::from)
+        self.0.core.db.write(move |tx| Ok(ledger::append(tx, event).map(drop)?)).await
     }
 
     /// Runs an operation that hands out values: `f` gives them with their events, the events go to disk under the
@@ -425,25 +422,30 @@ impl Op {
                 let seen = epoch(reader)?;
                 f(reader).map(|released| (released, seen))
             });
-            self.settle_denied::<E>().await?;
+            self.settle_denied().await?;
             let (Released { value, event, note }, seen) = loaded?;
             let Some(event) = event else { return Ok(value) };
-            event.check().map_err(OpError::from)?;
-            let kept = self.0.core.db.write_surely(move |tx| {
-                if epoch(tx)? != seen {
-                    return Ok::<_, OpError>(false);
-                }
-                ledger::append(tx, event)?;
-                if let Some(note) = note {
-                    note(tx)?;
-                }
-                Ok(true)
-            });
-            if kept.await.map_err(E::from)? {
+            if self.keep_read(event, note, seen).await? {
                 return Ok(value);
             }
         }
         Err(OpError::Contended.into())
+    }
+
+    /// Puts the event of a read into the ledger while the authorization epoch is `seen`; false when it is not.
+    async fn keep_read(&self, event: Event, note: Option<Note>, seen: u64) -> Result<bool, OpError> {
+        event.check()?;
+        let kept = self.0.core.db.write_surely(move |tx| {
+            if epoch(tx)? != seen {
+                return Ok(false);
+            }
+            ledger::append(tx, event)?;
+            if let Some(note) = note {
+                note(tx)?;
+            }
+            Ok::<_, OpError>(true)
+        });
+        kept.await
     }
 }
 
