@@ -229,19 +229,25 @@ const fn status(class: Class) -> StatusCode {
 
 impl<E: Failure> From<E> for Problem {
     fn from(error: E) -> Self {
-        let class = error.class();
-        let is_internal = class == Class::Internal;
-        Self(Box::new(Inner {
-            status: status(class),
-            code: error.code(),
-            detail: if is_internal { INTERNAL.into() } else { error.to_string() },
-            hint: if is_internal { INTERNAL_HINT.into() } else { error.hint() },
-            errors: error.problems(),
-            cause: (is_internal || class == Class::Damaged).then(|| chain(&error)),
-            retry_after: error.retry_after().or(matches!(class, Class::Unavailable | Class::TooMany).then_some(1)),
-            allow: None,
-        }))
+        of_failure(&error)
     }
+}
+
+/// Compiled once, and not for each error at each `?` of each handler.
+#[inline(never)]
+fn of_failure(error: &dyn Failure) -> Problem {
+    let class = error.class();
+    let is_internal = class == Class::Internal;
+    Problem(Box::new(Inner {
+        status: status(class),
+        code: error.code(),
+        detail: if is_internal { INTERNAL.into() } else { error.to_string() },
+        hint: if is_internal { INTERNAL_HINT.into() } else { error.hint() },
+        errors: error.problems(),
+        cause: (is_internal || class == Class::Damaged).then(|| chain(error)),
+        retry_after: error.retry_after().or(matches!(class, Class::Unavailable | Class::TooMany).then_some(1)),
+        allow: None,
+    }))
 }
 
 impl fmt::Debug for Problem {

@@ -371,18 +371,22 @@ impl Op {
     {
         let op = self.clone();
         let run = move |tx: &mut WriteTx<'_>| {
-            let mut result = f(&op, tx);
-            if let (Ok(_), Some(mark)) = (&result, &op.0.mark)
-                && let Err(error) = mark(tx)
-            {
-                result = Err(error.into());
-            }
-            if let (Err(_), Some(event)) = (&result, op.take_denied()) {
-                ledger::append_on_rollback(tx, event);
-            }
+            let result = f(&op, tx);
+            op.end_write(tx, result.is_ok())?;
             result
         };
         self.0.core.db.write(run).await
+    }
+
+    /// What every write ends with: that it was done is marked, or the denial it left is kept.
+    fn end_write(&self, tx: &mut WriteTx<'_>, is_done: bool) -> Result<(), DbError> {
+        let marked = self.0.mark.as_ref().filter(|_| is_done).map_or(Ok(()), |mark| mark(tx));
+        if (!is_done || marked.is_err())
+            && let Some(event) = self.take_denied()
+        {
+            ledger::append_on_rollback(tx, event);
+        }
+        marked
     }
 
     /// Runs an operation that only looks, at what is no value. A denial is recorded before it is answered.

@@ -105,15 +105,15 @@ pub(crate) async fn collect(req: &HttpRequest, payload: &mut Payload) -> Result<
 }
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
-    serde_json::from_slice(body).map_err(|error| {
-        use serde_json::error::Category;
-        match error.classify() {
-            Category::Data => wrong_field(&error.to_string()),
-            _ => {
-                Problem::invalid("json_invalid", format!("the body is no JSON: {}", without_input(&error.to_string())))
-            }
-        }
-    })
+    serde_json::from_slice(body).map_err(|error| unreadable(&error))
+}
+
+fn unreadable(error: &serde_json::Error) -> Problem {
+    use serde_json::error::Category;
+    match error.classify() {
+        Category::Data => wrong_field(&error.to_string()),
+        _ => Problem::invalid("json_invalid", format!("the body is no JSON: {}", without_input(&error.to_string()))),
+    }
 }
 
 fn wrong_field(message: &str) -> Problem {

@@ -3,6 +3,7 @@
 use std::future::{Ready, ready};
 
 use actix_web::dev::Payload;
+use actix_web::error::QueryPayloadError;
 use actix_web::{FromRequest, HttpRequest, web};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -26,16 +27,18 @@ impl<T: DeserializeOwned> FromRequest for Query<T> {
 
 fn parse<T: DeserializeOwned>(query: &str) -> Result<T, Problem> {
     require_text(query)?;
-    web::Query::<T>::from_query(query).map(web::Query::into_inner).map_err(|error| {
-        let message = error.to_string();
-        let message = message.strip_prefix("Query deserialize error: ").unwrap_or(&message).to_owned();
-        let field = message.split('`').nth(1).map(|f| f.chars().take(64).collect::<String>());
-        let problem = Problem::invalid("query_invalid", format!("a query parameter is wrong: {message}"));
-        match field {
-            Some(field) => problem.field(field, "query_invalid"),
-            None => problem,
-        }
-    })
+    web::Query::<T>::from_query(query).map(web::Query::into_inner).map_err(|error| unreadable(&error))
+}
+
+fn unreadable(error: &QueryPayloadError) -> Problem {
+    let message = error.to_string();
+    let message = message.strip_prefix("Query deserialize error: ").unwrap_or(&message).to_owned();
+    let field = message.split('`').nth(1).map(|f| f.chars().take(64).collect::<String>());
+    let problem = Problem::invalid("query_invalid", format!("a query parameter is wrong: {message}"));
+    match field {
+        Some(field) => problem.field(field, "query_invalid"),
+        None => problem,
+    }
 }
 
 /// `limit` and `cursor` of a list.
