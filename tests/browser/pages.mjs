@@ -328,6 +328,19 @@ async function governing() {
   check("a simulation is told", (await page.locator("#simulation").innerText()).includes("decided again"));
   await judge(page, "a simulation");
 
+  // The editor of blueprints knows what may come next, from the schema.
+  await page.goto(`${base}/projects/shop/environments/staging/blueprint`);
+  await page.locator(".cm-content").click();
+  await page.keyboard.press("ControlOrMeta+a");
+  await page.keyboard.type("ser");
+  await page.locator(".cm-tooltip-autocomplete li", { hasText: "services" }).waitFor();
+  await judge(page, "what may come next");
+  await page.screenshot({ path: `${screenshots}/blueprint-complete-light-1440.png` });
+  await page.locator(".cm-tooltip-autocomplete li", { hasText: "services" }).click();
+  const written = await page.locator(".cm-content").innerText();
+  check("what is chosen is written", written.trim() === "services:", written);
+  check("the text field has it, too", (await page.locator("#f-source").inputValue()).startsWith("services:"));
+
   await page.goto(`${base}/access?on=protected`);
   await page.locator("tr", { has: page.locator('code:text-is("secret.reveal")') }).locator("a.cell").nth(1).click();
   await page.locator("#panel h1").waitFor();

@@ -16,6 +16,7 @@ check "up again says so, and starts nothing" "is up" timeout 10 "$here/up.sh"
 "$here/checks/cluster.sh" || failed=$((failed + 1))
 "$here/checks/gate.sh" || failed=$((failed + 1))
 "$here/checks/environments.sh" || failed=$((failed + 1))
+"$here/checks/faults.sh" || failed=$((failed + 1))
 "$here/shop/test.sh" || failed=$((failed + 1))
 # The appliance's own tests against it; kubectl and the images are those of this cluster.
 image=

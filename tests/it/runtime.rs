@@ -120,6 +120,43 @@ fn a_deploy_says_what_is_missing_before_anything_is_made() {
 }
 
 #[test]
+fn a_plan_is_refused_where_a_deploy_is_and_does_nothing() {
+    let app = TestApp::start();
+    let ada = app.owner();
+    ada.create_project("shop");
+    ada.create_environment("shop", "dev", None);
+    let path = run_path("shop/dev", "/plan");
+    let refused = |body: Value, status: u16, code: &str| {
+        let answer = ada.post(&path, body).expect(status);
+        assert_eq!(answer["code"], code, "{answer}");
+        answer
+    };
+    refused(json!({}), 404, "blueprint_missing");
+    refused(json!({ "text": SHOP }), 422, "cluster_missing");
+    add_cluster(&ada, "home");
+    let missing = refused(json!({ "text": SHOP }), 422, "variables_missing");
+    assert!(missing.to_string().contains("DATABASE_URL (api)"), "{missing}");
+    let wrong = refused(json!({ "text": "name: shop\nservices: [{nam: a}]\n" }), 422, "blueprint_invalid");
+    assert!(wrong.to_string().contains("nam"), "{wrong}");
+    ada.set_secret("shop/dev", "DATABASE_URL", "value");
+    ada.set_secret("shop/dev", "API_KEY", "value");
+    let drawing = SHOP.replace("image: registry.example/postgres:16", "image: registry.example/postgres:16\n    secrets: [{name: db-key, envKey: DB_KEY, value: auto-generated, length: 20}]");
+    // Nothing listens where the cluster should be: what comes before it was passed.
+    let away = ada.post(&path, json!({ "text": drawing })).json();
+    assert!(away["code"].as_str().is_some_and(|code| code.starts_with("cluster_")), "{away}");
+    refused(json!({}), 404, "blueprint_missing");
+    let names = ada.get(&format!("{}/secrets", at("shop/dev"))).expect(200);
+    assert_eq!(names["items"].as_array().map(Vec::len), Some(2), "nothing was drawn: {names}");
+    assert_eq!(ada.get(&run_path("shop/dev", "")).expect(404)["code"], "not_deployed");
+    let grace = member(&app, "grace@example.com", "viewer");
+    let denied = grace.post(&path, json!({ "text": SHOP })).expect(403);
+    assert!(denied.to_string().contains("deploy.preview"), "{denied}");
+    let events = ada.get("/audit/events?action=deploy.preview&decision=denied").expect(200);
+    assert_eq!(events["items"].as_array().map(Vec::len), Some(1), "{events}");
+    assert_eq!(app.second_organization().post(&path, json!({ "text": SHOP })).status, 404);
+}
+
+#[test]
 fn a_deploy_is_written_down_once_and_names_what_it_passes_on() {
     let app = TestApp::start();
     let ada = shop(&app);
@@ -338,4 +375,28 @@ fn the_command_line_deploys_waits_and_says_why_not() {
     let logs = run("logs api");
     assert_eq!(logs.status.code(), Some(1), "the cluster is not there");
     assert!(logs.stderr.contains("cannot be reached"), "{}", logs.stderr);
+}
+
+#[test]
+fn what_a_cluster_still_has_of_a_deleted_environment_is_not_purged() {
+    let app = TestApp::start();
+    let ada = shop(&app);
+    deploy(&ada, "shop/dev");
+    let plan = ada.delete(&format!("{}?dry_run=true", at("shop/dev"))).expect(200);
+    assert_eq!(plan["environments"].as_array().map(Vec::len), Some(1), "{plan}");
+    ada.delete(&at("shop/dev")).expect(200);
+    app.clock.advance(std::time::Duration::from_hours(24 * 31));
+    let purge = || {
+        let op = app.system();
+        let purged = async { holdfast::orgs::deletion::deletion_purge(&op, 10).await };
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        runtime.block_on(purged).expect("the database answers")
+    };
+    assert_eq!(purge(), 0, "its row is what tells the controller to take it away");
+    let gone = app.core.db.write_blocking(|tx| {
+        tx.sql().execute("DELETE FROM cluster_uses", ())?;
+        Ok::<_, holdfast::db::DbError>(())
+    });
+    gone.expect("written");
+    assert_eq!(purge(), 1);
 }

@@ -4,6 +4,7 @@ import { HighlightStyle, StreamLanguage, bracketMatching, indentOnInput, syntaxH
 import { EditorState, type Range, StateField } from "@codemirror/state";
 import { Decoration, type DecorationSet, EditorView, drawSelection, highlightActiveLine, keymap, lineNumbers } from "@codemirror/view";
 import { tags } from "@lezer/highlight";
+import { completing } from "./complete";
 
 const WORDS = /^(?:permit|forbid|when|unless|if|then|else|in|like|has|is|true|false)\b/;
 const VARIABLES = /^(?:principal|action|resource|context)\b/;
@@ -95,6 +96,7 @@ function edit(field: HTMLTextAreaElement): void {
       bracketMatching(),
       indentOnInput(),
       field.dataset.editor === "yaml" ? yaml : cedar,
+      field.dataset.schema ? completing(field.dataset.schema) : [],
       EditorState.readOnly.of(field.readOnly),
       syntaxHighlighting(colours),
       marks,

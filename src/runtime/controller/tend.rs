@@ -58,17 +58,31 @@ pub(super) async fn tend(world: Arc<World>, id: Id<kinds::Cluster>) {
     }
 }
 
+/// Notes that a cluster is not tended: it is out of reach, or it answers and does not let us.
 async fn lost(world: &World, id: Id<kinds::Cluster>, error: &RuntimeError) {
     let message = error.to_string();
-    let now = world.core.clock.now();
-    let noted = world.core.db.write(move |tx| {
-        cluster::seen(tx, id, &Seen::Unreachable { message }, now)?;
-        store::runtime_lost(tx, id)?;
-        Ok::<_, RuntimeError>(())
-    });
-    if let Err(error) = noted.await {
-        tracing::error!(cluster = %id, %error, "that a cluster is out of reach could not be noted");
+    let noted = if matches!(error, RuntimeError::Client(error) if !is_out_of_reach(error)) {
+        refused(world, id, message).await
+    } else {
+        let now = world.core.clock.now();
+        let noted = world.core.db.write(move |tx| {
+            cluster::seen(tx, id, &Seen::Unreachable { message }, now)?;
+            store::runtime_lost(tx, id)?;
+            Ok::<_, RuntimeError>(())
+        });
+        noted.await
+    };
+    if let Err(error) = noted {
+        tracing::error!(cluster = %id, %error, "that a cluster is not tended could not be noted");
     }
+}
+
+/// Notes with every environment of a cluster what it refuses.
+async fn refused(world: &World, id: Id<kinds::Cluster>, message: String) -> Result<(), RuntimeError> {
+    for runtime in world.core.db.read(|reader| store::runtime_on(reader, id, ENVIRONMENTS_MAX))? {
+        lifecycle::refused(world.op(), runtime.environment, message.clone()).await?;
+    }
+    Ok(())
 }
 
 /// What is known of an environment between two passes.
@@ -317,7 +331,10 @@ async fn prepare(client: &Client, image: Option<&str>, instance: &str, world: &W
         "apiVersion": "v1", "kind": "Namespace",
         "metadata": { "name": SYSTEM_NAMESPACE, "labels": labels },
     });
-    client.apply(Resource::Namespace, None, SYSTEM_NAMESPACE, &namespace, false).await?;
+    // Where an administrator made it, it is theirs, and the policy of the manifest lets us not touch it.
+    if client.get(Resource::Namespace, None, SYSTEM_NAMESPACE).await?.is_none() {
+        client.apply(Resource::Namespace, None, SYSTEM_NAMESPACE, &namespace, false).await?;
+    }
     require_claim(client, instance, world).await?;
     let mut address = None;
     for object in render::prober(image) {

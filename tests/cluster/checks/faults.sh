@@ -96,7 +96,7 @@ mkdir -p "$other_data"
 )
 other=$(cat "$data/other-pid")
 theirs() { HOLDFAST_CONFIG_DIR=$data/other-config HOLDFAST_URL=http://127.0.0.1:$((port + 1)) hf "$@"; }
-refused() { theirs clusters show local 2>/dev/null | grep -q "another appliance"; }
+refused() { theirs env status 2>&1 | grep -q "another appliance"; }
 check "a second appliance is refused, and told who has the cluster" "" within 60 refused
 check "and made nothing" "1" spaces
 check "what the first runs goes on" "ready" hf env status

@@ -174,10 +174,14 @@ impl TestApp {
         Self { base, clock, core, token: String::new(), runtime, running: Some(running), _dir: dir }
     }
 
+    /// The appliance itself, as its jobs act.
+    pub(crate) fn system(&self) -> Op {
+        Op::new(Arc::clone(&self.core), Who::System, Origin::default(), Id::new(START))
+    }
+
     /// A new setup token.
     pub(crate) fn setup_token(&self) -> String {
-        let op = Op::new(Arc::clone(&self.core), Who::System, Origin::default(), Id::new(START));
-        let token = self.runtime.block_on(setup::token_create(&op)).expect("a setup token");
+        let token = self.runtime.block_on(setup::token_create(&self.system())).expect("a setup token");
         token.expose().clone()
     }
 
