@@ -151,7 +151,7 @@ fn a_plan_is_refused_where_a_deploy_is_and_does_nothing() {
     let grace = member(&app, "grace@example.com", "viewer");
     let denied = grace.post(&path, json!({ "text": SHOP })).expect(403);
     assert!(denied.to_string().contains("deploy.preview"), "{denied}");
-    let events = ada.get("/audit/events?action=deploy.preview&decision=denied").expect(200);
+    let events = ada.get("/audit/events?action=deploy.preview&decision=deny").expect(200);
     assert_eq!(events["items"].as_array().map(Vec::len), Some(1), "{events}");
     assert_eq!(app.second_organization().post(&path, json!({ "text": SHOP })).status, 404);
 }
