@@ -69,6 +69,14 @@ await page.goto(`${base}/audit?action=secret.write&live=1`);
 await page.waitForFunction(() => document.querySelector("[data-live-state]").textContent === "live");
 check("a page with it in its address follows at once", true);
 
+// A page that asks by itself says so, so that it keeps no session from lying idle.
+const jobs = await page.context().newPage();
+const polled = jobs.waitForRequest((r) => r.url() === `${base}/jobs` && r.headers()["hx-request"] === "true", { timeout: 15_000 });
+await jobs.goto(`${base}/jobs`);
+const asked = (await polled).headers();
+check("the jobs keep themselves true, and are no use of the session", asked["holdfast-background"] === "1", JSON.stringify(asked));
+await jobs.close();
+
 const sessions = await fetch(`${base}/api/v1/sessions`, { headers: { authorization: `Bearer ${token}` } });
 const list = (await sessions.json()).items;
 for (const one of list.filter((s) => !s.current && s.kind !== "cli")) {

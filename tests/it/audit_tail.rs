@@ -233,5 +233,5 @@ fn a_page_follows_pauses_and_is_told_when_it_is_over() {
     let said = node("live.mjs", &[npm.to_str().expect("text")], &ask);
     let checks: Vec<serde_json::Value> = serde_json::from_str(&said).unwrap_or_else(|error| panic!("{error}: {said}"));
     let failed: Vec<_> = checks.iter().filter(|check| check["ok"] != true).map(ToString::to_string).collect();
-    assert!(failed.is_empty() && checks.len() >= 10, "{} checks:\n{}", checks.len(), failed.join("\n"));
+    assert!(failed.is_empty() && checks.len() >= 11, "{} checks:\n{}", checks.len(), failed.join("\n"));
 }

@@ -3,6 +3,7 @@
 //! text of theirs becomes markup.
 
 mod arranged;
+mod crowd;
 mod governance;
 mod plain;
 mod show_as;

@@ -217,3 +217,46 @@ fn an_operator_takes_a_lost_factor_away_and_ends_what_was_signed_in() {
     assert_eq!(refusal(&app, None), "ok");
     app.owner().send("POST", &path, None).expect(404);
 }
+
+#[test]
+fn recovery_codes_are_long_drawn_anew_and_kept_as_hashes() {
+    let app = TestApp::start();
+    let ada = Browser::signed_in(&app, ADA);
+    let (_, codes) = enrol(&app, &ada);
+    app.clock.advance(Duration::from_mins(1));
+    let renewed = ada.post("/account/factors/recovery-codes", json!({})).expect(201);
+    let renewed = renewed["recovery_codes"].as_array().expect("a list").iter().map(|c| text(c).to_owned());
+    let all: std::collections::BTreeSet<String> = codes.iter().cloned().chain(renewed).collect();
+    assert_eq!(all.len(), 20, "none is drawn twice: {all:?}");
+    for code in &all {
+        let letters = code.replace('-', "");
+        assert_eq!(letters.len(), 16, "16 letters of 32 are 80 bits: {code}");
+        assert!(letters.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit()), "{code}");
+    }
+    let kept = app.core.db.read(|reader| {
+        let mut statement = reader.sql().prepare("SELECT hash FROM recovery_codes")?;
+        let hashes = statement.query_map((), |row| row.get::<_, Vec<u8>>(0))?.collect::<Result<Vec<_>, _>>()?;
+        Ok::<_, holdfast::db::DbError>(hashes)
+    });
+    let kept = kept.expect("the table");
+    assert_eq!(kept.len(), 10);
+    let texts = |code: &String| [code.clone(), code.replace('-', "")];
+    let holds = |hash: &[u8], text: &str| hash.windows(text.len().min(hash.len())).any(|w| w == text.as_bytes());
+    assert!(all.iter().flat_map(texts).all(|text| kept.iter().all(|hash| !holds(hash, &text))));
+}
+
+#[test]
+fn a_new_password_by_a_link_does_not_pass_by_the_second_factor() {
+    let app = TestApp::start();
+    let ada = Browser::signed_in(&app, ADA);
+    let (authenticator, _) = enrol(&app, &ada);
+    let made = app.owner().post("/instance/password-resets", json!({ "email": ADA })).expect(201);
+    let token = text(&made["url"]).split('#').nth(1).expect("a token").to_owned();
+    let new = "quite other words than before";
+    app.nobody().post("/password-resets/complete", json!({ "token": token, "password": new })).expect(200);
+    app.clock.advance(Duration::from_mins(1));
+    let sign_in =
+        |code: Option<&str>| app.nobody().post("/sessions", json!({ "email": ADA, "password": new, "code": code }));
+    assert_eq!(sign_in(None).expect(401)["code"], "second_factor_required");
+    sign_in(Some(&authenticator.code(&app, 0))).expect(201);
+}

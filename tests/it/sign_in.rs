@@ -75,6 +75,52 @@ fn a_session_ends_when_it_lies_idle_and_when_its_time_is_over() {
 }
 
 #[test]
+fn a_page_that_asks_by_itself_keeps_no_session_from_lying_idle() {
+    let app = TestApp::with(&[("HOLDFAST_SESSIONS_IDLE_MINUTES", "30")]);
+    let browser = Browser::signed_in(&app, ADA);
+    let htmx = [("accept", "text/html"), ("hx-request", "true"), ("sec-fetch-site", "same-origin")];
+    let polled = [htmx[0], htmx[1], htmx[2], ("holdfast-background", "1")];
+    let poll = |path: &str| browser.raw("GET", path, &polled, b"");
+    let minutes = |n: u64| app.clock.advance(Duration::from_mins(n));
+    for _ in 0..5 {
+        minutes(5);
+        assert_eq!(poll("/jobs").status, 200);
+        assert_eq!(poll("/organization/keys").status, 200);
+    }
+    // A click is a use, and begins the time anew.
+    assert_eq!(browser.raw("GET", "/jobs", &htmx, b"").status, 200);
+    for _ in 0..5 {
+        minutes(5);
+        assert_eq!(poll("/jobs").status, 200);
+        let stream = "/api/v1/projects/none/environments/none/runtime/follow";
+        assert_eq!(browser.raw("GET", stream, &[htmx[2]], b"").status, 404, "a stream that is opened anew");
+    }
+    minutes(6);
+    let over = poll("/jobs");
+    assert_eq!((over.status, over.header("hx-redirect")), (401, Some("/sign-in")), "the page is led away");
+    assert_eq!(browser.get("/whoami").expect(401)["code"], "session_ended");
+    // Only a cookie's time is about use: a token with the header is asked as ever.
+    app.owner().send_with("GET", "/whoami", &[("holdfast-background", "1")], None).expect(200);
+}
+
+/// Every request that a page makes by itself says so.
+#[test]
+fn what_asks_by_itself_says_so() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut polls = 0;
+    for entry in std::fs::read_dir(folder.join("templates")).expect("the templates") {
+        let Ok(text) = std::fs::read_to_string(entry.expect("an entry").path()) else { continue };
+        for tag in text.split('<').filter(|tag| tag.contains("hx-trigger=\"every ")) {
+            polls += 1;
+            assert!(tag.contains("hx-headers='{\"Holdfast-Background\":\"1\"}'"), "{tag}");
+        }
+    }
+    assert_eq!(polls, 2, "jobs, and the rotation of a key");
+    let services = std::fs::read_to_string(folder.join("assets/ui/src/services.ts")).expect("the script");
+    assert!(services.contains("\"Holdfast-Background\": \"1\""), "the state is drawn anew by a timer");
+}
+
+#[test]
 fn sign_ins_are_listed_and_ended_one_by_one_or_all_others() {
     let app = TestApp::start();
     with_bob(&app);

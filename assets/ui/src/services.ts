@@ -29,7 +29,9 @@ function state(): void {
     }
     waits = 0;
     const open = box.querySelector<HTMLDetailsElement>("#state details")?.open ?? false;
-    void htmx.ajax("GET", region, { source: box, target: "#state", swap: "outerHTML" }).then(() => {
+    // Drawn because something changed there, not because somebody asked: no use of the session.
+    const headers = { "Holdfast-Background": "1" };
+    void htmx.ajax("GET", region, { source: box, target: "#state", swap: "outerHTML", headers }).then(() => {
       const details = box.querySelector<HTMLDetailsElement>("#state details");
       if (details && open) details.open = true;
     });

@@ -15,8 +15,10 @@ use crate::http::proxy;
 use crate::http::state::State;
 use crate::op::{Op, Origin, Who};
 
-/// What stays open beyond its request.
-const STREAM: &str = "/api/v1/audit/events/stream";
+/// What a page says of a request it makes by itself: by a timer, or because a stream told it to.
+const BACKGROUND: HeaderName = HeaderName::from_static("holdfast-background");
+/// The ends of the addresses of streams, which browsers open anew by themselves, without a header of ours.
+const STREAMS: &[&str] = &["/audit/events/stream", "/runtime/follow"];
 
 /// Which organization a session of somebody in several means, by id or slug.
 const X_ORGANIZATION_ID: HeaderName = HeaderName::from_static("x-organization-id");
@@ -36,8 +38,7 @@ pub(super) fn caller(state: &State, req: &HttpRequest, seen: &mut Seen, origin: 
         return Caller::Refused(problem);
     }
     let wanted = req.headers().get(X_ORGANIZATION_ID).map(|value| value.to_str().unwrap_or_default());
-    // A stream that broke is opened anew by the browser, without anybody: that must not keep a session alive.
-    let is_use = req.path() != STREAM;
+    let is_use = !is_by_itself(req);
     let check =
         |wanted| state.parts.sessions.check_cookie(&core.db, &core.keyring, &token, (wanted, is_use), core.clock.now());
     // Pages show the organization that was chosen last, while it is open to the session; the API is told by a header.
@@ -68,4 +69,11 @@ pub(super) fn caller(state: &State, req: &HttpRequest, seen: &mut Seen, origin: 
         Some(_) => Caller::Refused(csrf::refused()),
         None => Caller::Unproven(op, session.credential),
     }
+}
+
+/// Whether nobody asked for this: a page that redraws itself, and a stream that the browser opens anew after it broke, must not
+/// keep a session from lying idle. The header can be believed: whoever sends it where it is not so shortens their own
+/// session, and whoever leaves it out is one who could as well click.
+fn is_by_itself(req: &HttpRequest) -> bool {
+    req.headers().contains_key(&BACKGROUND) || STREAMS.iter().any(|end| req.path().ends_with(end))
 }

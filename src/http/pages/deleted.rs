@@ -23,6 +23,8 @@ use crate::vault::time::{Undelete, folder_undelete};
 
 /// How many deletions a page shows.
 const ROWS: u32 = 200;
+/// Deleted names a page shows; all of them come back.
+const NAMES: usize = 500;
 
 /// Which page, and what was done before.
 #[derive(Default, Deserialize)]
@@ -124,8 +126,17 @@ struct NamesPage {
     typed: NamesForm,
     /// What would come back; none where that cannot be told.
     names: Option<Vec<String>>,
+    /// How many of them are not shown.
+    rest: usize,
     warnings: Vec<String>,
     told: Option<Told>,
+}
+
+impl NamesPage {
+    /// How many would come back.
+    fn all(&self) -> usize {
+        self.names.as_ref().map_or(0, Vec::len) + self.rest
+    }
 }
 
 /// Shows the deleted names of an environment.
@@ -145,11 +156,12 @@ async fn show_names(
 ) -> Answer {
     let (frame, head) = Head::of(visitor, project, environment, Tab::Secrets, "Deleted secrets").await?;
     let frame = frame.crumb("Deleted secrets", format!("{}/deleted", head.base)).help("time");
-    let (mut names, mut warnings, mut told) = (None, Vec::new(), told);
+    let (mut names, mut rest, mut warnings, mut told) = (None, 0, Vec::new(), told);
     if head.may_write() {
         match folder_undelete(&visitor.op, typed.ask(project, environment, true)).await {
             Ok(outcome) => {
                 names = Some(shown(&outcome));
+                rest = outcome.items.len().saturating_sub(NAMES);
                 warnings = outcome.warnings.into_iter().map(|warning| warning.detail).collect();
             }
             Err(VaultError::NotFound { .. }) => names = Some(Vec::new()),
@@ -163,14 +175,14 @@ async fn show_names(
         }
     }
     let status = status_of(told.as_ref());
-    visitor.show_as(status, &NamesPage { frame, head, typed, names, warnings, told })
+    visitor.show_as(status, &NamesPage { frame, head, typed, names, rest, warnings, told })
 }
 
 fn shown(outcome: &BatchOutcome) -> Vec<String> {
     let name = |item: &crate::vault::secret::ItemOutcome| {
         if item.path.is_root() { item.name.to_string() } else { format!("{}/{}", item.path, item.name) }
     };
-    outcome.items.iter().map(name).collect()
+    outcome.items.iter().take(NAMES).map(name).collect()
 }
 
 /// Brings deleted names back, as they were before.

@@ -8,6 +8,11 @@ use crate::orgs::environment::Placed;
 use crate::policy::{Action, PermissionSet, Tier};
 use crate::types::{Slug, Timestamp};
 
+/// Most environments of a project that the rail and the switch list; its page has them all.
+const BRANCHES_MAX: usize = 200;
+/// Most organizations the menu of the account lists; their page has them all.
+const ORGANIZATIONS_MAX: usize = 20;
+
 /// The parts of the rail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Section {
@@ -60,6 +65,19 @@ pub(super) struct Trunk {
     pub(super) branches: Vec<Branch>,
 }
 
+impl Trunk {
+    /// The branches that are listed: the first, and the one that is looked at.
+    pub(super) fn listed(&self) -> Vec<&Branch> {
+        let listed = self.branches.iter().enumerate().filter(|(at, branch)| *at < BRANCHES_MAX || branch.is_here);
+        listed.map(|(_, branch)| branch).collect()
+    }
+
+    /// How many are not.
+    pub(super) fn rest(&self) -> usize {
+        self.branches.len() - self.listed().len()
+    }
+}
+
 /// A step of the breadcrumb.
 pub(super) struct Crumb {
     pub(super) label: String,
@@ -92,6 +110,8 @@ pub(super) struct Frame {
     /// Whether whoever looks operates the instance.
     pub(super) is_operator: bool,
     pub(super) trunks: Vec<Trunk>,
+    /// Whether there are more projects than these.
+    pub(super) is_cut: bool,
     pub(super) crumbs: Vec<Crumb>,
     pub(super) place: Option<Here>,
     /// The page of the manual that goes with it.
@@ -115,6 +135,7 @@ impl Frame {
             section,
             now,
             trunks: trunks.collect(),
+            is_cut: outline.is_cut,
             organizations: outline
                 .organizations
                 .into_iter()
@@ -178,9 +199,24 @@ impl Frame {
         self.crumb(e.project_slug.to_string(), project).crumb(e.slug.to_string(), environment)
     }
 
-    /// The environments of the project that is open: what the breadcrumb switches between.
+    /// The environments of the project that is open.
     pub(super) fn siblings(&self) -> &[Branch] {
-        self.trunks.iter().find(|t| t.is_open).map_or(&[], |t| &t.branches)
+        self.open().map_or(&[], |t| &t.branches)
+    }
+
+    /// The project that is open.
+    pub(super) fn open(&self) -> Option<&Trunk> {
+        self.trunks.iter().find(|t| t.is_open)
+    }
+
+    /// The organizations the menu of the account lists.
+    pub(super) fn listed(&self) -> &[(Slug, String, bool)] {
+        &self.organizations[..self.organizations.len().min(ORGANIZATIONS_MAX)]
+    }
+
+    /// Whether there are more.
+    pub(super) fn has_more(&self) -> bool {
+        self.organizations.len() > ORGANIZATIONS_MAX
     }
 
     /// The parts of the rail below the projects that whoever looks may use.

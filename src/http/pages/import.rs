@@ -22,6 +22,9 @@ use crate::vault::import::{Import, import};
 use crate::vault::secret::{BatchOutcome, PlannedAction};
 use crate::vault::variables::{self, ReadVariables, Variables};
 
+/// Most names of a plan that are shown: what changes is first.
+const ROWS: usize = 500;
+
 /// What a browser sends.
 #[derive(Deserialize)]
 pub(super) struct ImportForm {
@@ -48,6 +51,8 @@ struct Typed {
 /// What an import would do.
 struct Plan {
     rows: Vec<(PlannedAction, String)>,
+    /// How many more there are.
+    rest: usize,
     counts: [usize; 5],
     warnings: Vec<String>,
 }
@@ -70,8 +75,10 @@ impl Plan {
             rows.push((item.action, place));
         }
         rows.sort_by_key(|(action, _)| *action == PlannedAction::Same);
+        let rest = rows.len().saturating_sub(ROWS);
+        rows.truncate(ROWS);
         let warnings = outcome.warnings.into_iter().map(|w| w.detail).collect();
-        Self { rows, counts, warnings }
+        Self { rows, rest, counts, warnings }
     }
 
     fn changes(&self) -> usize {

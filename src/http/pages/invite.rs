@@ -11,14 +11,20 @@ use super::ui;
 use super::visitor::{Theme, Visitor};
 use crate::http::api::Answer;
 use crate::http::error::Problem;
-use crate::http::extract::Names;
+use crate::http::extract::{Names, Query, page_of};
 use crate::orgs::OrgError;
 use crate::orgs::invitation::{self, InvitationView, Invite};
 use crate::orgs::role;
-use crate::types::{Email, Id, Limit, Slug};
+use crate::types::{Email, Id, Slug};
 
-/// Invitations shown at most.
-const SHOWN: u32 = 100;
+/// How many invitations a page shows.
+const ROWS: u32 = 100;
+
+/// Where the list goes on.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct InviteQuery {
+    cursor: Option<String>,
+}
 
 /// Who shall be invited, as typed.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -43,23 +49,27 @@ struct InvitePage {
     told: Option<Told>,
     roles: Vec<String>,
     invitations: Vec<InvitationView>,
+    next: Option<String>,
     has_mail: bool,
     /// The one that was made just now, and its link when it is to be handed over.
     made: Option<(String, Option<String>)>,
 }
 
 /// The form, and what is out.
-pub(super) async fn page(visitor: Visitor) -> Answer {
-    show(&visitor, StatusCode::OK, InviteForm::default(), None, None).await
+pub(super) async fn page(visitor: Visitor, Query(query): Query<InviteQuery>) -> Answer {
+    show(&visitor, StatusCode::OK, query, InviteForm::default(), None, None).await
 }
 
 async fn show(
     visitor: &Visitor,
     status: StatusCode,
+    query: InviteQuery,
     typed: InviteForm,
     told: Option<Told>,
     made: Option<(String, Option<String>)>,
 ) -> Answer {
+    let (limit, cursor) = page_of(Some(ROWS), query.cursor.as_deref())?;
+    let listed = invitation::invitation_list(&visitor.op, limit, cursor).await?;
     let frame = visitor.frame("Invite", Section::Members, None).await?;
     let frame = frame.crumb("Home", "/").crumb("Members", "/members").crumb("Invite", "/invite").help("people");
     let roles = role::role_list(&visitor.op).await?.into_iter().map(|role| role.name.to_string());
@@ -68,7 +78,8 @@ async fn show(
         typed,
         told,
         roles: roles.filter(|name| name != "owner").collect(),
-        invitations: invitation::invitation_list(&visitor.op, Limit::parse(SHOWN)?, None).await?.items,
+        next: listed.next.map(|next| format!("/invite?cursor={}", next.encode())),
+        invitations: listed.items,
         has_mail: visitor.state.parts.mailer.is_configured(),
         made,
     };
@@ -77,10 +88,11 @@ async fn show(
 
 /// Invites somebody.
 pub(super) async fn create(Form(visitor, form): Form<InviteForm>) -> Answer {
+    let first = InviteQuery::default();
     match invite(&visitor, &form).await {
-        Ok(made) => show(&visitor, StatusCode::OK, InviteForm::default(), None, Some(made)).await,
+        Ok(made) => show(&visitor, StatusCode::OK, first, InviteForm::default(), None, Some(made)).await,
         Err(problem) if matches!(problem.status().as_u16(), 400 | 403 | 404 | 409 | 422) => {
-            show(&visitor, problem.status(), form, Some(Told::of(&problem)), None).await
+            show(&visitor, problem.status(), first, form, Some(Told::of(&problem)), None).await
         }
         Err(problem) => Err(problem),
     }

@@ -27,7 +27,7 @@ use crate::orgs::service_account::{
     service_account_update,
 };
 use crate::policy::Action;
-use crate::types::{Id, Limit, Slug, Timestamp};
+use crate::types::{Id, Slug, Timestamp};
 
 /// How many machines a page shows.
 const ROWS: u32 = 200;
@@ -139,6 +139,7 @@ struct MachinePage {
     machine: ServiceAccountView,
     holds: Vec<String>,
     keys: Vec<Key>,
+    next: Option<String>,
     /// The token of a key that was made by this request.
     token: Option<String>,
     told: Option<Told>,
@@ -150,34 +151,38 @@ impl MachinePage {
     }
 }
 
-/// What was done before.
-#[derive(Deserialize)]
+/// What was done before, and where the list of keys goes on.
+#[derive(Default, Deserialize)]
 pub(super) struct MachineQuery {
     done: Option<String>,
+    cursor: Option<String>,
 }
 
 /// Shows one machine.
 pub(super) async fn one(visitor: Visitor, Names([name]): Names<1>, Query(query): Query<MachineQuery>) -> Answer {
-    show_one(&visitor, &name, query.done.as_deref(), None, None).await
+    show_one(&visitor, &name, query, None, None).await
 }
 
 async fn show_one(
     visitor: &Visitor,
     name: &str,
-    done: Option<&str>,
+    query: MachineQuery,
     token: Option<String>,
     told: Option<Told>,
 ) -> Answer {
     let machine = service_account_get(&visitor.op, name).await?;
-    let keys = key_list(&visitor.op, name, Limit::parse(ROWS)?, None).await?.items;
-    let keys = keys.into_iter().map(|(credential, used)| Key { credential, used }).collect();
+    let (limit, cursor) = page_of(Some(ROWS), query.cursor.as_deref())?;
+    let found = key_list(&visitor.op, name, limit, cursor).await?;
+    let keys = found.items.into_iter().map(|(credential, used)| Key { credential, used }).collect();
     let frame = visitor.frame(machine.account.name.clone(), Section::Machines, None).await?;
     let here = format!("/machines/{}", machine.account.id);
-    let frame = frame.crumb("Home", "/").crumb("Machines", "/machines").crumb(machine.account.name.clone(), here);
-    let frame = frame.help("access").notice(done);
+    let frame =
+        frame.crumb("Home", "/").crumb("Machines", "/machines").crumb(machine.account.name.clone(), here.clone());
+    let frame = frame.help("access").notice(query.done.as_deref());
+    let next = found.next.map(|next| format!("{here}?cursor={}", next.encode()));
     let holds = holds(&machine);
     let status = told.as_ref().and_then(|t| StatusCode::from_u16(t.status).ok()).unwrap_or(StatusCode::OK);
-    visitor.show_as(status, &MachinePage { frame, machine, holds, keys, token, told })
+    visitor.show_as(status, &MachinePage { frame, machine, holds, keys, next, token, told })
 }
 
 /// What it is called, and whether its keys work.
@@ -202,7 +207,7 @@ pub(super) async fn update(Names([name]): Names<1>, Form(visitor, form): Form<Se
     match done {
         Ok(machine) => Visitor::go(&format!("/machines/{}?done=changed", machine.account.id)),
         Err(problem) if is_told(&problem) && problem.status() != StatusCode::NOT_FOUND => {
-            show_one(&visitor, &name, None, None, Some(Told::of(&problem))).await
+            show_one(&visitor, &name, MachineQuery::default(), None, Some(Told::of(&problem))).await
         }
         Err(problem) => Err(problem),
     }
@@ -263,9 +268,11 @@ pub(super) async fn key_create(Names([name]): Names<1>, Form(visitor, form): For
         Err(error) => Err(error.into()),
     };
     match made {
-        Ok(minted) => show_one(&visitor, &name, None, Some(minted.token.expose().clone()), None).await,
+        Ok(minted) => {
+            show_one(&visitor, &name, MachineQuery::default(), Some(minted.token.expose().clone()), None).await
+        }
         Err(problem) if matches!(problem.status().as_u16(), 400 | 409 | 422) => {
-            show_one(&visitor, &name, None, None, Some(Told::of(&problem))).await
+            show_one(&visitor, &name, MachineQuery::default(), None, Some(Told::of(&problem))).await
         }
         Err(problem) => Err(problem),
     }

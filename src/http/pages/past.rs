@@ -13,7 +13,7 @@ use super::visitor::{Theme, Visitor};
 use crate::http::api::Answer;
 use crate::http::error::Problem;
 use crate::http::extract::{Names, Query};
-use crate::types::{Limit, ParseError};
+use crate::types::{Limit, Page, ParseError};
 use crate::vault::secret::PlannedAction;
 use crate::vault::time::{self, Diff, Difference, Instant, Revert, Side};
 
@@ -36,6 +36,8 @@ struct PastPage {
     at: String,
     told: Option<Told>,
     differences: Option<Vec<Difference>>,
+    /// Whether there are more.
+    is_cut: bool,
     /// What going back would do, in words; none where there is nothing to do, or no right to.
     plan: Option<String>,
 }
@@ -58,10 +60,13 @@ pub(super) async fn page(
 async fn show(visitor: &Visitor, project: &str, environment: &str, at: String, told: Option<Told>) -> Answer {
     let (frame, head) = Head::of(visitor, project, environment, Tab::Time, "History").await?;
     let frame = frame.crumb("History", format!("{}/history", head.base)).help("time");
-    let (mut told, mut differences, mut plan) = (told, None, None);
+    let (mut told, mut differences, mut plan, mut is_cut) = (told, None, None, false);
     if let Some(text) = filled(&at) {
         match look(visitor, project, environment, &text, head.may_write()).await {
-            Ok((found, planned)) => (differences, plan) = (Some(found), planned),
+            Ok((found, planned)) => {
+                is_cut = found.next.is_some();
+                (differences, plan) = (Some(found.items), planned);
+            }
             Err(problem) if matches!(problem.status().as_u16(), 400 | 404 | 409 | 422) => {
                 told = told.or_else(|| Some(Told::of(&problem)));
             }
@@ -69,10 +74,10 @@ async fn show(visitor: &Visitor, project: &str, environment: &str, at: String, t
         }
     }
     let status = told.as_ref().and_then(|t| StatusCode::from_u16(t.status).ok()).unwrap_or(StatusCode::OK);
-    visitor.show_as(status, &PastPage { frame, head, at, told, differences, plan })
+    visitor.show_as(status, &PastPage { frame, head, at, told, differences, is_cut, plan })
 }
 
-type Looked = (Vec<Difference>, Option<String>);
+type Looked = (Page<Difference>, Option<String>);
 
 async fn look(
     visitor: &Visitor,
@@ -84,8 +89,8 @@ async fn look(
     let at = instant(at)?;
     let side = |at| Side { project: project.to_owned(), environment: environment.to_owned(), at };
     let ask = Diff { before: side(Some(at)), after: side(None), path: "/".to_owned(), fingerprints: false };
-    let found = time::environment_diff(&visitor.op, &ask, Limit::parse(ROWS)?, None).await?.items;
-    if !may_write || found.is_empty() {
+    let found = time::environment_diff(&visitor.op, &ask, Limit::parse(ROWS)?, None).await?;
+    if !may_write || found.items.is_empty() {
         return Ok((found, None));
     }
     let ask = Revert {

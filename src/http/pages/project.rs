@@ -7,12 +7,13 @@ use std::collections::HashMap;
 use askama::Template;
 use serde::Deserialize;
 
-use super::frame::{Branch, Frame, Section};
+use super::frame::{Frame, Section, Trunk};
 use super::services::chip;
 use super::ui;
 use super::visitor::{Theme, Visitor};
 use crate::http::api::Answer;
 use crate::http::extract::{Names, Query};
+use crate::orgs::OrgError;
 use crate::orgs::access;
 use crate::orgs::project::Project;
 use crate::policy::Action;
@@ -68,8 +69,8 @@ pub(super) async fn page(visitor: Visitor, Names([name]): Names<1>, Query(query)
 /// The environments of a project as the rail shows them.
 #[derive(Template)]
 #[template(path = "branches.html")]
-struct Branches {
-    branches: Vec<Branch>,
+struct Branches<'a> {
+    trunk: &'a Trunk,
 }
 
 /// Shows them in the rail; whoever asks for them as a page is led to the project.
@@ -78,8 +79,8 @@ pub(super) async fn branches(visitor: Visitor, Names([name]): Names<1>) -> Answe
     if !visitor.is_partial {
         return Visitor::go(&format!("/projects/{}", ui::part(&name)));
     }
-    let open = frame.trunks.into_iter().find(|trunk| trunk.is_open);
-    visitor.show(&Branches { branches: open.map(|trunk| trunk.branches).unwrap_or_default() })
+    let trunk = frame.open().ok_or_else(|| OrgError::not_found("project", name))?;
+    visitor.show(&Branches { trunk })
 }
 
 /// The lines a tree is drawn with.

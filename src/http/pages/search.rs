@@ -9,7 +9,7 @@ use super::ui;
 use super::visitor::{Theme, Visitor};
 use crate::http::api::Answer;
 use crate::http::extract::Query;
-use crate::orgs::access::{self, Grove};
+use crate::orgs::access::{self, Spot};
 use crate::vault::secret;
 
 /// How many secrets are found at most.
@@ -57,10 +57,10 @@ pub(super) async fn page(visitor: Visitor, Query(query): Query<SearchQuery>) -> 
     let mut hits = Vec::new();
     if q.is_empty() {
         hits.extend(acts(&frame, ""));
-        hits.extend(places(&access::forest(&visitor.op).await?, ""));
+        hits.extend(access::spot(&visitor.op, "", PLACES).await?.iter().map(place));
     } else {
         let lower = q.to_lowercase();
-        hits.extend(places(&access::forest(&visitor.op).await?, &lower));
+        hits.extend(access::spot(&visitor.op, &lower, PLACES).await?.iter().map(place));
         for spotted in secret::secret_spot(&visitor.op, &q, SECRETS).await? {
             let (project, environment) = spotted.environment.split_once('/').unwrap_or(("", &spotted.environment));
             let base = format!("/projects/{project}/environments/{environment}");
@@ -101,23 +101,22 @@ fn acts(frame: &Frame, words: &str) -> Vec<Hit> {
     found.map(hit).collect()
 }
 
-/// Projects and environments whose name holds `words`.
-fn places(groves: &[Grove], words: &str) -> Vec<Hit> {
-    let mut hits = Vec::new();
-    for (project, tree) in groves {
-        if project.slug.as_str().contains(words) || project.name.to_lowercase().contains(words) {
-            let (href, words) = (format!("/projects/{}", project.slug), project.slug.to_string());
-            hits.push(Hit { href, icon: "box", words, place: "project".to_owned(), tier: "" });
-        }
-        for (placed, _) in tree {
-            let e = &placed.environment;
-            if placed.path().contains(words) || e.name.to_lowercase().contains(words) {
-                let href = format!("/projects/{}/environments/{}", project.slug, e.slug);
-                let (words, place) = (e.slug.to_string(), project.slug.to_string());
-                hits.push(Hit { href, icon: "layers", words, place, tier: e.tier.as_str() });
-            }
-        }
+/// A project or an environment that was found.
+fn place(spot: &Spot) -> Hit {
+    match spot {
+        Spot::Project(project) => Hit {
+            href: format!("/projects/{}", project.slug),
+            icon: "box",
+            words: project.slug.to_string(),
+            place: "project".to_owned(),
+            tier: "",
+        },
+        Spot::Environment(placed) => Hit {
+            href: format!("/projects/{}/environments/{}", placed.environment.project_slug, placed.environment.slug),
+            icon: "layers",
+            words: placed.environment.slug.to_string(),
+            place: placed.environment.project_slug.to_string(),
+            tier: placed.environment.tier.as_str(),
+        },
     }
-    hits.truncate(PLACES);
-    hits
 }

@@ -20,7 +20,7 @@ mod whoami;
 
 pub use explain::{Evaluation, Question, RoleAt, evaluate, evaluate_role};
 pub use matrix::{AccessMatrix, matrix};
-pub use outline::{Grove, Outline, forest, may, outline, tree};
+pub use outline::{Grove, Outline, Spot, forest, groves, may, outline, spot, tree};
 pub use people::{Place, PrincipalName};
 pub(crate) use people::{
     mailboxes, place_of, principal_label, principal_named, require_cover, require_fresh, resource_standing,

@@ -12,10 +12,12 @@ use crate::orgs::organization::{self, Organization};
 use crate::orgs::project::{self, Project};
 use crate::orgs::{OrgError, access};
 use crate::policy::{Action, PermissionSet, Resource, effective};
-use crate::types::{Id, kinds};
+use crate::types::{Cursor, Id, Limit, Page, kinds};
 
-/// Most projects an outline names.
+/// Most projects an outline names, and a forest shows with their trees.
 const PROJECTS_MAX: usize = 200;
+/// Most projects that are looked through for those whoever asks may see.
+const SCANNED_MAX: usize = 2_000;
 /// Most environments of a project that are shown as a tree.
 const TREE_MAX: usize = 1_000;
 
@@ -32,8 +34,10 @@ pub struct Outline {
     pub is_operator: bool,
     /// What they hold at the organization itself.
     pub permissions: PermissionSet,
-    /// The projects they may see, by slug.
+    /// The projects they may see, by slug: the first of them, and the one asked about.
     pub projects: Vec<Project>,
+    /// Whether they may see more.
+    pub is_cut: bool,
     /// The project asked about, with its environments as [`tree`] gives them.
     pub project: Option<(Project, Vec<(Placed, usize)>)>,
 }
@@ -48,16 +52,16 @@ pub async fn outline(op: &Op, project: Option<&str>) -> Result<Outline, OrgError
         let (_, principal) = op.principal(reader)?;
         let gone = || OrgError::Op(OpError::CredentialGone);
         let organization = principal.organization;
-        let mut projects = Vec::new();
-        for one in project::store::project_list(reader, organization, "", PROJECTS_MAX)? {
-            let visible = op.permits(reader, Action::ProjectRead, &one.resource())?;
-            if visible || access::holds_something_in(op, reader, one.id)? {
-                projects.push(one);
-            }
-        }
-        let named = |p: &&Project| project.is_some_and(|name| p.slug.as_str() == name || p.id.to_string() == name);
-        let project = match projects.iter().find(named) {
-            Some(found) => Some((found.clone(), tree(op, reader, found)?)),
+        let Page { items: mut projects, next } = visible(op, reader, "", PROJECTS_MAX)?;
+        let project = match project.map(|name| access::project(op, reader, name)) {
+            Some(Ok(found)) => Some(found),
+            Some(Err(OrgError::NotFound { .. })) | None => None,
+            Some(Err(error)) => return Err(error),
+        };
+        // The list may end before it.
+        projects.extend(project.clone().filter(|found| projects.iter().all(|p| p.id != found.id)));
+        let project = match project {
+            Some(found) => Some((tree(op, reader, &found)?, found)),
             None => None,
         };
         let credential = auth::store::credential_get(reader, op.identity()?.credential)?.ok_or_else(gone)?;
@@ -70,7 +74,8 @@ pub async fn outline(op: &Op, project: Option<&str>) -> Result<Outline, OrgError
             permissions: effective(&principal, &Resource::organization(organization)),
             organization: organization::store::organization_get(reader, organization)?.ok_or_else(gone)?,
             projects,
-            project,
+            is_cut: next.is_some(),
+            project: project.map(|(tree, found)| (found, tree)),
         })
     })
     .await
@@ -134,30 +139,120 @@ pub async fn may(
     .await
 }
 
-/// Most projects a forest shows with their trees.
-const FOREST_MAX: usize = 50;
+/// Up to `most` projects whoever asks may see, by slug, after the slug `after`; and where to go on, when there may be more.
+fn visible(op: &Op, reader: &Reader<'_>, after: &str, most: usize) -> Result<Page<Project>, OrgError> {
+    let (organization, mut after) = (op.organization()?, after.to_owned());
+    let mut items: Vec<Project> = Vec::new();
+    for _ in 0..SCANNED_MAX / PROJECTS_MAX {
+        let rows = project::store::project_list(reader, organization, &after, PROJECTS_MAX)?;
+        let is_last = rows.len() < PROJECTS_MAX;
+        for project in rows {
+            let slug = project.slug.to_string();
+            let may = op.permits(reader, Action::ProjectRead, &project.resource())?;
+            if may || access::holds_something_in(op, reader, project.id)? {
+                if items.len() == most {
+                    return Ok(Page { items, next: Some(Cursor::after(&after)) });
+                }
+                items.push(project);
+            }
+            after = slug;
+        }
+        if is_last {
+            return Ok(Page { items, next: None });
+        }
+    }
+    Ok(Page { items, next: Some(Cursor::after(&after)) })
+}
+
+/// Most environments a forest holds; projects beyond have no tree in it.
+const FOREST_MAX: usize = 2_000;
 
 /// A project with its environments, as [`tree`] gives them.
 pub type Grove = (Project, Vec<(Placed, usize)>);
 
-/// The projects whoever asks may see, each with its tree.
+/// The first projects whoever asks may see, each with its tree: to choose from, and to call them by their names. To show
+/// all, ask for [`groves`].
 ///
 /// # Errors
 /// Nobody is known; the database failed.
 pub async fn forest(op: &Op) -> Result<Vec<Grove>, OrgError> {
     op.read(|reader| {
-        let mut groves = Vec::new();
-        for project in project::store::project_list(reader, op.organization()?, "", PROJECTS_MAX)? {
-            if groves.len() == FOREST_MAX {
+        let (mut all, mut held) = (Vec::new(), 0);
+        for project in visible(op, reader, "", PROJECTS_MAX)?.items {
+            let tree = if held < FOREST_MAX { tree(op, reader, &project)? } else { Vec::new() };
+            held += tree.len();
+            all.push((project, tree));
+        }
+        Ok(all)
+    })
+    .await
+}
+
+/// A page of the projects whoever asks may see, by slug, each with its tree.
+///
+/// # Errors
+/// Nobody is known; the database failed.
+pub async fn groves(op: &Op, limit: Limit, cursor: Option<Cursor>) -> Result<Page<Grove>, OrgError> {
+    op.read(|reader| {
+        let Page { items, next } = visible(op, reader, cursor.as_ref().map_or("", Cursor::key), limit.rows())?;
+        let mut grown = Vec::with_capacity(items.len());
+        for project in items {
+            let tree = tree(op, reader, &project)?;
+            grown.push((project, tree));
+        }
+        Ok(Page { items: grown, next })
+    })
+    .await
+}
+
+/// A project, or an environment.
+#[derive(Debug, Clone)]
+pub enum Spot {
+    /// A project.
+    Project(Project),
+    /// An environment.
+    Environment(Placed),
+}
+
+impl Spot {
+    fn path(&self) -> String {
+        match self {
+            Self::Project(project) => project.slug.to_string(),
+            Self::Environment(placed) => placed.path(),
+        }
+    }
+}
+
+/// At most `most` projects and environments whoever asks may see whose path or name holds `words`, in small letters, by path.
+///
+/// # Errors
+/// Nobody is known; the database failed.
+pub async fn spot(op: &Op, words: &str, most: usize) -> Result<Vec<Spot>, OrgError> {
+    op.read(|reader| {
+        let organization = op.organization()?;
+        let mut found = Vec::new();
+        for project in project::store::project_spot(reader, organization, words, PROJECTS_MAX)? {
+            if found.len() == most {
                 break;
             }
-            let visible = op.permits(reader, Action::ProjectRead, &project.resource())?;
-            if visible || access::holds_something_in(op, reader, project.id)? {
-                let tree = tree(op, reader, &project)?;
-                groves.push((project, tree));
+            let may = op.permits(reader, Action::ProjectRead, &project.resource())?;
+            if may || access::holds_something_in(op, reader, project.id)? {
+                found.push(Spot::Project(project));
             }
         }
-        Ok(groves)
+        let projects = found.len();
+        for environment in environment::store::environment_spot(reader, organization, words, PROJECTS_MAX)? {
+            if found.len() == projects + most {
+                break;
+            }
+            let placed = environment::store::place(reader, environment)?;
+            if op.permits(reader, Action::EnvironmentRead, &placed.resource())? {
+                found.push(Spot::Environment(placed));
+            }
+        }
+        found.sort_by_key(Spot::path);
+        found.truncate(most);
+        Ok(found)
     })
     .await
 }

@@ -117,6 +117,22 @@ pub(crate) fn environment_list(reader: &Reader<'_>, project: Id<kinds::Project>)
     found.into_iter().map(|e| with_listed(reader, e)).collect()
 }
 
+/// Environments of an organization that are not deleted whose path or name holds `words`, by path.
+pub(crate) fn environment_spot(
+    reader: &Reader<'_>,
+    organization: Id<kinds::Organization>,
+    words: &str,
+    rows: usize,
+) -> Result<Vec<Environment>, DbError> {
+    let mut statement = reader.sql().prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM {FROM} WHERE p.organization_id = ?1 AND p.deletion_id IS NULL AND e.deletion_id IS NULL
+         AND (instr(p.slug || '/' || e.slug, ?2) > 0 OR instr(lower(e.name), ?2) > 0) ORDER BY p.slug, e.slug LIMIT ?3"
+    ))?;
+    let rows = i64::try_from(rows).unwrap_or(i64::MAX);
+    let found = statement.query_map(params![organization, words, rows], environment)?.collect::<Result<Vec<_>, _>>()?;
+    found.into_iter().map(|e| with_listed(reader, e)).collect()
+}
+
 /// The children of an environment that are not deleted.
 pub(crate) fn environment_children(
     reader: &Reader<'_>,

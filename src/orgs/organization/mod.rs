@@ -205,6 +205,34 @@ pub async fn organization_delete(op: &Op, name: String, dry_run: bool) -> Result
     .await
 }
 
+/// How much an organization holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Extent {
+    /// Its projects.
+    pub projects: usize,
+    /// Their environments.
+    pub environments: usize,
+    /// The people in it.
+    pub members: usize,
+    /// Its teams.
+    pub teams: usize,
+}
+
+/// Counts what goes with the organization, for whoever may delete it.
+///
+/// # Errors
+/// Not an owner.
+pub async fn organization_extent(op: &Op) -> Result<Extent, OrgError> {
+    op.read(|reader| {
+        let own = access::own_organization(op)?;
+        if !op.permits(reader, Action::OrgDelete, &own)? {
+            op.authorize(reader, Action::OrgDelete, &own)?;
+        }
+        Ok(store::organization_extent(reader, op.organization()?)?)
+    })
+    .await
+}
+
 /// Brings a deleted organization back before its date. For instance operators: its own tokens do not work.
 ///
 /// # Errors

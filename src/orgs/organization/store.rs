@@ -2,7 +2,7 @@
 
 use rusqlite::{OptionalExtension, Row, params};
 
-use super::{Deletion, DeletionKind, Organization};
+use super::{Deletion, DeletionKind, Extent, Organization};
 use crate::db::{DbError, Reader, WriteTx};
 use crate::types::{Id, Timestamp, kinds};
 
@@ -143,6 +143,26 @@ pub(crate) fn organizations_of(reader: &Reader<'_>, user: Id<kinds::User>) -> Re
          WHERE m.user_id = ?1 AND o.deletion_id IS NULL ORDER BY o.slug LIMIT 500",
     )?;
     Ok(statement.query_map([user], organization)?.collect::<Result<_, _>>()?)
+}
+
+/// Counts what an organization holds, without what is deleted.
+pub(crate) fn organization_extent(
+    reader: &Reader<'_>,
+    organization: Id<kinds::Organization>,
+) -> Result<Extent, DbError> {
+    let mut statement = reader.sql().prepare_cached(
+        "SELECT (SELECT count(*) FROM projects WHERE organization_id = ?1 AND deletion_id IS NULL),
+            (SELECT count(*) FROM environments e JOIN projects p ON p.id = e.project_id
+             WHERE p.organization_id = ?1 AND p.deletion_id IS NULL AND e.deletion_id IS NULL),
+            (SELECT count(*) FROM members WHERE organization_id = ?1),
+            (SELECT count(*) FROM teams WHERE organization_id = ?1)",
+    )?;
+    let number = |row: &Row<'_>, at| row.get::<_, i64>(at).map(|n| usize::try_from(n).unwrap_or_default());
+    let extent = |row: &Row<'_>| {
+        let (projects, environments) = (number(row, 0)?, number(row, 1)?);
+        Ok(Extent { projects, environments, members: number(row, 2)?, teams: number(row, 3)? })
+    };
+    Ok(statement.query_row([organization], extent)?)
 }
 
 /// Sets the password that opens this organization for a member who has none of their own.

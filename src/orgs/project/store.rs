@@ -52,6 +52,21 @@ pub(crate) fn project_list(
     Ok(statement.query_map(params![organization, after, rows], project)?.collect::<Result<_, _>>()?)
 }
 
+/// Projects of an organization that are not deleted whose slug or name holds `words`, by slug.
+pub(crate) fn project_spot(
+    reader: &Reader<'_>,
+    organization: Id<kinds::Organization>,
+    words: &str,
+    rows: usize,
+) -> Result<Vec<Project>, DbError> {
+    let mut statement = reader.sql().prepare_cached(&format!(
+        "{PROJECT} WHERE organization_id = ?1 AND deletion_id IS NULL
+         AND (instr(slug, ?2) > 0 OR instr(lower(name), ?2) > 0) ORDER BY slug LIMIT ?3"
+    ))?;
+    let rows = i64::try_from(rows).unwrap_or(i64::MAX);
+    Ok(statement.query_map(params![organization, words, rows], project)?.collect::<Result<_, _>>()?)
+}
+
 /// Adds a project.
 pub(crate) fn project_insert(tx: &WriteTx<'_>, p: &Project) -> Result<(), DbError> {
     tx.sql()

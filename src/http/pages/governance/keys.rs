@@ -23,7 +23,7 @@ use crate::vault::rekey::{self, KeyRotation, RotationState};
 use crate::vault::secret::author_names;
 
 /// How many keys a page shows.
-const ROWS: u32 = 100;
+const ROWS: u32 = 500;
 
 /// A key and who asked for it.
 type Entry = (HistoryEntry, String);

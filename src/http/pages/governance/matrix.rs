@@ -217,8 +217,7 @@ pub(super) async fn people(visitor: Visitor, Query(query): Query<PeopleQuery>) -
     let action = Action::parse(&filled(&query.action).unwrap_or_else(|| Action::SecretReveal.as_str().to_owned()))?;
     let first = frame.trunks.first().map(|t| t.slug.to_string());
     let project = filled(&query.project).or(first).unwrap_or_default();
-    let forest = access::forest(op).await?;
-    let tree = forest.into_iter().find(|(p, _)| p.slug.as_str() == project).map(|(_, tree)| tree).unwrap_or_default();
+    let tree = access::outline(op, Some(&project)).await?.project.map(|(_, tree)| tree).unwrap_or_default();
     let hidden = tree.len().saturating_sub(COLUMNS);
     let environments: Vec<_> =
         tree.iter().take(COLUMNS).map(|(p, _)| (p.environment.slug.clone(), p.environment.tier)).collect();

@@ -15,22 +15,17 @@ use crate::http::pages::ui;
 use crate::http::pages::visitor::{Theme, Visitor};
 use crate::orgs::access;
 use crate::orgs::deletion::{Deletion, Shredding};
-use crate::orgs::member::member_list;
 use crate::orgs::organization::{
-    Organization, Security, organization_delete, organization_own, organization_update, security_get, security_set,
+    Extent, Organization, Security, organization_delete, organization_extent, organization_own, organization_update,
+    security_get, security_set,
 };
-use crate::orgs::team::team_list;
 use crate::policy::Action;
-use crate::types::Limit;
 use crate::vault::approval::{OrganizationAct, OrganizationRule, organization_rule_list};
 use crate::vault::approval::{organization_rule_remove, organization_rule_set};
 
 /// What goes with an organization.
 struct Toll {
-    projects: usize,
-    environments: usize,
-    members: usize,
-    teams: usize,
+    extent: Extent,
     deletion: Deletion,
     shredding: Shredding,
 }
@@ -116,11 +111,7 @@ async fn show(visitor: &Visitor, done: Option<&str>, name: Option<String>, told:
 async fn toll(visitor: &Visitor, slug: &str) -> Option<Toll> {
     let op = &visitor.op;
     let (deletion, shredding) = organization_delete(op, slug.to_owned(), true).await.ok()?;
-    let forest = access::forest(op).await.ok()?;
-    let members = member_list(op, Limit::parse(u32::from(Limit::MAX)).ok()?, None).await.ok()?.items.len();
-    let environments = forest.iter().map(|(_, tree)| tree.len()).sum();
-    let teams = team_list(op).await.ok()?.len();
-    Some(Toll { projects: forest.len(), environments, members, teams, deletion, shredding })
+    Some(Toll { extent: organization_extent(op).await.ok()?, deletion, shredding })
 }
 
 /// Where a change of the settings leads: on, or back with what is wrong.

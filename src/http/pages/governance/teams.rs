@@ -21,6 +21,9 @@ use crate::orgs::team::{self, DEPTH_MAX, Member, MemberName, TeamChange, TeamRem
 use crate::policy::Action;
 use crate::types::{Limit, Slug};
 
+/// How many teams and grants a row of the list names.
+const NAMED: usize = 8;
+
 /// What is typed of a team.
 #[derive(Clone, Default, Deserialize)]
 pub(super) struct TeamForm {
@@ -47,13 +50,25 @@ impl TeamsPage {
         team.members.iter().filter(|m| matches!(m.member, Member::User(_))).count()
     }
 
-    fn inner(team: &TeamView) -> Vec<&str> {
-        team.members.iter().filter(|m| matches!(m.member, Member::Team(_))).map(|m| m.name.as_str()).collect()
+    fn inner(team: &TeamView) -> Vec<String> {
+        let inner = team.members.iter().filter(|m| matches!(m.member, Member::Team(_)));
+        some(inner.map(|m| m.name.clone()))
     }
 
     fn holds(team: &TeamView) -> Vec<String> {
-        team.grants.iter().map(|g| format!("{} on {}", g.grant.role, place(&g.place))).collect()
+        some(team.grants.iter().map(|g| format!("{} on {}", g.grant.role, place(&g.place))))
     }
+}
+
+/// The first of them, and how many more there are: a row stays a row.
+fn some(all: impl Iterator<Item = String>) -> Vec<String> {
+    let mut all: Vec<_> = all.collect();
+    if all.len() > NAMED {
+        let rest = format!("{} more", ui::number(all.len() - NAMED));
+        all.truncate(NAMED);
+        all.push(rest);
+    }
+    all
 }
 
 /// Shows all.

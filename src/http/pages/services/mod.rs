@@ -35,8 +35,8 @@ use crate::runtime::stored;
 use crate::types::Timestamp;
 use crate::vault::secret::author_names;
 
-/// Revisions the page shows.
-const REVISIONS: usize = 10;
+/// Revisions the page shows: as many as are kept.
+const REVISIONS: usize = 50;
 
 /// What was done before.
 #[derive(Debug, Default, Deserialize)]
