@@ -2,6 +2,8 @@
 //!
 //! Neither printed nor copied: what opens a cluster opens every environment on it.
 
+use std::net::IpAddr;
+
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
@@ -161,7 +163,29 @@ fn require_server(text: &str) -> Result<String, AccessError> {
     if authority.as_str().contains('@') || uri.query().is_some() {
         return Err(AccessError::Server("it holds more than a host, a port and a path"));
     }
+    let address = authority.host().trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    if address.is_ok_and(is_closed) {
+        return Err(AccessError::Server(
+            "no cluster answers there: it is an address of metadata, of a group or of nobody",
+        ));
+    }
     Ok(text.to_owned())
+}
+
+/// Whether an address is one where machines are told who they are (link-local, and those of single clouds), or none that
+/// answers. Private and loopback addresses are where clusters are. A name that leads to such an address gets nothing
+/// either: nothing is sent before the other side has shown a certificate for that name.
+fn is_closed(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(v4) => {
+            let is_cloud = matches!(v4.octets(), [168, 63, 129, 16] | [100, 100, 100, 200] | [192, 0, 0, 192]);
+            v4.is_link_local() || v4.is_unspecified() || v4.is_broadcast() || v4.is_multicast() || is_cloud
+        }
+        IpAddr::V6(v6) => {
+            let is_cloud = v6.segments() == [0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254];
+            v6.is_unicast_link_local() || v6.is_unspecified() || v6.is_multicast() || is_cloud
+        }
+    }
 }
 
 fn require_token(token: &SecretString) -> Result<(), AccessError> {

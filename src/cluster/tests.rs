@@ -186,3 +186,29 @@ fn a_kubeconfig_that_needs_a_file_a_program_or_trust_in_everybody_is_refused() {
     let plain = Access::by_token("http://127.0.0.1:1", None, secret("abc")).err().expect("plain");
     assert!(plain.to_string().contains("must be https://"), "{plain}");
 }
+
+#[test]
+fn no_address_of_metadata_or_of_nobody_is_called() {
+    let closed = [
+        "169.254.169.254",
+        "[::ffff:169.254.169.254]",
+        "[fe80::1]",
+        "[fd00:ec2::254]",
+        "100.100.100.200",
+        "168.63.129.16",
+        "192.0.0.192",
+        "0.0.0.0",
+        "[::]",
+        "255.255.255.255",
+        "224.0.0.1",
+        "[ff02::1]",
+    ];
+    for host in closed {
+        let refused = Access::by_token(&format!("https://{host}:6443"), None, secret("abc")).err();
+        let refused = refused.unwrap_or_else(|| panic!("{host} was taken"));
+        assert_eq!(refused.code(), "cluster_server_invalid", "{host}");
+    }
+    for host in ["127.0.0.1", "[::1]", "10.0.0.1", "192.168.1.2", "[fd00::1]", "cluster.example.com", "192.0.2.1"] {
+        assert!(Access::by_token(&format!("https://{host}:6443"), None, secret("abc")).is_ok(), "{host}");
+    }
+}

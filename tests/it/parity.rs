@@ -56,6 +56,9 @@ const NO_PAGE: &[(&[&str], &str)] = &[
 const PAGE_ONLY: &[(&str, &str)] = &[
     ("author_names", "the API gives ids, and names where it lists people"),
     ("forest", "what the lists of projects and environments tell, at once"),
+    ("groves", "the same, a page of it"),
+    ("organization_extent", "how much goes with an organization: a command names the slug and is asked to confirm it"),
+    ("spot", "the first lines of the same lists whose name holds what is typed"),
     ("givable", "which roles a form offers: the API refuses what is not held"),
     ("organization_own", "what the list of organizations tells of the one that is shown"),
     ("passkey_ask", "a browser's sign-in by a device; a command signs in by code"),

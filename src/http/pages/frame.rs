@@ -9,7 +9,7 @@ use crate::policy::{Action, PermissionSet, Tier};
 use crate::types::{Slug, Timestamp};
 
 /// Most environments of a project that the rail and the switch list; its page has them all.
-const BRANCHES_MAX: usize = 200;
+const BRANCHES_MAX: usize = 100;
 /// Most organizations the menu of the account lists; their page has them all.
 const ORGANIZATIONS_MAX: usize = 20;
 

@@ -11,7 +11,7 @@ use crate::support::app::{Client, TestApp, at};
 use crate::support::browser::Browser;
 
 /// Most bytes of a page, unpacked.
-const BYTES_MAX: usize = 1_500_000;
+const BYTES_MAX: usize = 1_600_000;
 const STAGING: &str = "/projects/shop/environments/staging";
 
 /// That many rows to copy for, as `n.i` from 1.
@@ -62,9 +62,12 @@ fn people(sql: &Connection) -> Result<(), DbError> {
     let teams = "(SELECT id FROM teams WHERE name LIKE 't-%')";
     copy(sql, "team_members", "member_kind = 'user'", teams, &[("team_id", "n.id")])?;
     let some = format!("(SELECT id FROM {crowd} LIMIT 400)");
-    copy(sql, "team_members", "member_kind = 'user'", &some, &[("member_id", "n.id")])?;
+    copy(sql, "team_members", "member_kind = 'user'", &some, &[("member_id", "n.id")])
+}
+
+fn organizations(sql: &Connection) -> Result<(), DbError> {
     copy(sql, "organizations", "slug = 'acme'", &times(400), &[ID, ("slug", "printf('o-%04d', n.i)")])?;
-    let ada = named("ada@%");
+    let ada = "(SELECT id FROM users WHERE email LIKE 'ada@%')";
     let others = "(SELECT id FROM organizations WHERE slug LIKE 'o-%')";
     copy(sql, "members", &format!("user_id = {ada}"), others, &[("organization_id", "n.id")])
 }
@@ -162,6 +165,33 @@ fn look(app: &TestApp, token: &str, path: &str, goes_on: bool) -> Option<String>
     }
 }
 
+/// What is beyond the first rows is found, and counted as it is.
+fn beyond(app: &TestApp, world: &World) {
+    let page = |path: &str| ask(app, "GET", path, &world.owner.token, &[], "").text().to_owned();
+    let last = page("/projects/p-0999");
+    assert!(last.contains("href=\"/projects/p-0999\" aria-current=\"page\""), "the rail has the project one is in");
+    assert!(last.contains("All projects"), "and a way to the others");
+    let late = page("/projects/shop/environments/e-0900");
+    assert!(
+        late.contains("e-0900\" data-tier=\"preview\" aria-current=\"page\"") && late.contains(" more</"),
+        "{late}"
+    );
+    assert!(page("/search?q=p-0999").contains("href=\"/projects/p-0999\""));
+    assert!(page("/search?q=shop/e-0900").contains("href=\"/projects/shop/environments/e-0900\""));
+    let people = page("/access/people?project=shop");
+    assert!(people.contains("staging") && people.contains("production"), "{people}");
+    // Counted as they are, not as they are shown.
+    let browser = Browser::signed_in(app, "ada@example.com");
+    let settings = browser.raw("GET", "/organization", &[("accept", "text/html")], b"");
+    let (_, toll) = settings.text().split_once("<p>Deletes ").expect("what goes with it");
+    assert!(toll.starts_with("1,002 projects with"), "{}", &toll[..80]);
+    fill(app, organizations);
+    world.owner.create_environment("billing", "last", None);
+    let organizations = browser.raw("GET", "/instance/organizations", &[("accept", "text/html")], b"");
+    assert_eq!(organizations.text().matches("action=\"/switch\"").count(), 401, "the menu, and one for each other");
+    assert!(organizations.text().contains("All of them"));
+}
+
 #[test]
 fn every_list_of_a_thousand_is_a_page_that_leads_on() {
     let app = TestApp::start();
@@ -184,20 +214,19 @@ fn every_list_of_a_thousand_is_a_page_that_leads_on() {
         "/account/tokens",
         "/instance/users",
         "/jobs/checkpoint",
+        "/access",
         "/expiring?days=3650",
         &format!("{STAGING}/folders"),
         &format!("{STAGING}/secrets/REDIS_URL/reads"),
     ];
     let whole = [
         "/projects/shop",
-        "/projects/shop/branches",
         "/projects/shop/compare",
         "/projects/shop/new-environment",
         STAGING,
         "/teams",
         "/teams/web",
         "/roles",
-        "/access",
         "/access/people?project=shop",
         "/access/unused",
         "/clusters",
@@ -221,37 +250,10 @@ fn every_list_of_a_thousand_is_a_page_that_leads_on() {
     wrong.extend(["/account/sessions", "/", STAGING].iter().filter_map(|path| look(&app, viewer, path, false)));
     assert!(wrong.is_empty(), "{wrong:#?}");
 
+    beyond(&app, &world);
     fill(&app, governed);
-    world.owner.create_environment("billing", "last", None);
+    world.owner.create_environment("billing", "governed", None);
     let policies = ["/policies", "/policies/night", "/policies/night/versions"];
     let wrong: Vec<_> = policies.iter().filter_map(|path| look(&app, owner, path, false)).collect();
     assert!(wrong.is_empty(), "{wrong:#?}");
-}
-
-#[test]
-fn what_is_beyond_the_first_rows_is_found_and_counted() {
-    let app = TestApp::start();
-    let world = World::build(&app);
-    crowded(&app, &world.owner);
-    let page = |path: &str| ask(&app, "GET", path, &world.owner.token, &[], "").text().to_owned();
-    let last = page("/projects/p-0999");
-    assert!(last.contains("href=\"/projects/p-0999\" aria-current=\"page\""), "the rail has the project one is in");
-    assert!(last.contains("All projects"), "and a way to the others");
-    let late = page("/projects/shop/environments/e-0900");
-    assert!(
-        late.contains("e-0900\" data-tier=\"preview\" aria-current=\"page\"") && late.contains(" more</"),
-        "{late}"
-    );
-    assert!(page("/search?q=p-0999").contains("href=\"/projects/p-0999\""));
-    assert!(page("/search?q=shop/e-0900").contains("href=\"/projects/shop/environments/e-0900\""));
-    let people = page("/access/people?project=shop");
-    assert!(people.contains("staging") && people.contains("production"), "{people}");
-    // Counted as they are, not as they are shown.
-    let browser = Browser::signed_in(&app, "ada@example.com");
-    let settings = browser.raw("GET", "/organization", &[("accept", "text/html")], b"");
-    let (_, toll) = settings.text().split_once("<p>Deletes ").expect("what goes with it");
-    assert!(toll.starts_with("1,003 projects with"), "{}", &toll[..80]);
-    let organizations = browser.raw("GET", "/instance/organizations", &[("accept", "text/html")], b"");
-    assert_eq!(organizations.text().matches("action=\"/switch\"").count(), 401, "the menu, and one for each other");
-    assert!(organizations.text().contains("All of them"));
 }

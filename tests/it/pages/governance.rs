@@ -71,6 +71,26 @@ fn a_team_is_made_filled_renamed_and_deleted_by_its_typed_name() {
 }
 
 #[test]
+fn an_invitation_has_a_role_teams_and_an_end() {
+    let app = TestApp::start();
+    let world = World::build(&app);
+    let owner = &world.owner;
+    let form = "email=new%40example.com&role=developer&node=shop%2Fstaging&teams=web%2C+engineering&days=3&link=yes";
+    let made = post(&app, owner, "/invite", form);
+    assert_eq!(made.status, 200, "{}", made.text());
+    assert!(made.text().contains("/join#") && made.text().contains("in web, engineering"), "{}", made.text());
+    let listed = owner.get("/invitations").expect(200)["items"][0].clone();
+    assert_eq!(listed["teams"].as_array().map(Vec::len), Some(2), "{listed}");
+    let life = |field: &str| listed[field].as_str().expect("a time")[..10].to_owned();
+    assert_ne!(life("created_at"), life("expires_at"));
+    for (wrong, status) in [("teams=nobody", 404), ("days=31", 400), ("days=soon", 400)] {
+        let refused = post(&app, owner, "/invite", &format!("email=other%40example.com&{wrong}"));
+        assert_eq!(refused.status, status, "{wrong}: {}", refused.text());
+        assert!(refused.text().contains("value=\"other@example.com\""), "what was typed is kept");
+    }
+}
+
+#[test]
 fn only_what_the_giver_holds_is_offered_and_taken_back_at_once() {
     let app = TestApp::start();
     let world = World::build(&app);

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use super::roles::GROUPS;
 use crate::http::api::Answer;
 use crate::http::error::Problem;
-use crate::http::extract::Query;
+use crate::http::extract::{Query, page_of};
 use crate::http::pages::form::filled;
 use crate::http::pages::frame::{Frame, Section};
 use crate::http::pages::members::node;
@@ -14,10 +14,12 @@ use crate::http::pages::ui;
 use crate::http::pages::visitor::{Theme, Visitor};
 use crate::orgs::access::{self, Evaluation, PrincipalName, Question, ReviewWish, RoleAt};
 use crate::policy::{Action, PrincipalId};
-use crate::types::{Limit, Slug};
+use crate::types::{Limit, Page, Slug};
 
 /// How many people and machines the view of people shows.
 const PEOPLE: u32 = 200;
+/// How many roles a page shows beside each other.
+const ROLES: u32 = 24;
 /// How many environments it shows.
 const COLUMNS: usize = 12;
 
@@ -27,6 +29,7 @@ pub(super) struct MatrixQuery {
     /// `environment`, `protected`, `organization`, or a node as `project/environment`.
     #[serde(default)]
     on: String,
+    cursor: Option<String>,
 }
 
 /// A row: an action, and whether each role may do it.
@@ -44,6 +47,8 @@ struct MatrixPage {
     on: String,
     nodes: Vec<String>,
     roles: Vec<String>,
+    /// Where the other roles are.
+    next: Option<String>,
     groups: Vec<(&'static str, Vec<Row>)>,
 }
 
@@ -76,20 +81,26 @@ pub(super) async fn page(visitor: Visitor, Query(query): Query<MatrixQuery>) -> 
             (access::matrix(op, project.as_deref(), environment.as_deref()).await?, 0)
         }
     };
+    let (limit, cursor) = page_of(Some(ROLES), query.cursor.as_deref())?;
+    let from =
+        cursor.and_then(|cursor| found.roles.iter().position(|role| role == cursor.key())).map_or(0, |at| at + 1);
+    let roles = found.roles.iter().skip(from).take(limit.rows() + 1).cloned().collect();
+    let Page { items: roles, next } = Page::cut(roles, limit, Clone::clone);
+    let next = next.map(|next| format!("/access?on={}&cursor={}", ui::part(&on), next.encode()));
     let row = |action: &Action| Row {
         action: *action,
-        cells: found.roles.iter().map(|role| found.allows(role, *action, column)).collect(),
+        cells: roles.iter().map(|role| found.allows(role, *action, column)).collect(),
     };
     let rest = ("Only owners", Action::OrgDelete, Action::BillingManage);
     let groups = GROUPS.iter().chain([&rest]).map(|(title, first, last)| {
         let inside = Action::ALL.iter().filter(|a| (*first..=*last).contains(*a));
         (*title, inside.map(row).collect())
     });
-    let (groups, roles) = (groups.collect(), found.roles.clone());
+    let groups = groups.collect();
     let frame = visitor.frame("Access matrix", Section::Members, None).await?;
     let frame = frame.crumb("Home", "/").crumb("Access matrix", "/access").help("access");
     let nodes = nodes(&visitor).await?;
-    visitor.show(&MatrixPage { frame, on, nodes, roles, groups })
+    visitor.show(&MatrixPage { frame, on, nodes, roles, next, groups })
 }
 
 /// What is asked, as the address says it.
