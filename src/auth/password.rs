@@ -86,12 +86,12 @@ impl Passwords {
         &self,
         f: impl FnOnce() -> Result<T, AuthError> + Send + 'static,
     ) -> Result<T, AuthError> {
-        if self.waiting.fetch_add(1, Ordering::Relaxed) >= WAITING_MAX {
-            self.waiting.fetch_sub(1, Ordering::Relaxed);
+        let place = Place::of(&self.waiting);
+        if !place.is_there {
             return Err(AuthError::Busy);
         }
         let turn = Arc::clone(&self.turns).acquire_owned().await;
-        self.waiting.fetch_sub(1, Ordering::Relaxed);
+        drop(place);
         let turn = turn.map_err(|_| AuthError::Busy)?;
         self.computed.fetch_add(1, Ordering::Relaxed);
         tokio::task::spawn_blocking(move || {
@@ -101,6 +101,26 @@ impl Passwords {
         })
         .await
         .map_err(|_| AuthError::Busy)?
+    }
+}
+
+/// A place in the queue, given back when its turn has come, and also when whoever waits goes away before: a connection that
+/// is closed must not keep its place for good.
+struct Place<'a> {
+    waiting: &'a AtomicUsize,
+    is_there: bool,
+}
+
+impl<'a> Place<'a> {
+    fn of(waiting: &'a AtomicUsize) -> Self {
+        let is_there = waiting.fetch_add(1, Ordering::Relaxed) < WAITING_MAX;
+        Self { waiting, is_there }
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.waiting.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -118,6 +138,8 @@ fn verify_now(stored: &PasswordHash, password: &SecretString) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt as _;
+
     use super::*;
 
     fn secret(text: &str) -> SecretString {
@@ -133,6 +155,21 @@ mod tests {
         assert!(passwords.verify(stored(), secret("correct horse")).await.unwrap());
         assert!(!passwords.verify(stored(), secret("correct hors")).await.unwrap());
         assert!(!passwords.verify(None, secret("no user has this password")).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn two_are_computed_at_once_and_the_queue_has_an_end_and_gives_places_back() {
+        let passwords = Passwords::new().unwrap();
+        let both = Arc::clone(&passwords.turns).acquire_many_owned(2).await.unwrap();
+        assert_eq!(passwords.turns.available_permits(), 0, "no third turn");
+        let mut queue: Vec<_> = (0..WAITING_MAX).map(|_| Box::pin(passwords.verify(None, secret("a guess")))).collect();
+        assert!(queue.iter_mut().all(|one| one.as_mut().now_or_never().is_none()));
+        assert!(matches!(passwords.verify(None, secret("a guess")).await, Err(AuthError::Busy)));
+        // Whoever goes away leaves their place to the next.
+        drop(queue);
+        assert_eq!(passwords.waiting.load(Ordering::Relaxed), 0);
+        drop(both);
+        assert!(!passwords.verify(None, secret("a guess")).await.unwrap());
     }
 
     #[tokio::test]
