@@ -19,7 +19,8 @@ pub fn registry() -> Result<Registry, LedgerError> {
         .map(ActionName::new)
         .collect();
     let features = [asked.as_slice(), &[KIT_MADE], links::ACTIONS, vault::care::ACTIONS, vault::scan::ACTIONS];
-    let more = [vault::approval::ACTIONS, vault::rekey::ACTIONS, runtime::controller::ACTIONS];
+    let more =
+        [vault::approval::ACTIONS, vault::rekey::ACTIONS, runtime::controller::ACTIONS, runtime::lifecycle::ACTIONS];
     let features = features.into_iter().chain(orgs::ACTIONS.iter().copied()).chain(more);
     Registry::freeze(&features.collect::<Vec<_>>())
 }

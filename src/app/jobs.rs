@@ -18,6 +18,7 @@ use crate::links;
 use crate::notify::Mailer;
 use crate::op::{Core, Op, Origin, Who};
 use crate::orgs::{account, deletion, invitation, token};
+use crate::runtime::lifecycle;
 use crate::types::Id;
 use crate::vault::{care, rekey};
 
@@ -53,7 +54,8 @@ pub(super) fn all(opened: &Opened, post: Post) -> Vec<Arc<dyn Job>> {
         Arc::new(ExpireApprovals(core())),
         Arc::new(PurgeDeleted(core())),
         Arc::new(TellPeople { core: core(), post: post.clone() }),
-        Arc::new(RemindExpiring { core: core(), post }),
+        Arc::new(RemindExpiring { core: core(), post: post.clone() }),
+        Arc::new(WarnEnding { core: core(), post }),
         Arc::new(Checkpoint { core: core(), config: opened.settings.ledger.clone() }),
         Arc::new(ResealSecrets(core())),
         Arc::new(LookAtClusters(core())),
@@ -247,6 +249,39 @@ impl Job for RemindExpiring {
                 tracing::warn!(secrets = all, "secrets expire soon or have expired: holdfast secrets expiring");
             }
             Ok(format!("{all} secrets expire soon or have expired; {mails} mails"))
+        }
+        .boxed()
+    }
+}
+
+/// Tells whoever deployed something that it is destroyed by itself soon.
+struct WarnEnding {
+    core: Arc<Core>,
+    post: Post,
+}
+
+impl Job for WarnEnding {
+    fn name(&self) -> &'static str {
+        "warn_ending"
+    }
+
+    fn schedule(&self) -> Schedule {
+        cron("* * * * *")
+    }
+
+    fn run(&self, run: Run) -> BoxFuture<'_, anyhow::Result<String>> {
+        async move {
+            let op = op(&self.core, self.name(), run);
+            let (mut all, mut mails) = (0, 0);
+            for _ in 0..COMMITS_MAX {
+                let told = lifecycle::warn_due(&op, AT_ONCE).await?;
+                all += told.environments;
+                mails += lifecycle::warn_by_mail(&self.post.mailer, &self.post.server, run.at, told.warnings);
+                if told.environments < AT_ONCE as usize {
+                    break;
+                }
+            }
+            Ok(format!("{all} environments end soon; {mails} mails"))
         }
         .boxed()
     }

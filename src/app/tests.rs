@@ -228,7 +228,8 @@ fn every_job_has_a_schedule_and_every_action_one_name() {
             ("remind_expiring", "23 6 * * *"),
             ("reseal_secrets", "17 * * * *"),
             ("tell_people", "* * * * *"),
-            ("tidy", "37 * * * *")
+            ("tidy", "37 * * * *"),
+            ("warn_ending", "* * * * *")
         ]
     );
     assert!(registry().unwrap().names().any(|name| name == "secret.reveal"));

@@ -8,8 +8,8 @@ use serde_json::Value;
 use super::output::Format;
 use super::{
     access, account, audit, clusters, completion, config, deletions, doctor, env, environments, export, folders,
-    generate, grants, import, init, jobs, keys, login, members, organizations, policy, projects, roles, run, scan,
-    secrets, serve, service_accounts, sessions, setup, teams, tokens, users,
+    generate, grants, import, init, jobs, keys, login, members, organizations, policy, projects, quota, roles, run,
+    scan, secrets, serve, service_accounts, sessions, setup, teams, tokens, users,
 };
 use super::{approvals, blueprint, gate, hook, join, link, mail, password, template};
 
@@ -135,6 +135,10 @@ pub enum Command {
     /// Manage the clusters that environments run on
     #[command(subcommand, visible_alias = "cluster")]
     Clusters(clusters::ClustersCommand),
+
+    /// Show and set what an organization and its environments may run, and what it costs
+    #[command(subcommand, visible_alias = "quotas")]
+    Quota(quota::QuotaCommand),
 
     /// Manage the people of the organization
     #[command(subcommand, alias = "member")]

@@ -61,6 +61,7 @@ pub mod output;
 pub mod password;
 pub mod policy;
 pub mod projects;
+pub mod quota;
 pub mod roles;
 pub mod run;
 pub mod scan;
@@ -160,6 +161,7 @@ fn dispatch(context: &Context, command: Command) -> Result<ExitCode, CliError> {
         Command::Account(command) => account::run(context, command),
         Command::Tokens(command) => tokens::run(context, command),
         Command::Clusters(command) => clusters::run(context, command),
+        Command::Quota(command) => quota::run(context, command),
         Command::Members(command) => members::run(context, command),
         Command::ServiceAccounts(command) => service_accounts::run(context, command),
         Command::Grants(command) => grants::run(context, command),

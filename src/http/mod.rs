@@ -48,7 +48,9 @@ use api::{
 use api::{approval, blueprint, link};
 use routes::{Routes, at};
 
-use self::api::{cluster, condition, device, email, follow, invitation, mail, own_policy, reset, review, runtime};
+use self::api::{
+    cluster, condition, device, email, follow, invitation, mail, own_policy, quota, reset, review, runtime,
+};
 
 /// Every route. Their order says nothing: words go before names.
 fn routes(app: &mut Routes) {
@@ -285,6 +287,12 @@ fn running(v1: &mut Routes) {
     v1.service(at("/projects/{project}/environments/{environment}/runtime/restart").post(runtime::restart).done());
     v1.service(at("/projects/{project}/environments/{environment}/runtime/scale").post(runtime::scale).done());
     v1.service(at("/projects/{project}/environments/{environment}/runtime/rollback").post(runtime::rollback).done());
+    v1.service(at("/projects/{project}/environments/{environment}/runtime/extend").post(runtime::extend).done());
+    v1.service(at("/quota").get(quota::get).put(quota::set).done());
+    v1.service(at("/prices").get(quota::prices_get).put(quota::prices_set).done());
+    v1.service(
+        at("/projects/{project}/environments/{environment}/quota").get(quota::own_get).put(quota::own_set).done(),
+    );
     v1.service(at("/projects/{project}/environments/{environment}/runtime/revisions").get(runtime::revisions).done());
     v1.service(at("/projects/{project}/environments/{environment}/runtime/events").get(runtime::events).done());
     v1.service(

@@ -19,7 +19,7 @@ use super::api::{approval, blueprint, link};
 use super::error::{PROBLEM_JSON, ProblemBody};
 
 use crate::http::api::{
-    cluster, condition, device, email, follow, invitation, mail, own_policy, reset, review, runtime,
+    cluster, condition, device, email, follow, invitation, mail, own_policy, quota, reset, review, runtime,
 };
 
 const PREFIX: &str = "/api/v1";
@@ -270,9 +270,16 @@ const CONDITIONAL: &[&str] = &["project_update", "environment_update", "secret_p
         runtime::restart,
         runtime::scale,
         runtime::rollback,
+        runtime::extend,
         runtime::revisions,
         runtime::events,
         runtime::logs,
+        quota::get,
+        quota::set,
+        quota::own_get,
+        quota::own_set,
+        quota::prices_get,
+        quota::prices_set,
         audit::list,
         follow::follow,
         audit::get,

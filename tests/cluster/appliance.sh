@@ -11,10 +11,10 @@ export HOLDFAST_URL=http://127.0.0.1:$port HOLDFAST_CONFIG_DIR=$data/config HOLD
 export HOLDFAST_RATE_LIMITS_ENABLED=false HOLDFAST_CLUSTER_LOCAL_KUBECONFIG=$KUBECONFIG_ADMIN
 pid=
 
-# These two are the scripts' own: the program would say that nothing reads them.
-hf() { env -u HOLDFAST_BINARY -u HOLDFAST_CACHE "$binary" "$@"; }
+# These are the scripts' own: the program would say that nothing reads them.
+hf() { env -u HOLDFAST_BINARY -u HOLDFAST_CACHE -u HOLDFAST_KILLS -u HOLDFAST_AWAY "$binary" "$@"; }
 serve() {
-    env -u HOLDFAST_BINARY -u HOLDFAST_CACHE "$binary" serve --data-dir "$data/data" --listen "127.0.0.1:$port" >>"$data/log" 2>&1 &
+    env -u HOLDFAST_BINARY -u HOLDFAST_CACHE -u HOLDFAST_KILLS -u HOLDFAST_AWAY "$binary" serve --data-dir "$data/data" --listen "127.0.0.1:$port" >>"$data/log" 2>&1 &
     pid=$!
     within 30 curl -sf "$HOLDFAST_URL/readyz"
 }

@@ -229,8 +229,12 @@ fn body(id: &str, t: &Things) -> Value {
         | "root_key_rotate"
         | "runtime_deploy"
         | "runtime_plan"
+        | "runtime_extend"
+        | "quota_set"
+        | "environment_quota_set"
         | "runtime_restart"
         | "runtime_rollback" => json!({}),
+        "prices_set" => json!({ "prices": null }),
         "runtime_scale" => json!({ "service": "api", "replicas": 1 }),
         "runtime_destroy" => json!({ "confirm": "dev" }),
         "root_key_retire" => json!({ "fingerprint": "0000-0000-0000-0000" }),

@@ -40,6 +40,7 @@ mod parity;
 mod passkeys;
 mod policies;
 mod policy_matrix;
+mod quota;
 mod render_graders;
 mod run_modes;
 mod runtime;

@@ -279,6 +279,11 @@ const ROWS: &[(u32, &str, &str)] = &[
         "runtime_objects",
         "VALUES (X'50000000000000000000000000000001', 'Service', 'api', X'01', X'02')",
     ),
+    (140, "quotas", "VALUES (X'10000000000000000000000000000001', 0, 'cpu', 4000)"),
+    (140, "environment_quotas", "VALUES (X'50000000000000000000000000000001', 'cpu', NULL)"),
+    (140, "prices", "VALUES (X'10000000000000000000000000000001', 'EUR', 30000, 4000, 100000, 7, 'system')"),
+    (140, "runtime_demands", "VALUES (X'50000000000000000000000000000001', 10, 50, 1000, 512, 1, 1, 1)"),
+    (141, "runtime_ends", "VALUES (X'50000000000000000000000000000001', 7, NULL)"),
 ];
 
 /// The migrations as they stand in the source, in their order.

@@ -72,6 +72,9 @@ pub enum EnvCommand {
         #[command(flatten)]
         wait: WaitArgs,
     },
+    /// Move when it is destroyed by itself [default: as its blueprint says, from now]
+    #[command(after_help = EXTEND_HELP)]
+    Extend(ExtendArgs),
     /// List the revisions, newest first
     Revisions,
     /// Destroy all that runs, volumes too; the blueprint and the secrets stay
@@ -103,6 +106,15 @@ const STATUS_HELP: &str = "\
 Examples:
   holdfast env status
   holdfast env status --json | jq -r '.services[] | select(.state != \"ready\") | .message'";
+
+const EXTEND_HELP: &str = "\
+It holds until the next deploy, which sets the time as the blueprint says. Whoever deployed is told
+before what runs ends: a fifth of its time before, at most a day.
+
+Examples:
+  holdfast env extend --for 2d
+  holdfast env extend --until 2026-12-24T18:00:00Z
+  holdfast env extend --never";
 
 const LOGS_HELP: &str = "\
 Following ends with Ctrl-C, and a connection that breaks is taken up again where it was. What was
@@ -146,6 +158,21 @@ pub struct UpArgs {
     wait: WaitArgs,
 }
 
+/// When it shall end.
+#[derive(Debug, Args)]
+#[group(multiple = false)]
+pub struct ExtendArgs {
+    /// So long from now: 12h, 2d; at most 366d
+    #[arg(long = "for", value_name = "TIME")]
+    lasting: Option<String>,
+    /// At a time like 2026-12-24T18:00:00Z
+    #[arg(long, value_name = "WHEN")]
+    until: Option<String>,
+    /// Only when somebody destroys it
+    #[arg(long)]
+    never: bool,
+}
+
 /// Runs the command.
 ///
 /// # Errors
@@ -171,10 +198,22 @@ pub fn run(context: &Context, command: EnvCommand) -> Result<(), CliError> {
             act("scale", json!({ "service": service, "replicas": replicas }), &wait, Goal::Ready)
         }
         EnvCommand::Rollback { revision, wait } => act("rollback", json!({ "revision": revision }), &wait, Goal::Ready),
+        EnvCommand::Extend(args) => extend(context, &args),
         EnvCommand::Revisions => show::revisions(context),
         EnvCommand::Destroy { severe: args, wait } => destroy(context, &args, &wait),
         EnvCommand::List => show::list(context),
     }
+}
+
+fn extend(context: &Context, args: &ExtendArgs) -> Result<(), CliError> {
+    let place = context.place(None)?;
+    let fields = json!({ "for": args.lasting, "until": args.until, "never": args.never.then_some(true) });
+    let request = Request::post(&place.below(&["runtime", "extend"])).body(&body(fields));
+    let wished = context.ask(&request)?;
+    if wished["expires_at"].is_null() {
+        context.output.say("it runs until somebody destroys it");
+    }
+    wait::began(context, &wished)
 }
 
 fn destroy(context: &Context, args: &SevereArgs, wait: &WaitArgs) -> Result<(), CliError> {

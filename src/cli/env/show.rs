@@ -100,7 +100,16 @@ pub(super) fn write(context: &Context, status: &Value) -> Result<(), CliError> {
     for line in conditions(status) {
         output.warn(&line);
     }
+    if let Some(line) = ending(status) {
+        output.warn(&line);
+    }
     Ok(())
+}
+
+/// That it ends soon, and what to do about it.
+fn ending(status: &Value) -> Option<String> {
+    let at = status["expires_at"].as_str().filter(|_| status["ends_soon"] == true)?;
+    Some(format!("it is destroyed by itself at {at}; to keep it: holdfast env extend --for 2d"))
 }
 
 /// How many pods are ready, of how many.
@@ -135,6 +144,15 @@ pub(super) fn list(context: &Context) -> Result<(), CliError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_end_is_told_when_it_is_near() {
+        let at = "2026-12-24T18:00:00.000000Z";
+        assert_eq!(ending(&json!({ "expires_at": at, "ends_soon": false })), None);
+        assert_eq!(ending(&json!({ "expires_at": null, "ends_soon": true })), None);
+        let told = ending(&json!({ "expires_at": at, "ends_soon": true })).expect("a warning");
+        assert!(told.contains(at) && told.contains("env extend"), "{told}");
+    }
 
     #[test]
     fn only_what_is_not_well_is_told() {

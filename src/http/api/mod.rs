@@ -28,6 +28,7 @@ pub(crate) mod own_policy;
 pub(crate) mod place;
 pub(crate) mod policy;
 pub(crate) mod project;
+pub(crate) mod quota;
 pub(crate) mod reset;
 pub(crate) mod review;
 pub(crate) mod role;

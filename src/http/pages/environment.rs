@@ -134,11 +134,15 @@ impl Head {
         self.may.contains(&Action::BlueprintWrite) && self.placed.environment.lock.is_none()
     }
 
+    /// The permission that deploying here takes.
+    pub(super) fn deploy_action(&self) -> Action {
+        let is_guarded = self.placed.protected || self.placed.environment.tier == Tier::Production;
+        if is_guarded { Action::DeployProduction } else { Action::DeployPreview }
+    }
+
     /// Whether whoever looks may deploy here.
     pub(super) fn may_deploy(&self) -> bool {
-        let is_guarded = self.placed.protected || self.placed.environment.tier == Tier::Production;
-        let action = if is_guarded { Action::DeployProduction } else { Action::DeployPreview };
-        self.may.contains(&action) && self.placed.environment.lock.is_none()
+        self.may.contains(&self.deploy_action()) && self.placed.environment.lock.is_none()
     }
 
     pub(super) fn may_use(&self) -> bool {

@@ -223,6 +223,7 @@ fn services_routes(app: &mut Routes) {
         at("/projects/{project}/environments/{environment}/services").get(services::page).post(services::act).done(),
     );
     app.service(at("/projects/{project}/environments/{environment}/services/destroy").post(services::destroy).done());
+    app.service(at("/projects/{project}/environments/{environment}/services/quota").post(services::own_quota).done());
     app.service(at("/projects/{project}/environments/{environment}/services/events").get(services::events).done());
     app.service(
         at("/projects/{project}/environments/{environment}/services/{service}/logs").get(services::logs).done(),

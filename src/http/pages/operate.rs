@@ -38,6 +38,7 @@ fn purpose(name: &str) -> &'static str {
         "expire_approvals" => "closes requests nobody decided in time",
         "purge_deleted" => "destroys what was deleted and can be restored no more",
         "remind_expiring" => "notes secrets that expire soon",
+        "warn_ending" => "tells of environments whose time is over soon",
         "checkpoint" => "signs the head of the ledger",
         "reseal_secrets" => "seals values anew under a new key, a part at a time",
         "look_at_clusters" => "asks every cluster whether it is there",

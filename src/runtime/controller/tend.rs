@@ -202,7 +202,7 @@ fn start<'h>(
         one.has_moved |= moved.contains(&runtime.namespace)
             || one.generation != runtime.generation
             || one.content != content
-            || runtime.expires_at.is_some_and(|at| at <= now && runtime.wish == Wish::Running);
+            || runtime.expires_at.is_some_and(|at| at <= now && runtime.wish != Wish::Destroyed);
         if passes.len() >= AT_ONCE || !is_due(one) {
             continue;
         }
@@ -230,17 +230,17 @@ async fn one_pass(hands: &Hands<'_>, runtime: Runtime, mut memo: Memo) -> Done {
     Done { environment, memo, result }
 }
 
-/// What has had its time is destroyed, as if somebody had wished so.
+/// What has had its time is destroyed, as if somebody had wished so: also what was stopped.
 async fn expire(world: &World, runtime: &Runtime) -> Result<(), RuntimeError> {
     let now = world.core.clock.now();
-    if runtime.wish != Wish::Running || runtime.expires_at.is_none_or(|at| at > now) {
+    if runtime.wish == Wish::Destroyed || runtime.expires_at.is_none_or(|at| at > now) {
         return Ok(());
     }
     let (environment, organization) = (runtime.environment, runtime.organization);
     let op = world.op();
     op.write(move |op, tx| {
         let Some(runtime) = store::runtime_get(tx, environment)? else { return Ok(()) };
-        if runtime.wish != Wish::Running || runtime.expires_at.is_none_or(|at| at > op.now()) {
+        if runtime.wish == Wish::Destroyed || runtime.expires_at.is_none_or(|at| at > op.now()) {
             return Ok(());
         }
         lifecycle::end(op, tx, runtime)?;

@@ -13,6 +13,8 @@ use crate::orgs::access;
 use crate::orgs::environment::Placed;
 use crate::policy::{Action, Tier};
 use crate::runtime::blueprint::{Blueprint, Label};
+use crate::runtime::demand::Demand;
+use crate::runtime::quota;
 use crate::runtime::render::Names;
 use crate::runtime::stored::{self, Stored};
 use crate::types::{Id, Slug, Timestamp, kinds};
@@ -62,23 +64,29 @@ pub(super) fn deploy_action(placed: &Placed) -> Action {
     }
 }
 
-/// Deploys the newest blueprint of an environment, or says that nothing differs. The values themselves leave later,
+/// Deploys the newest blueprint of an environment, or says that nothing differs. Either way its time begins anew, as the
+/// blueprint says. The values themselves leave later,
 /// when they are sent to the cluster.
 ///
 /// # Errors
 /// Unknown or not allowed, also to pass on the variables its services ask for; no blueprint, plan or cluster;
-/// variables that are not there or cannot be resolved; it runs on another cluster; too many run.
+/// variables that are not there or cannot be resolved; it runs on another cluster; too many run; a quota has no room.
 pub async fn deploy(op: &Op, wish: DeployWish) -> Result<Deployed, RuntimeError> {
     draw_secrets(op, &wish).await?;
     op.write(move |op, tx| {
         let foreseen = foresee(op, tx, &wish, None)?;
         let Foreseen { placed, cluster, before, revision, blueprint, event, same, .. } = foreseen;
         require_room(tx, &placed, before.as_ref())?;
+        let expires_at = blueprint.ttl.as_ref().map(|ttl| later(op.now(), ttl.seconds()));
         if let Some((runtime, last)) = same {
+            let runtime = renew(op, tx, event, &runtime, expires_at)?;
             return Ok(Deployed { placed, cluster, runtime, revision: last, unchanged: true });
         }
-        let expires_at = blueprint.ttl.as_ref().map(|ttl| later(op.now(), ttl.seconds()));
+        let demand = Demand::of(&blueprint, revision.plan.as_ref(), &revision.replicas);
+        quota::require(op, tx, &event, &placed, &demand)?;
         let runtime = begin(op, tx, &placed, &cluster, before, &revision, expires_at)?;
+        quota::count(tx, &placed, &demand)?;
+        store::end_put(tx, runtime.environment, expires_at, op.now())?;
         let details = told(&cluster, &revision);
         op.record(tx, event.details(details))?;
         Ok(Deployed { placed, cluster, runtime, revision, unchanged: false })
@@ -170,6 +178,23 @@ impl Draft {
     }
 }
 
+/// A deploy that changes nothing begins the time of what runs anew.
+fn renew(
+    op: &Op,
+    tx: &mut WriteTx<'_>,
+    event: Event,
+    before: &Runtime,
+    expires_at: Option<Timestamp>,
+) -> Result<Runtime, RuntimeError> {
+    let runtime = Runtime { expires_at, ..before.clone() };
+    if before.expires_at != expires_at {
+        store::end_put(tx, runtime.environment, expires_at, op.now())?;
+        let details = Details::new().with("revision", runtime.revision).with("how", "renew");
+        op.record(tx, event.details(details.with("expires_at", expires_at)))?;
+    }
+    Ok(runtime)
+}
+
 fn told(cluster: &Cluster, revision: &Revision) -> Details {
     let names: Vec<&str> = revision.names.iter().map(|n| n.name.as_str()).collect();
     Details::large()
@@ -179,7 +204,7 @@ fn told(cluster: &Cluster, revision: &Revision) -> Details {
         .with("variables", names)
 }
 
-fn later(now: Timestamp, seconds: u64) -> Timestamp {
+pub(super) fn later(now: Timestamp, seconds: u64) -> Timestamp {
     let micros = i64::try_from(seconds).unwrap_or(i64::MAX / 2_000_000).saturating_mul(1_000_000);
     Timestamp::from_micros(now.as_micros().saturating_add(micros))
 }
@@ -334,11 +359,23 @@ async fn draw_secrets(op: &Op, wish: &DeployWish) -> Result<(), RuntimeError> {
     let items = op
         .read(|reader| {
             let placed = access::environment(op, reader, &wish.project, &wish.environment)?;
-            op.authorize(reader, deploy_action(&placed), &placed.resource())?;
+            let event = op.authorize(reader, deploy_action(&placed), &placed.resource())?;
             let stored = newest(reader, &placed)?;
             let environment = &placed.environment;
             let there = injection(reader, op.keyring(), environment.organization, environment.id)?;
-            to_draw(&stored.blueprint, &there)
+            let items = to_draw(&stored.blueprint, &there)?;
+            if !items.is_empty() {
+                // What there is no room for leaves no secret behind either.
+                let plan = plan_of(&stored.blueprint, wish.plan.as_deref())?;
+                let before = store::runtime_get(reader, environment.id)?;
+                let running = before.as_ref().filter(|b| b.word != Word::Deleted);
+                let last =
+                    running.map(|b| store::revision_get(reader, b.environment, b.revision)).transpose()?.flatten();
+                let replicas = last.map(|last| last.replicas).unwrap_or_default();
+                let demand = Demand::of(&stored.blueprint, plan.as_ref(), &replicas);
+                quota::require(op, reader, &event, &placed, &demand)?;
+            }
+            Ok::<_, RuntimeError>(items)
         })
         .await?;
     if items.is_empty() {

@@ -5,6 +5,7 @@ use crate::db::DbError;
 use crate::op::OpError;
 use crate::orgs::OrgError;
 use crate::runtime::blueprint::Label;
+use crate::runtime::quota::{Excess, Reach};
 use crate::runtime::stored::BlueprintError;
 use crate::types::{Class, Failure, ParseError, Problem};
 use crate::vault::VaultError;
@@ -85,6 +86,17 @@ pub enum RuntimeError {
         /// What it may be.
         most: String,
     },
+    /// A quota of the organization would be passed.
+    #[error("{}", over_quota(.excesses))]
+    OverQuota {
+        /// The environment, as `project/environment`.
+        environment: String,
+        /// What would be passed, at least one.
+        excesses: Vec<Excess>,
+    },
+    /// It cannot end then.
+    #[error("what runs cannot end then: {0}")]
+    End(&'static str),
     /// The cluster did not do what was asked.
     #[error(transparent)]
     Client(#[from] ClientError),
@@ -122,6 +134,32 @@ fn no_cluster(there: &[String]) -> String {
     }
 }
 
+fn over_quota(excesses: &[Excess]) -> String {
+    let words: Vec<_> = excesses.iter().map(Excess::words).collect();
+    words.join("; ")
+}
+
+/// How whoever may do so makes room.
+fn raise(environment: &str, excesses: &[Excess]) -> String {
+    let flags = |reach: Reach| {
+        let of = excesses.iter().filter(|excess| excess.reach == reach);
+        let flags: Vec<_> = of.map(|e| format!(" --{} {}", e.what.as_str(), e.what.text(e.wished()))).collect();
+        flags.concat()
+    };
+    let (all, each) = (flags(Reach::Organization), flags(Reach::Environment));
+    let mut commands = Vec::new();
+    if !all.is_empty() {
+        commands.push(format!("`holdfast quota set{all}`"));
+    }
+    if !each.is_empty()
+        && let Some((project, slug)) = environment.split_once('/')
+    {
+        commands.push(format!("`holdfast quota set{each} -p {project} -e {slug}`"));
+    }
+    let commands = commands.join(" and ");
+    format!("ask for less, stop what nobody needs, or let whoever has quota.manage raise it: {commands}")
+}
+
 fn listed(missing: &[(Label, String)]) -> String {
     let names: Vec<_> = missing.iter().take(NAMES_MAX).map(|(s, n)| format!("{n} ({})", s.as_str())).collect();
     names.join(", ")
@@ -155,9 +193,12 @@ impl Failure for RuntimeError {
             Self::NotDeployed(_) | Self::NoBlueprint(_) | Self::NoService { .. } | Self::NoRevision(_) => {
                 Class::NotFound
             }
-            Self::NoPlan { .. } | Self::NoCluster { .. } | Self::Missing(_) | Self::Quota { .. } => {
-                Class::Unprocessable
-            }
+            Self::NoPlan { .. }
+            | Self::NoCluster { .. }
+            | Self::Missing(_)
+            | Self::Quota { .. }
+            | Self::OverQuota { .. }
+            | Self::End(_) => Class::Unprocessable,
             Self::OtherCluster { .. } | Self::WrongState { .. } => Class::Conflict,
             Self::Unconfirmed(_) => Class::Invalid,
             Self::Protected(_) => Class::Forbidden,
@@ -178,7 +219,8 @@ impl Failure for RuntimeError {
             Self::WrongState { .. } => "runtime_state",
             Self::Unconfirmed(_) => "confirmation_missing",
             Self::Protected(_) => "environment_protected",
-            Self::Quota { .. } => "quota_exceeded",
+            Self::Quota { .. } | Self::OverQuota { .. } => "quota_exceeded",
+            Self::End(_) => "end_invalid",
             other => other.inner().map_or("internal", Failure::code),
         }
     }
@@ -198,6 +240,8 @@ impl Failure for RuntimeError {
             Self::Unconfirmed(name) => format!("holdfast env destroy --confirm {name}"),
             Self::Protected(_) => "take the protection away first: holdfast environments protect --off".into(),
             Self::Quota { .. } => "destroy what nobody needs, or ask an administrator for more".into(),
+            Self::OverQuota { environment, excesses } => raise(environment, excesses),
+            Self::End(_) => "say how long from now, like --for 2d, a time with --until, or --never".into(),
             other => other.inner().map(Failure::hint).unwrap_or_default(),
         }
     }
@@ -215,6 +259,14 @@ impl Failure for RuntimeError {
                     detail: format!("the environment has no variable {name}"),
                 };
                 missing.iter().take(200).map(problem).collect()
+            }
+            Self::OverQuota { excesses, .. } => {
+                let problem = |excess: &Excess| Problem {
+                    field: format!("{}.{}", excess.reach.as_str(), excess.what.as_str()),
+                    code: "quota_exceeded".into(),
+                    detail: excess.words(),
+                };
+                excesses.iter().map(problem).collect()
             }
             other => other.inner().map(Failure::problems).unwrap_or_default(),
         }

@@ -6,11 +6,14 @@
 //! - Rights are asked when something is deployed, and stored with the revision: what runs later gets exactly the names
 //!   that whoever deployed could pass on, and no other.
 //! - A name the services ask for and the environment lacks is refused before anything is made.
-//! - Nothing is destroyed without its name, and nothing that is protected.
+//! - Nothing is destroyed without its name, and nothing that is protected; but what has a time ends with it, and whoever
+//!   deployed it is told before.
+//! - What there is no room for is refused before anything is made: `quota` is asked in the transaction of the wish.
 //!
 //! How a wish comes true is `controller`'s.
 
 mod deploy;
+mod ending;
 mod error;
 mod model;
 pub(in crate::runtime) mod store;
@@ -18,6 +21,7 @@ mod view;
 mod wishes;
 
 pub use deploy::{DeployWish, Deployed, RUNTIMES_MAX, deploy};
+pub use ending::{ACTIONS, Extension, Told, Warning, extend, warn_by_mail, warn_due};
 pub use error::RuntimeError;
 pub use model::{
     Condition, ConditionKind, Family, Granted, OnFailure, Revision, RevisionState, Runtime, ServiceState, ServiceWord,

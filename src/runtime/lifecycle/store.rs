@@ -6,6 +6,7 @@ use rusqlite::{OptionalExtension as _, Row, params};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::ending::warning;
 use super::model::{
     Condition, ConditionKind, OnFailure, Revision, RevisionState, Runtime, ServiceState, ServiceWord, Status, Wish,
     Word,
@@ -165,6 +166,63 @@ pub(in crate::runtime) fn runtime_still(
         "UPDATE runtimes SET seen_at = ?2 WHERE cluster_id = ?1 AND word NOT IN ('deleted', 'unreachable')",
     )?;
     statement.execute(params![cluster, now])?;
+    Ok(())
+}
+
+/// Sets when a runtime is destroyed by itself, and when somebody is told before.
+pub(super) fn end_put(
+    tx: &WriteTx<'_>,
+    environment: EnvironmentId,
+    expires_at: Option<Timestamp>,
+    now: Timestamp,
+) -> Result<(), DbError> {
+    tx.sql()
+        .prepare_cached("UPDATE runtimes SET expires_at = ?2 WHERE environment_id = ?1")?
+        .execute(params![environment, expires_at])?;
+    tx.sql().prepare_cached("DELETE FROM runtime_ends WHERE environment_id = ?1")?.execute([environment])?;
+    if let Some(at) = expires_at {
+        tx.sql()
+            .prepare_cached("INSERT INTO runtime_ends (environment_id, warn_at) VALUES (?1, ?2)")?
+            .execute(params![environment, at.minus(warning(at.since(now)))])?;
+    }
+    Ok(())
+}
+
+/// From when on a runtime is said to end soon.
+pub(super) fn end_warn_at(reader: &Reader<'_>, environment: EnvironmentId) -> Result<Option<Timestamp>, DbError> {
+    let mut statement = reader.sql().prepare_cached("SELECT warn_at FROM runtime_ends WHERE environment_id = ?1")?;
+    Ok(statement.query_row([environment], |row| row.get(0)).optional()?)
+}
+
+/// What ends soon, and whom it concerns.
+pub(super) struct Ending {
+    pub(super) environment: EnvironmentId,
+    pub(super) organization: Id<kinds::Organization>,
+    pub(super) expires_at: Timestamp,
+    /// Who deployed what runs.
+    pub(super) author: String,
+}
+
+/// What ends soon and nobody was told of yet.
+pub(super) fn ends_due(reader: &Reader<'_>, now: Timestamp, rows: u32) -> Result<Vec<Ending>, DbError> {
+    let mut statement = reader.sql().prepare_cached(
+        "SELECT r.environment_id, r.organization_id, r.expires_at, v.author
+         FROM runtime_ends e JOIN runtimes r ON r.environment_id = e.environment_id
+         JOIN runtime_revisions v ON v.environment_id = r.environment_id AND v.revision = r.revision
+         WHERE e.warned_at IS NULL AND e.warn_at <= ?1 AND r.expires_at > ?1 AND r.wish <> 'destroyed'
+         ORDER BY e.warn_at LIMIT ?2",
+    )?;
+    let rows = statement.query_map(params![now, rows], |row| {
+        Ok(Ending { environment: row.get(0)?, organization: row.get(1)?, expires_at: row.get(2)?, author: row.get(3)? })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Notes that somebody was told.
+pub(super) fn end_warned(tx: &WriteTx<'_>, environment: EnvironmentId, now: Timestamp) -> Result<(), DbError> {
+    tx.sql()
+        .prepare_cached("UPDATE runtime_ends SET warned_at = ?2 WHERE environment_id = ?1")?
+        .execute(params![environment, now])?;
     Ok(())
 }
 

@@ -1,14 +1,16 @@
 //! Looking at what runs.
 
 use super::error::RuntimeError;
-use super::model::{Condition, Revision, Runtime, ServiceState, Word};
+use super::model::{Condition, Revision, Runtime, ServiceState, Wish, Word};
 use super::store;
 use super::wishes::{At, find};
 use crate::cluster::{self, Cluster};
+use crate::db::Reader;
 use crate::op::Op;
 use crate::orgs::access;
 use crate::orgs::environment::Placed;
 use crate::policy::Action;
+use crate::types::Timestamp;
 
 /// What runs in an environment, as it was last seen.
 #[derive(Debug, Clone)]
@@ -25,6 +27,8 @@ pub struct RuntimeView {
     pub services: Vec<ServiceState>,
     /// What is true of it.
     pub conditions: Vec<Condition>,
+    /// Whether the end of its time is near.
+    pub ends_soon: bool,
 }
 
 /// What runs in an environment.
@@ -42,12 +46,20 @@ pub async fn runtime_get(op: &Op, at: &At) -> Result<RuntimeView, RuntimeError> 
             cluster: there.into_iter().find(|c| c.id == found.runtime.cluster),
             services: store::service_list(reader, environment)?,
             conditions: store::condition_list(reader, environment)?,
+            ends_soon: ends_soon(reader, &found.runtime, op.now())?,
             placed: found.placed,
             runtime: found.runtime,
             revision: found.revision,
         })
     })
     .await
+}
+
+fn ends_soon(reader: &Reader<'_>, runtime: &Runtime, now: Timestamp) -> Result<bool, RuntimeError> {
+    if runtime.expires_at.is_none() || runtime.wish == Wish::Destroyed {
+        return Ok(false);
+    }
+    Ok(store::end_warn_at(reader, runtime.environment)?.is_some_and(|at| at <= now))
 }
 
 /// The revisions of an environment, newest first, at most fifty.

@@ -15,8 +15,9 @@ use crate::op::Op;
 use crate::orgs::access;
 use crate::orgs::environment::Placed;
 use crate::policy::Action;
-use crate::runtime::blueprint::Label;
-use crate::runtime::stored;
+use crate::runtime::blueprint::{Blueprint, Label};
+use crate::runtime::demand::Demand;
+use crate::runtime::{quota, stored};
 use crate::types::{Id, kinds};
 
 /// Most pods of one service.
@@ -46,7 +47,7 @@ pub(super) fn find(op: &Op, reader: &Reader<'_>, at: &At) -> Result<Found, Runti
     Ok(Found { placed, runtime, revision })
 }
 
-fn require(found: &Found, allowed: bool, problem: &'static str) -> Result<(), RuntimeError> {
+pub(super) fn require(found: &Found, allowed: bool, problem: &'static str) -> Result<(), RuntimeError> {
     if allowed {
         return Ok(());
     }
@@ -86,7 +87,7 @@ pub async fn stop(op: &Op, at: At) -> Result<Runtime, RuntimeError> {
 /// Starts what was stopped, as it was.
 ///
 /// # Errors
-/// Unknown or not allowed; it was not stopped.
+/// Unknown or not allowed; it was not stopped; a quota has no room.
 pub async fn resume(op: &Op, at: At) -> Result<Runtime, RuntimeError> {
     op.write(move |op, tx| {
         let found = find(op, tx, &at)?;
@@ -95,6 +96,9 @@ pub async fn resume(op: &Op, at: At) -> Result<Runtime, RuntimeError> {
         if found.runtime.wish == Wish::Running {
             return Ok(found.runtime);
         }
+        let demand = demand(tx, &found, &found.revision)?;
+        quota::require(op, tx, &event, &found.placed, &demand)?;
+        quota::count(tx, &found.placed, &demand)?;
         let runtime = wished(op, tx, found.runtime, Wish::Running, Word::Waking)?;
         op.record(tx, event.details(Details::new().with("revision", runtime.revision).with("how", "resume")))?;
         Ok(runtime)
@@ -157,7 +161,7 @@ impl Change {
 /// Makes a new revision of the one that runs, or of an older one.
 ///
 /// # Errors
-/// Unknown or not allowed; nothing runs; no such service or revision.
+/// Unknown or not allowed; nothing runs; no such service or revision; a quota has no room.
 pub async fn change(op: &Op, at: At, change: Change) -> Result<(Runtime, Revision), RuntimeError> {
     op.write(move |op, tx| {
         let found = find(op, tx, &at)?;
@@ -168,8 +172,11 @@ pub async fn change(op: &Op, at: At, change: Change) -> Result<(Runtime, Revisio
         let there = cluster::of(tx, found.placed.environment.organization)?;
         let missing = || RuntimeError::NotDeployed(found.placed.path());
         let cluster = there.iter().find(|c| c.id == found.runtime.cluster).ok_or_else(missing)?;
+        let demand = demand(tx, &found, &revision)?;
+        quota::require(op, tx, &event, &found.placed, &demand)?;
         let expires_at = found.runtime.expires_at;
         let runtime = begin(op, tx, &found.placed, cluster, Some(found.runtime), &revision, expires_at)?;
+        quota::count(tx, &found.placed, &demand)?;
         let details = Details::new()
             .with("revision", revision.number)
             .with("how", change.as_str())
@@ -232,12 +239,23 @@ fn scale(replicas: &mut BTreeMap<Label, u32>, services: Vec<Label>, to: Option<u
     Ok(())
 }
 
-fn services_of(reader: &Reader<'_>, found: &Found, version: u32) -> Result<Vec<Label>, RuntimeError> {
+fn blueprint(reader: &Reader<'_>, found: &Found, version: u32) -> Result<Blueprint, RuntimeError> {
     let stored = match stored::version(reader, found.placed.environment.id, version)? {
         Some(stored) => stored,
         None => newest(reader, &found.placed)?,
     };
-    Ok(stored.blueprint.services.iter().map(|service| service.name.clone()).collect())
+    Ok(stored.blueprint)
+}
+
+/// What a revision asks for.
+fn demand(reader: &Reader<'_>, found: &Found, revision: &Revision) -> Result<Demand, RuntimeError> {
+    let blueprint = blueprint(reader, found, revision.blueprint)?;
+    Ok(Demand::of(&blueprint, revision.plan.as_ref(), &revision.replicas))
+}
+
+fn services_of(reader: &Reader<'_>, found: &Found, version: u32) -> Result<Vec<Label>, RuntimeError> {
+    let blueprint = blueprint(reader, found, version)?;
+    Ok(blueprint.services.iter().map(|service| service.name.clone()).collect())
 }
 
 fn chosen(there: &[Label], named: &[String]) -> Result<Vec<Label>, RuntimeError> {
@@ -309,6 +327,10 @@ pub(in crate::runtime) fn go_back(
     };
     let expires_at = before.expires_at;
     let runtime = begin(op, tx, &placed, cluster, Some(before), &revision, expires_at)?;
+    // A blueprint that newer rules refuse counts as what ran before it.
+    if let Some(stored) = stored::version(tx, environment, revision.blueprint).ok().flatten() {
+        quota::count(tx, &placed, &Demand::of(&stored.blueprint, revision.plan.as_ref(), &revision.replicas))?;
+    }
     Ok(Some((runtime, revision)))
 }
 

@@ -40,6 +40,9 @@ pub use prober::prober;
 pub use secret::{SecretBody, secret};
 pub use values::{Wanted, WantedFrom, wanted};
 
+pub(in crate::runtime) use sizes::{Sizes, cpu as cpu_text, memory as memory_text};
+pub(in crate::runtime) use storage::sizes as claim_sizes;
+
 use super::blueprint::{Blueprint, Label, Service};
 use crate::cluster::Resource;
 
@@ -211,13 +214,13 @@ struct One<'a> {
     desired: &'a Desired<'a>,
     service: &'a Service,
     provided: Option<&'a Provided>,
-    sizes: sizes::Sizes,
+    sizes: Sizes,
 }
 
 impl<'a> One<'a> {
     fn new(desired: &'a Desired<'a>, service: &'a Service) -> Self {
         let provided = desired.provided.iter().find(|p| p.service == service.name);
-        Self { desired, service, provided, sizes: sizes::Sizes::of(desired, service) }
+        Self { desired, service, provided, sizes: Sizes::of(desired, service) }
     }
 
     fn name(&self) -> &'a str {

@@ -3,10 +3,12 @@
 //! A container that names nothing asks for 10m of a core and 50Mi, and may use one core and 512Mi. Its disk is bounded,
 //! too: by what its own folders may hold and [`LOGS`] more, so a pod that fills its disk is the one that is ended.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use super::Desired;
-use crate::runtime::blueprint::{Memory, Quantities, Service, VolumeSource};
+use crate::runtime::blueprint::{Blueprint, Label, Memory, Quantities, Service, VolumeSource};
 
 /// Mebibyte.
 const MI: u64 = 1 << 20;
@@ -17,9 +19,9 @@ const LOGS: u64 = 1024 * MI;
 
 /// Thousandths of a core, and bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Amounts {
-    pub(super) cpu: u64,
-    pub(super) memory: u64,
+pub(in crate::runtime) struct Amounts {
+    pub(in crate::runtime) cpu: u64,
+    pub(in crate::runtime) memory: u64,
     pub(super) disk: u64,
 }
 
@@ -54,12 +56,12 @@ impl Amounts {
 }
 
 /// Thousandths of a core, as the cluster writes them.
-pub(super) fn cpu(millis: u64) -> String {
+pub(in crate::runtime) fn cpu(millis: u64) -> String {
     if millis.is_multiple_of(1_000) { (millis / 1_000).to_string() } else { format!("{millis}m") }
 }
 
 /// Bytes, as the cluster writes them. More than an exbibyte is one: larger numbers are no quantity.
-pub(super) fn memory(bytes: u64) -> String {
+pub(in crate::runtime) fn memory(bytes: u64) -> String {
     let bytes = bytes.min(1 << 60);
     let units = [(1_u64 << 40, "Ti"), (1 << 30, "Gi"), (MI, "Mi"), (1 << 10, "Ki"), (1, "")];
     let fits = |unit: &&(u64, &str)| bytes >= unit.0 && bytes.is_multiple_of(unit.0);
@@ -68,21 +70,32 @@ pub(super) fn memory(bytes: u64) -> String {
 
 /// How often a service runs, and how large each copy is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Sizes {
+pub(in crate::runtime) struct Sizes {
     /// How often it runs now.
     pub(super) replicas: u32,
     /// How often it runs when it is not suspended.
-    pub(super) wanted: u32,
-    pub(super) requests: Amounts,
-    pub(super) limits: Amounts,
+    pub(in crate::runtime) wanted: u32,
+    pub(in crate::runtime) requests: Amounts,
+    pub(in crate::runtime) limits: Amounts,
 }
 
 impl Sizes {
     pub(super) fn of(desired: &Desired<'_>, service: &Service) -> Self {
-        let plan = desired.plan.and_then(|plan| desired.blueprint.plans.get(plan));
+        let sizes = Self::chosen(desired.blueprint, desired.plan, desired.replicas, service);
+        Self { replicas: if desired.running { sizes.wanted } else { 0 }, ..sizes }
+    }
+
+    /// The sizes of a service that runs, as a plan and whoever scaled it have made them.
+    pub(in crate::runtime) fn chosen(
+        blueprint: &Blueprint,
+        plan: Option<&Label>,
+        replicas: &BTreeMap<Label, u32>,
+        service: &Service,
+    ) -> Self {
+        let plan = plan.and_then(|plan| blueprint.plans.get(plan));
         let change = plan.and_then(|plan| plan.services.get(&service.name));
         let planned = change.and_then(|change| change.replicas).unwrap_or(service.replicas).get();
-        let wanted = desired.replicas.get(&service.name).copied().unwrap_or(planned);
+        let wanted = replicas.get(&service.name).copied().unwrap_or(planned);
         let asked = change.and_then(|change| change.resources.as_ref());
         let limits = merged(asked.map(|r| &r.limits), &service.resources.limits);
         let requests = merged(asked.map(|r| &r.requests), &service.resources.requests);
@@ -91,7 +104,7 @@ impl Sizes {
         let least = fill(requests, Amounts::default());
         let limits = fill(limits, USUAL_LIMITS.or_more(&least)).or_more(&disk);
         let requests = fill(requests, USUAL_REQUESTS).or_less(&limits);
-        Self { replicas: if desired.running { wanted } else { 0 }, wanted, requests, limits }
+        Self { replicas: wanted, wanted, requests, limits }
     }
 
     pub(super) fn json(&self) -> Value {

@@ -16,7 +16,7 @@ const VARIABLES: &str = "/run/holdfast/variables";
 const READ: u32 = 0o440;
 
 /// The claims of a blueprint by name: bytes, the amount as it is written, and the first service that has it.
-pub(super) fn sizes(blueprint: &Blueprint) -> BTreeMap<&Label, (u64, &str, &Service)> {
+pub(in crate::runtime) fn sizes(blueprint: &Blueprint) -> BTreeMap<&Label, (u64, &str, &Service)> {
     let mut claims = BTreeMap::new();
     for service in blueprint.services.iter() {
         for volume in &service.volumes {

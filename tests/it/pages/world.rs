@@ -57,6 +57,7 @@ impl World {
         cared(&owner);
         clusters(&owner);
         running(app, &owner);
+        quotas(&owner);
         crate::http_appliance::ran(app);
         let viewer = member(app, &owner, "grace@example.com", "viewer");
         Self { owner, viewer, middle, waits }
@@ -228,6 +229,7 @@ impl World {
             "/policies/{policy}" => vec![page("policy", "/policies/working-hours")],
             "/policies/{policy}/versions" => vec![page("policy-versions", "/policies/working-hours/versions")],
             "/organization" => vec![page("organization", route)],
+            "/organization/quota" => vec![page("quota", route), page("quota-done", "/organization/quota?done=changed")],
             "/organization/keys" => vec![page("keys", route)],
             "/organization/transfer" => vec![page("transfer", "/organization/transfer?to=grace@example.com")],
             "/projects/{project}/environments/{environment}/secrets/{name}/uses" => {
@@ -364,6 +366,19 @@ plans:
   small: {services: {api: {replicas: 1}}}
 ttl: 7d
 ";
+
+/// What may run: of one thing less than does, of another more, and what it costs.
+fn quotas(owner: &Client) {
+    let each = json!({ "cpu": "4", "memory": "4Gi", "hosts": "2" });
+    let quota = json!({ "cpu": "2500m", "memory": "64Gi", "storage": "100Gi", "environments": "20", "each": each });
+    owner.put("/quota", quota).expect(200);
+    let own = json!({ "cpu": "3", "memory": "none" });
+    owner.put(&format!("{}/quota", at("shop/feat-checkout")), own).expect(200);
+    let prices = json!({
+        "currency": "EUR", "cpu_core_hour": "0.03", "memory_gib_hour": "0.004", "storage_gib_month": "0.1",
+    });
+    owner.put("/prices", json!({ "prices": prices })).expect(200);
+}
 
 /// What runs, as a look at a cluster that has just gone away left it.
 fn running(app: &TestApp, owner: &Client) {

@@ -18,6 +18,7 @@ use holdfast::orgs::access::{Sessions, TreePrincipals};
 use holdfast::orgs::{ACTIONS, OrgError, setup};
 use holdfast::policy::{Action, DecisionCache, Engine, InstancePermission};
 use holdfast::runtime::controller::{self, Bell};
+use holdfast::runtime::lifecycle;
 use holdfast::telemetry::Metrics;
 use holdfast::types::{Id, ManualClock, Timestamp};
 use holdfast::vault;
@@ -258,7 +259,7 @@ fn registry() -> Registry {
         .chain(InstancePermission::ALL.iter().map(|permission| permission.as_str()))
         .map(ActionName::new)
         .collect();
-    let more = [vault::approval::ACTIONS, vault::scan::ACTIONS, controller::ACTIONS];
+    let more = [vault::approval::ACTIONS, vault::scan::ACTIONS, controller::ACTIONS, lifecycle::ACTIONS];
     let lists: Vec<_> =
         [asked.as_slice(), links::ACTIONS].into_iter().chain(more).chain(ACTIONS.iter().copied()).collect();
     Registry::freeze(&lists).expect("no name twice")

@@ -212,6 +212,8 @@ pub(crate) struct RuntimeAnswer {
     seen_at: Option<Timestamp>,
     /// When it is destroyed by itself.
     expires_at: Option<Timestamp>,
+    /// Whether that is soon: a fifth of its time is left, and at most a day.
+    ends_soon: bool,
 }
 
 impl From<RuntimeView> for RuntimeAnswer {
@@ -233,6 +235,7 @@ impl From<RuntimeView> for RuntimeAnswer {
             changed_by: r.changed_by,
             seen_at: r.seen_at,
             expires_at: r.expires_at,
+            ends_soon: view.ends_soon,
         }
     }
 }

@@ -15,11 +15,14 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{Answer, List, ok};
+use crate::http::error::Problem;
 use crate::http::extract::{DryRun, Json, Known, Names, OptionalJson, Query};
 use crate::http::state::State;
 use crate::op::Op;
+use crate::runtime::blueprint::Lasting;
 use crate::runtime::insight::{destroy_plan, runtime_events};
-use crate::runtime::lifecycle::{self, At, Change, DeployWish};
+use crate::runtime::lifecycle::{self, At, Change, DeployWish, Extension};
+use crate::types::Timestamp;
 use form::{
     DeployAnswer, DestroyAnswer, HappeningAnswer, OnFailureForm, RevisionAnswer, RunningAnswer, RuntimeAnswer,
     WishedAnswer,
@@ -77,6 +80,45 @@ pub(crate) struct RollbackBody {
     /// A revision that was ready; the last one before this when none.
     #[schema(minimum = 1)]
     revision: Option<u32>,
+}
+
+/// When what runs shall end; as its blueprint says, from now, when nothing is named.
+#[derive(Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ExtendBody {
+    /// How long from now: `12h`, `2d`; at most 366 days.
+    #[serde(rename = "for")]
+    #[schema(max_length = 8)]
+    lasting: Option<String>,
+    /// The moment, at most 366 days from now.
+    until: Option<Timestamp>,
+    /// Whether it never ends by itself.
+    #[serde(default)]
+    #[schema(required = false)]
+    never: bool,
+}
+
+impl ExtendBody {
+    fn extension(self) -> Result<Extension, Problem> {
+        match self {
+            Self { lasting: None, until: None, never: false } => Ok(Extension::Usual),
+            Self { lasting: None, until: None, never: true } => Ok(Extension::Never),
+            Self { lasting: None, until: Some(at), never: false } => Ok(Extension::Until(at)),
+            Self { lasting: Some(text), until: None, never: false } => Ok(Extension::For(lasting(&text)?)),
+            _ => {
+                let problem = Problem::invalid("body_invalid", "only one of `for`, `until` and `never` can be meant");
+                Err(problem.field("until", "body_invalid"))
+            }
+        }
+    }
+}
+
+/// A length of time, as a blueprint writes it.
+pub(crate) fn lasting(text: &str) -> Result<Lasting, Problem> {
+    Lasting::parse(text).map_err(|_| {
+        let problem = Problem::invalid("invalid_value", "a time is a number with s, m, h or d, at most 366d");
+        problem.field("for", "invalid_value").hint("like 12h or 2d")
+    })
 }
 
 /// The name of what is destroyed, said once more.
@@ -215,6 +257,20 @@ pub(crate) async fn rollback(
     OptionalJson(body): OptionalJson<RollbackBody>,
 ) -> Answer {
     change(&state, &op, place, Change::Rollback(body.revision)).await
+}
+
+/// Moves the end of what runs: to any time in the next 366 days, or to never. It holds until the next deploy, which sets it
+/// as the blueprint says.
+#[utoipa::path(post, path = "/projects/{project}/environments/{environment}/runtime/extend",
+    operation_id = "runtime_extend", request_body = ExtendBody,
+    responses((status = 200, description = "When it ends now.", body = WishedAnswer)))]
+pub(crate) async fn extend(
+    Known(op, _): Known,
+    Names([project, environment]): Names<2>,
+    OptionalJson(body): OptionalJson<ExtendBody>,
+) -> Answer {
+    let runtime = lifecycle::extend(&op, At { project, environment }, body.extension()?).await?;
+    ok(&WishedAnswer::from(runtime))
 }
 
 /// Destroys all that runs in an environment, volumes too. The blueprint and the secrets stay.

@@ -12,6 +12,7 @@ mod member;
 mod organization;
 mod policies;
 mod policy_tests;
+mod quotas;
 mod review;
 mod roles;
 mod settings;
@@ -65,6 +66,8 @@ pub(super) fn governance_routes(app: &mut Routes) {
     app.service(at("/organization/security").post(settings::secure).done());
     app.service(at("/organization/rules").post(settings::rule).done());
     app.service(at("/organization/delete").post(settings::delete).done());
+    app.service(at("/organization/quota").get(quotas::page).post(quotas::set).done());
+    app.service(at("/organization/prices").post(quotas::price).done());
     app.service(at("/organization/keys").get(keys::page).post(keys::act).done());
     app.service(at("/organization/transfer").get(organization::transfer).post(organization::transferred).done());
 }

@@ -4,16 +4,17 @@ use serde::Deserialize;
 
 use super::{Planned, REPLICAS_MAX, With, answer, refused, show};
 use crate::http::api::Answer;
+use crate::http::api::runtime::lasting;
 use crate::http::error::Problem;
 use crate::http::extract::Names;
 use crate::http::pages::form::{Form, filled};
 use crate::runtime::insight::deploy_plan;
-use crate::runtime::lifecycle::{self, At, Change, DeployWish, OnFailure};
+use crate::runtime::lifecycle::{self, At, Change, DeployWish, Extension, OnFailure};
 
 /// One of the acts, and what it needs. A field of another act is empty.
 #[derive(Default, Deserialize)]
 pub(in crate::http::pages) struct ActForm {
-    /// `deploy`, `plan`, `stop`, `resume`, `retry`, `restart`, `scale` or `rollback`.
+    /// `deploy`, `plan`, `stop`, `resume`, `retry`, `restart`, `scale`, `rollback` or `extend`.
     #[serde(default)]
     act: String,
     #[serde(default)]
@@ -28,6 +29,9 @@ pub(in crate::http::pages) struct ActForm {
     replicas: String,
     #[serde(default)]
     revision: String,
+    /// How long from now, `never`, or nothing for as long as its blueprint says.
+    #[serde(default)]
+    time: String,
 }
 
 /// A number of a form; none where it was left empty.
@@ -52,6 +56,14 @@ impl ActForm {
     }
 }
 
+fn extension(time: &str) -> Result<Extension, Problem> {
+    Ok(match time {
+        "" => Extension::Usual,
+        "never" => Extension::Never,
+        time => Extension::For(lasting(time)?),
+    })
+}
+
 /// Does one of the acts.
 pub(in crate::http::pages) async fn act(
     Names([project, environment]): Names<2>,
@@ -61,7 +73,8 @@ pub(in crate::http::pages) async fn act(
     let at = At { project: project.clone(), environment: environment.clone() };
     let place = [project.as_str(), environment.as_str()];
     if let Some(change) = form.change()? {
-        return answer(&visitor, place, lifecycle::change(op, at, change).await).await;
+        let done = lifecycle::change(op, at, change).await.map_err(Problem::from);
+        return answer(&visitor, place, done, "wished").await;
     }
     match form.act.as_str() {
         "deploy" | "plan" => {
@@ -74,7 +87,8 @@ pub(in crate::http::pages) async fn act(
                 on_failure,
             };
             if form.act == "deploy" {
-                return answer(&visitor, place, lifecycle::deploy(op, wish).await).await;
+                let done = lifecycle::deploy(op, wish).await.map_err(Problem::from);
+                return answer(&visitor, place, done, "wished").await;
             }
             match deploy_plan(op, wish, None).await {
                 Ok(plan) => {
@@ -84,8 +98,15 @@ pub(in crate::http::pages) async fn act(
                 Err(error) => refused(&visitor, place, error.into()).await,
             }
         }
-        "stop" => answer(&visitor, place, lifecycle::stop(op, at).await).await,
-        "resume" => answer(&visitor, place, lifecycle::resume(op, at).await).await,
+        "stop" => answer(&visitor, place, lifecycle::stop(op, at).await.map_err(Problem::from), "wished").await,
+        "resume" => answer(&visitor, place, lifecycle::resume(op, at).await.map_err(Problem::from), "wished").await,
+        "extend" => {
+            let done = match extension(&form.time) {
+                Ok(extension) => lifecycle::extend(op, at, extension).await.map_err(Problem::from),
+                Err(problem) => Err(problem),
+            };
+            answer(&visitor, place, done, "changed").await
+        }
         _ => Err(Problem::invalid("form_invalid", "the form does not say what to do").field("act", "form_invalid")),
     }
 }
@@ -103,6 +124,6 @@ pub(in crate::http::pages) async fn destroy(
     Form(visitor, form): Form<DestroyForm>,
 ) -> Answer {
     let at = At { project: project.clone(), environment: environment.clone() };
-    let done = lifecycle::destroy(&visitor.op, at, form.confirm.trim()).await;
-    answer(&visitor, [&project, &environment], done).await
+    let done = lifecycle::destroy(&visitor.op, at, form.confirm.trim()).await.map_err(Problem::from);
+    answer(&visitor, [&project, &environment], done, "wished").await
 }

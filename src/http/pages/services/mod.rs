@@ -6,10 +6,12 @@
 mod acts;
 mod logs;
 mod planned;
+mod room;
 
 pub(super) use acts::{act, destroy};
 pub(super) use logs::{events, logs};
 pub(super) use planned::Planned;
+pub(super) use room::own_quota;
 
 use actix_web::http::StatusCode;
 use askama::Template;
@@ -31,9 +33,11 @@ use crate::runtime::lifecycle::{
     At, Condition, ConditionKind, REPLICAS_MAX, Revision, RevisionState, RuntimeError, RuntimeView, ServiceState,
     ServiceWord, Status, Wish, Word, revision_list, runtime_get,
 };
+use crate::runtime::quota::What;
 use crate::runtime::stored;
 use crate::types::Timestamp;
 use crate::vault::secret::author_names;
+use room::Room;
 
 /// Revisions the page shows: as many as are kept.
 const REVISIONS: usize = 50;
@@ -46,9 +50,11 @@ pub(super) struct ServicesQuery {
 
 /// What whoever looks may do with what runs.
 #[derive(Debug, Clone, Copy, Default)]
-#[expect(clippy::struct_excessive_bools, reason = "four rights, each of which may be there without the others")]
+#[expect(clippy::struct_excessive_bools, reason = "five rights, each of which may be there without the others")]
 struct Rights {
     deploy: bool,
+    /// To move the end of what runs: also where a lock keeps from deploying.
+    extend: bool,
     stop: bool,
     destroy: bool,
     logs: bool,
@@ -58,8 +64,10 @@ impl Rights {
     fn of(head: &Head) -> Self {
         let may = |action| head.may.contains(&action);
         let is_open = head.placed.environment.lock.is_none();
+        let deploy = may(head.deploy_action());
         Self {
             deploy: head.may_deploy(),
+            extend: deploy,
             stop: may(Action::RuntimeStop),
             destroy: is_open && !head.placed.protected && may(Action::RuntimeDestroy),
             logs: may(Action::RuntimeLogsRead),
@@ -200,6 +208,8 @@ struct ServicesPage {
     toll: Option<DestroyPlan>,
     /// What a deploy would change, when that was asked for.
     plan: Option<Planned>,
+    /// How much of its quota it uses.
+    room: Option<Room>,
     /// Where the state is followed.
     stream: String,
 }
@@ -207,6 +217,12 @@ struct ServicesPage {
 impl ServicesPage {
     fn may_add_clusters(&self) -> bool {
         self.frame.permissions.permits(Action::ClusterManage, false)
+    }
+
+    /// When what runs ends by itself, where whoever looks may move that.
+    fn movable(&self) -> Option<Option<Timestamp>> {
+        let runtime = self.shown.as_ref().map(|shown| &shown.view.runtime);
+        runtime.filter(|r| self.rights.extend && r.wish != Wish::Destroyed).map(|r| r.expires_at)
     }
 
     /// Services that can be scaled, with how often they run now.
@@ -253,9 +269,11 @@ async fn show(visitor: &Visitor, project: &str, environment: &str, with: With) -
     let is_running = shown.as_ref().is_some_and(|shown| shown.word() != Word::Deleted);
     let revisions = if shown.is_some() { revisions(visitor, &at, rights, shown.as_ref()).await? } else { Vec::new() };
     let toll = if is_running && rights.destroy { Some(destroy_plan(&visitor.op, &at).await?) } else { None };
+    let room = if is_readable { Some(Room::of(visitor, &at).await?) } else { None };
     let stream = format!("/api/v1{}/runtime/follow", head.base);
     let status = status_of(told.as_ref());
-    let page = ServicesPage { frame, head, told, is_readable, rights, shown, choice, revisions, toll, plan, stream };
+    let page =
+        ServicesPage { frame, head, told, is_readable, rights, shown, choice, revisions, toll, plan, room, stream };
     visitor.show_as(status, &page)
 }
 
@@ -310,14 +328,19 @@ fn choice(visitor: &Visitor, head: &Head, shown: Option<&Shown>) -> Result<Choic
 }
 
 /// Where an act leads: on, or back to the page with why it was not taken.
-async fn answer<T>(visitor: &Visitor, [project, environment]: [&str; 2], done: Result<T, RuntimeError>) -> Answer {
+async fn answer<T>(
+    visitor: &Visitor,
+    [project, environment]: [&str; 2],
+    done: Result<T, Problem>,
+    said: &str,
+) -> Answer {
     let problem = match done {
         Ok(_) => {
             visitor.state.parts.bell.ring();
             let base = format!("/projects/{}/environments/{}", ui::part(project), ui::part(environment));
-            return Visitor::go(&format!("{base}/services?done=wished"));
+            return Visitor::go(&format!("{base}/services?done={said}"));
         }
-        Err(error) => Problem::from(error),
+        Err(problem) => problem,
     };
     refused(visitor, [project, environment], problem).await
 }
