@@ -30,7 +30,7 @@ use crate::http::extract::{Names, Query};
 use crate::policy::Action;
 use crate::runtime::insight::{DestroyPlan, destroy_plan};
 use crate::runtime::lifecycle::{
-    At, Condition, ConditionKind, REPLICAS_MAX, Revision, RevisionState, RuntimeError, RuntimeView, ServiceState,
+    At, Condition, ConditionKind, REPLICAS_MAX, Revision, RevisionState, Runtime, RuntimeError, RuntimeView, ServiceState,
     ServiceWord, Status, Wish, Word, revision_list, runtime_get,
 };
 use crate::runtime::quota::What;
@@ -219,10 +219,10 @@ impl ServicesPage {
         self.frame.permissions.permits(Action::ClusterManage, false)
     }
 
-    /// When what runs ends by itself, where whoever looks may move that.
-    fn movable(&self) -> Option<Option<Timestamp>> {
+    /// What runs, where whoever looks may move its end.
+    fn movable(&self) -> Option<&Runtime> {
         let runtime = self.shown.as_ref().map(|shown| &shown.view.runtime);
-        runtime.filter(|r| self.rights.extend && r.wish != Wish::Destroyed).map(|r| r.expires_at)
+        runtime.filter(|runtime| self.rights.extend && runtime.wish != Wish::Destroyed)
     }
 
     /// Services that can be scaled, with how often they run now.
@@ -334,13 +334,10 @@ async fn answer<T>(
     done: Result<T, Problem>,
     said: &str,
 ) -> Answer {
-    let problem = match done {
-        Ok(_) => {
-            visitor.state.parts.bell.ring();
-            let base = format!("/projects/{}/environments/{}", ui::part(project), ui::part(environment));
-            return Visitor::go(&format!("{base}/services?done={said}"));
-        }
-        Err(problem) => problem,
+    let Err(problem) = done else {
+        visitor.state.parts.bell.ring();
+        let base = format!("/projects/{}/environments/{}", ui::part(project), ui::part(environment));
+        return Visitor::go(&format!("{base}/services?done={said}"));
     };
     refused(visitor, [project, environment], problem).await
 }
