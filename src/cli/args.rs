@@ -21,7 +21,7 @@ Precedence: flag; HOLDFAST_URL, HOLDFAST_TOKEN, HOLDFAST_PROJECT, HOLDFAST_ENVIR
 holdfast.toml or .holdfast.toml found upwards; the user's file; the system's file.
 
 Exit codes: 0 done, 1 failed, 2 usage, 3 not found, 4 not logged in or forbidden, 5 conflict,
-6 server unreachable, 7 scan found secrets. `holdfast run` ends with the program's own code.";
+6 server unreachable, 7 scan found secrets. `run` and `env exec` end with the program's own code.";
 
 /// Secrets, environments and their proof, in one binary.
 #[derive(Debug, Parser)]
@@ -95,7 +95,7 @@ pub enum Command {
     /// Manage the tree of environments
     #[command(subcommand, visible_aliases = ["environment", "envs"])]
     Environments(environments::EnvironmentsCommand),
-    /// Run what an environment's blueprint says: up, status, logs, stop, rollback, destroy
+    /// Run what an environment's blueprint says: up, status, logs, exec, stop, rollback, destroy
     #[command(subcommand)]
     Env(env::EnvCommand),
     /// Manage the folders of an environment

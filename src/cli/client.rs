@@ -5,8 +5,10 @@
 
 pub mod foreign;
 mod renew;
+mod socket;
 
 pub use renew::Renewing;
+pub use socket::{Hearing, PING_EVERY, Socket, Telling};
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -40,6 +42,7 @@ pub struct Request {
     if_none_match: Option<String>,
     idempotency_key: Option<String>,
     patient: bool,
+    upgrade: Option<socket::Upgrade>,
 }
 
 impl Request {
@@ -53,6 +56,7 @@ impl Request {
             if_none_match: None,
             idempotency_key: None,
             patient: false,
+            upgrade: None,
         }
     }
 
@@ -245,6 +249,11 @@ impl Client {
         self.token.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Runs what goes both ways at once.
+    pub fn block_on<F: Future>(&self, future: F) -> F::Output {
+        self.runtime.block_on(future)
+    }
+
     /// Lets time pass between two questions to a server that said how long.
     pub fn pause(&self, wait: Duration) {
         self.runtime.block_on(tokio::time::sleep(wait));
@@ -353,7 +362,7 @@ impl Client {
             tokio::time::sleep(wait).await;
         };
         let status = response.status();
-        if status.is_success() || status.as_u16() == 304 {
+        if status.is_success() || matches!(status.as_u16(), 101 | 304) {
             return Ok(response);
         }
         let request_id = header(&response, "x-request-id");
@@ -391,6 +400,9 @@ impl Client {
         }
         if let Some(etag) = &request.if_none_match {
             builder = builder.header("if-none-match", etag);
+        }
+        if let Some(upgrade) = &request.upgrade {
+            builder = upgrade.headers(builder);
         }
         if let Some(body) = &request.body {
             builder = builder.header("content-type", "application/json").body(body.clone());

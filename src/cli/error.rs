@@ -22,9 +22,9 @@ pub enum Exit {
     Unreachable = 6,
     /// `scan`: there are secrets where none should be.
     Found = 7,
-    /// `run`: the program is there and cannot be executed, as shells say it.
+    /// `run`, `env exec`: the program is there and cannot be executed, as shells say it.
     CannotExecute = 126,
-    /// `run`: there is no such program, as shells say it.
+    /// `run`, `env exec`: there is no such program, as shells say it.
     CommandNotFound = 127,
 }
 

@@ -73,6 +73,7 @@ pub mod setup;
 pub mod sse;
 pub mod teams;
 pub mod template;
+pub mod terminal;
 pub mod time;
 pub mod tokens;
 pub mod transfer;
@@ -146,6 +147,7 @@ fn dispatch(context: &Context, command: Command) -> Result<ExitCode, CliError> {
         Command::Scan(args) => scan::run(context, &args),
         Command::Blueprint(command) => blueprint::run(context, command),
         Command::Environments(command) => environments::run(context, command),
+        Command::Env(env::EnvCommand::Exec(args)) => return env::exec(context, &args),
         Command::Env(command) => env::run(context, command),
         Command::Folders(command) => folders::run(context, command),
         Command::Projects(command) => projects::run(context, command),

@@ -1,7 +1,8 @@
 //! The only place that prints. Data goes to stdout, words to stderr.
 //!
 //! Tables are drawn for a person at a terminal and are tab-separated lines, without a heading, for a pipe.
-//! Text that came from the server or a file never reaches a terminal with its control characters.
+//! Text that came from the server or a file never reaches a terminal with its control characters, but what a command writes
+//! that somebody runs elsewhere (`env exec`): that is its terminal.
 
 use std::io::{IsTerminal, Write};
 
@@ -182,6 +183,13 @@ impl Output {
         if !self.quiet {
             words(text);
         }
+    }
+
+    /// Writes to stderr, as they are, bytes that a command wrote to its own.
+    pub fn passed_on(&self, bytes: &[u8]) {
+        let mut err = std::io::stderr().lock();
+        // Nobody is left to tell when stderr is gone.
+        drop(err.write_all(bytes).and_then(|()| err.flush()));
     }
 
     /// Says what a person may do next; scripts do not need it.

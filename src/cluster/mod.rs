@@ -22,7 +22,7 @@ mod store;
 mod tests;
 
 pub use access::{Access, AccessError};
-pub use client::{Client, ClientError, Created, Exec, Listed, LogAsk, Watched};
+pub use client::{Client, ClientError, Created, Duplex, Ended, Exec, Forward, Listed, LogAsk, Watched};
 pub use error::ClusterError;
 pub use look::{Looked, cluster_look, is_wanted};
 pub use manifest::manifest;

@@ -180,6 +180,9 @@ impl Problem {
         if inner.status == StatusCode::UNAUTHORIZED {
             builder.insert_header((header::WWW_AUTHENTICATE, "Bearer realm=\"holdfast\""));
         }
+        if inner.status == StatusCode::UPGRADE_REQUIRED {
+            builder.insert_header((header::UPGRADE, "websocket"));
+        }
         if let Some(seconds) = inner.retry_after {
             builder.insert_header((header::RETRY_AFTER, seconds));
         }

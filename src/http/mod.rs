@@ -13,8 +13,8 @@
 //!
 //! - A cookie is believed only with what shows that its owner meant the request (`csrf`), and shows no value by GET.
 //!
-//! The manual and the page of one-time links are files it serves; `pages` are templates around the same operations. It
-//! deliberately knows no other protocols; `Host` is looked at for cookies only, because a bearer token cannot be sent by
+//! The manual and the page of one-time links are files it serves; `pages` are templates around the same operations. Besides
+//! HTTP/1.1 it speaks WebSocket, for what goes both ways (`api/socket.rs`), and deliberately no other protocol; `Host` is looked at for cookies only, because a bearer token cannot be sent by
 //! a page of somebody else.
 
 mod api;
@@ -297,6 +297,10 @@ fn running(v1: &mut Routes) {
     v1.service(at("/projects/{project}/environments/{environment}/runtime/events").get(runtime::events).done());
     v1.service(
         at("/projects/{project}/environments/{environment}/runtime/services/{service}/logs").get(runtime::logs).done(),
+    );
+    v1.service(at("/projects/{project}/environments/{environment}/runtime/exec").get(runtime::exec).done());
+    v1.service(
+        at("/projects/{project}/environments/{environment}/runtime/port-forward").get(runtime::port_forward).done(),
     );
 }
 

@@ -280,6 +280,8 @@ const CONDITIONAL: &[&str] = &["project_update", "environment_update", "secret_p
         quota::own_set,
         quota::prices_get,
         quota::prices_set,
+        runtime::exec,
+        runtime::port_forward,
         audit::list,
         follow::follow,
         audit::get,

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::api::socket::Sockets;
 use super::api::stream::Streams;
 use super::middleware::limits::Limits;
 use crate::auth::AuthError;
@@ -60,6 +61,8 @@ pub(crate) struct State {
     pub(crate) uses: Uses,
     /// Streams that are open.
     pub(crate) streams: Arc<Streams>,
+    /// Who is inside what runs.
+    pub(crate) sockets: Arc<Sockets>,
     /// Tags of answers.
     pub(crate) etags: Etags,
     /// Sign-ins between their two steps.
@@ -87,6 +90,7 @@ impl State {
             tls,
             uses: Uses::default(),
             streams: Arc::default(),
+            sockets: Arc::default(),
             etags: Etags::default(),
             tickets: session::tickets(),
             passkeys,

@@ -15,6 +15,7 @@ pub mod changes;
 pub mod controller;
 pub mod demand;
 pub mod gate;
+pub mod inside;
 pub mod insight;
 pub mod lifecycle;
 pub mod quota;

@@ -197,6 +197,8 @@ fn query(id: &str) -> &'static str {
         "folder_delete" => "?path=/api",
         "environment_compare" => "?environments=dev,other",
         "environment_diff" => "?from=0",
+        "runtime_exec" => "?service=api&command=true",
+        "runtime_port_forward" => "?service=api&port=80",
         _ => "",
     }
 }

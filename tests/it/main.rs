@@ -26,6 +26,7 @@ mod http_api;
 mod http_appliance;
 mod http_people;
 mod importers;
+mod inside;
 mod keys_online;
 mod link_page;
 mod links;

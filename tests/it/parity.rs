@@ -26,6 +26,10 @@ const NO_COMMAND: &[(&str, &str)] = &[
 const NO_PAGE: &[(&[&str], &str)] = &[
     (&["audit_follow", "audit_export", "runtime_follow"], "the page's script and links ask the API's own address"),
     (
+        &["runtime_enter", "runtime_exec", "runtime_forward", "forward_plan"],
+        "a terminal and a port are the command line's: the page of the services shows its commands, ready to copy",
+    ),
+    (
         &[
             "environment_list",
             "project_list",

@@ -35,7 +35,7 @@ pub(crate) fn store_blueprint(owner: &Client, place: &str, text: &str) {
     assert!(matches!(stored.status, 200 | 201), "{}", stored.text());
 }
 
-fn run_path(place: &str, rest: &str) -> String {
+pub(crate) fn run_path(place: &str, rest: &str) -> String {
     format!("{}/runtime{rest}", at(place))
 }
 
@@ -51,14 +51,15 @@ fn shop(app: &TestApp) -> Client {
     ada
 }
 
-fn member(app: &TestApp, email: &str, role: &str) -> Client {
+/// Somebody with a role in the organization.
+pub(crate) fn member(app: &TestApp, email: &str, role: &str) -> Client {
     let body = json!({ "email": email, "password": PASSWORD, "role": role });
     app.owner().post("/members", body).expect(201);
     let session = app.nobody().post("/sessions", json!({ "email": email, "password": PASSWORD })).expect(201);
     app.client(session["token"].as_str().expect("a token"))
 }
 
-fn deploy(who: &Client, place: &str) -> Value {
+pub(crate) fn deploy(who: &Client, place: &str) -> Value {
     who.post(&run_path(place, "/deploy"), json!({})).expect(202)
 }
 

@@ -1,5 +1,7 @@
 //! `holdfast env`: what runs in an environment.
 
+mod exec;
+mod forward;
 mod logs;
 mod plan;
 mod show;
@@ -7,6 +9,7 @@ mod up;
 mod wait;
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
@@ -18,7 +21,7 @@ use super::context::Context;
 use super::error::CliError;
 use wait::{Goal, WaitArgs};
 
-/// Run what an environment's blueprint says: up, status, logs, stop, rollback, destroy.
+/// Run what an environment's blueprint says: up, status, logs, exec, stop, rollback, destroy.
 #[derive(Debug, Subcommand)]
 pub enum EnvCommand {
     /// Deploy the environment's blueprint, or say that nothing differs
@@ -34,6 +37,12 @@ pub enum EnvCommand {
     /// Write what services write
     #[command(after_help = LOGS_HELP)]
     Logs(logs::LogsArgs),
+    /// Run a command in a container of a service, or open a shell
+    #[command(after_help = EXEC_HELP)]
+    Exec(exec::ExecArgs),
+    /// Reach ports of a service on this machine
+    #[command(after_help = FORWARD_HELP)]
+    PortForward(forward::ForwardArgs),
     /// List what the cluster says happened, newest first
     Events,
     /// Stop all services; volumes, values and the revision stay
@@ -127,6 +136,27 @@ Examples:
   holdfast env logs worker --previous
   holdfast env logs api --since 10m";
 
+const EXEC_HELP: &str = "\
+Without a command it is a shell. The exit code is the command's own; 127 says that the container has
+no such program, 126 that it cannot be executed. It needs runtime.exec, and secret.use.restricted
+where restricted values were passed on. The program, and not its arguments, is recorded; yet they
+travel in an address, so a secret belongs on stdin. Ending this does not always end the command.
+
+Examples:
+  holdfast env exec api
+  holdfast env exec api -- env
+  holdfast env exec db -i -- psql < fix.sql
+  holdfast env exec worker --pod 1 -T -- cat /etc/hosts";
+
+const FORWARD_HELP: &str = "\
+It listens on 127.0.0.1 until Ctrl-C. Where it listens is written on stdout, a line for each port.
+It needs what exec needs, and each connection is recorded.
+
+Examples:
+  holdfast env port-forward db 5432
+  holdfast env port-forward web 8080:http
+  holdfast env port-forward api 0:http 0:9090 --json | jq -r .local";
+
 /// What is done when a revision does not become ready.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub enum OnFailure {
@@ -189,6 +219,8 @@ pub fn run(context: &Context, command: EnvCommand) -> Result<(), CliError> {
         EnvCommand::Status { follow: false } => show::status(context),
         EnvCommand::Status { follow: true } => wait::follow(context),
         EnvCommand::Logs(args) => logs::run(context, &args),
+        EnvCommand::Exec(args) => exec(context, &args).map(drop),
+        EnvCommand::PortForward(args) => forward::run(context, &args),
         EnvCommand::Events => show::events(context),
         EnvCommand::Stop(args) => act("stop", json!({}), &args, Goal::Stopped),
         EnvCommand::Resume(args) => act("resume", json!({}), &args, Goal::Ready),
@@ -214,6 +246,14 @@ fn extend(context: &Context, args: &ExtendArgs) -> Result<(), CliError> {
         context.output.say("it runs until somebody destroys it");
     }
     wait::began(context, &wished)
+}
+
+/// Runs a command in a container, and ends as it does.
+///
+/// # Errors
+/// What the server refuses; the connection broke; the container has no such program.
+pub fn exec(context: &Context, args: &exec::ExecArgs) -> Result<ExitCode, CliError> {
+    exec::run(context, args)
 }
 
 fn destroy(context: &Context, args: &SevereArgs, wait: &WaitArgs) -> Result<(), CliError> {

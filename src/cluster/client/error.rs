@@ -191,7 +191,7 @@ fn without_value(message: &str) -> Option<&str> {
 }
 
 /// A text from outside, on one line and not too long.
-fn shown(text: &str) -> String {
+pub(super) fn shown(text: &str) -> String {
     let mut line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MESSAGE_MAX).collect();
     if text.chars().count() > MESSAGE_MAX {
         line.push('…');

@@ -9,7 +9,7 @@ mod shell;
 mod stream;
 
 pub use error::ClientError;
-pub use shell::Exec;
+pub use shell::{Duplex, Ended, Exec, Forward};
 pub use stream::{LogAsk, Watched};
 
 use std::fmt::Write as _;

@@ -38,6 +38,7 @@ pub(crate) mod secret;
 pub(crate) mod service_account;
 pub(crate) mod session;
 pub(crate) mod setup;
+pub(crate) mod socket;
 pub(crate) mod stream;
 pub(crate) mod team;
 pub(crate) mod time;

@@ -1,6 +1,7 @@
 //! The state of what runs, as it changes.
 
-use crate::op::{Op, OpError};
+use super::goes_on;
+use crate::op::Op;
 use crate::orgs::access;
 use crate::policy::Action;
 use crate::runtime::lifecycle::{At, RuntimeError, RuntimeView, runtime_get};
@@ -31,12 +32,7 @@ impl Follow {
         let seen = op.core().db.writer_stats().commits;
         op.read(|reader| {
             let resource = access::environment(op, reader, &at.project, &at.environment)?.resource();
-            if op.still_permits(reader, Action::RuntimeRead, &resource)? {
-                return Ok(());
-            }
-            // Asked once more as an act, so that the refusal is recorded and worded like any other.
-            op.authorize(reader, Action::RuntimeRead, &resource)?;
-            Err(RuntimeError::from(OpError::CredentialGone))
+            goes_on(op, reader, Action::RuntimeRead, &resource)
         })
         .await?;
         if commits.replace(seen) == Some(seen) {

@@ -9,15 +9,15 @@ use futures_util::{Stream, StreamExt as _};
 use serde_json::Value;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
-use super::running;
+use super::{goes_on, is_restricted, running};
 use crate::cluster::{self, Access, Client, ClientError, LogAsk, Resource as Kind};
 use crate::db::WriteTx;
 use crate::ledger::Details;
-use crate::op::{Op, OpError};
+use crate::op::Op;
 use crate::orgs::access;
 use crate::policy::{Action, Resource};
 use crate::runtime::blueprint::Label;
-use crate::runtime::lifecycle::{At, Revision, Runtime, RuntimeError, store};
+use crate::runtime::lifecycle::{At, Runtime, RuntimeError};
 use crate::runtime::render::{LABEL_ENVIRONMENT, LABEL_SERVICE};
 use crate::runtime::stored;
 use crate::types::Timestamp;
@@ -148,9 +148,7 @@ fn open(op: &Op, tx: &mut WriteTx<'_>, at: &At, ask: &LogsAsk) -> Result<Opened,
     let resource = placed.resource();
     let event = op.authorize(tx, Action::RuntimeLogsRead, &resource)?;
     let (runtime, revision) = running(tx, &placed)?;
-    let healthy = runtime.healthy.map(|n| store::revision_get(tx, runtime.environment, n)).transpose()?.flatten();
-    // Pods of the revision before may run still.
-    let is_restricted = [Some(&revision), healthy.as_ref()].into_iter().flatten().any(passes_restricted);
+    let is_restricted = is_restricted(tx, &runtime, &revision)?;
     if is_restricted {
         op.authorize(tx, Action::SecretUseRestricted, &resource)?;
     }
@@ -169,10 +167,6 @@ fn open(op: &Op, tx: &mut WriteTx<'_>, at: &At, ask: &LogsAsk) -> Result<Opened,
         .with("follow", ask.follow);
     op.record(tx, event.details(details))?;
     Ok(Opened { access, resource, is_restricted, runtime })
-}
-
-fn passes_restricted(revision: &Revision) -> bool {
-    revision.names.iter().any(|name| name.restricted)
 }
 
 impl Logs {
@@ -208,13 +202,8 @@ impl Logs {
         let Self { op, resource, is_restricted, .. } = self;
         let asked = [(Action::RuntimeLogsRead, true), (Action::SecretUseRestricted, *is_restricted)];
         op.read(|reader| {
-            for (action, _) in asked.into_iter().filter(|(_, is_asked)| *is_asked) {
-                if !op.still_permits(reader, action, resource)? {
-                    op.authorize(reader, action, resource)?;
-                    return Err(RuntimeError::from(OpError::CredentialGone));
-                }
-            }
-            Ok(())
+            let mut asked = asked.into_iter().filter(|(_, is_asked)| *is_asked);
+            asked.try_for_each(|(action, _)| goes_on(op, reader, action, resource))
         })
         .await?;
         if !self.ask.follow {

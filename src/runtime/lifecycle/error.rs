@@ -57,6 +57,36 @@ pub enum RuntimeError {
         /// The services it has.
         there: Vec<Label>,
     },
+    /// The service has no such pod.
+    #[error("`{service}` has no pod `{name}`{}", named(.there))]
+    NoPod {
+        /// The service.
+        service: String,
+        /// What was asked for.
+        name: String,
+        /// The pods it has, oldest first.
+        there: Vec<String>,
+    },
+    /// The service has no pod to enter.
+    #[error("no pod of `{service}` is ready: it is {doing}")]
+    NotReady {
+        /// The service.
+        service: String,
+        /// What it does, as it was last seen.
+        doing: String,
+        /// Pods that run without being ready, oldest first.
+        running: Vec<String>,
+    },
+    /// The service has no such port.
+    #[error("`{service}` has no TCP port `{name}`{}", named(.there))]
+    NoPort {
+        /// The service.
+        service: String,
+        /// What was asked for.
+        name: String,
+        /// The ports it has.
+        there: Vec<String>,
+    },
     /// There is no such revision, or it was never ready.
     #[error("{0}")]
     NoRevision(String),
@@ -121,8 +151,17 @@ pub enum RuntimeError {
 }
 
 fn offered(there: &[Label]) -> String {
-    let names: Vec<_> = there.iter().take(NAMES_MAX).map(Label::as_str).collect();
-    if names.is_empty() { String::new() } else { format!("; there are {}", names.join(", ")) }
+    let names: Vec<_> = there.iter().map(|name| name.as_str().to_owned()).collect();
+    named(&names)
+}
+
+fn named(there: &[String]) -> String {
+    let names: Vec<_> = there.iter().take(NAMES_MAX).map(String::as_str).collect();
+    match names.as_slice() {
+        [] => String::new(),
+        [only] => format!("; there is {only}"),
+        names => format!("; there are {}", names.join(", ")),
+    }
 }
 
 fn no_cluster(there: &[String]) -> String {
@@ -190,16 +229,19 @@ impl RuntimeError {
 impl Failure for RuntimeError {
     fn class(&self) -> Class {
         match self {
-            Self::NotDeployed(_) | Self::NoBlueprint(_) | Self::NoService { .. } | Self::NoRevision(_) => {
-                Class::NotFound
-            }
+            Self::NotDeployed(_)
+            | Self::NoBlueprint(_)
+            | Self::NoService { .. }
+            | Self::NoPod { .. }
+            | Self::NoPort { .. }
+            | Self::NoRevision(_) => Class::NotFound,
             Self::NoPlan { .. }
             | Self::NoCluster { .. }
             | Self::Missing(_)
             | Self::Quota { .. }
             | Self::OverQuota { .. }
             | Self::End(_) => Class::Unprocessable,
-            Self::OtherCluster { .. } | Self::WrongState { .. } => Class::Conflict,
+            Self::OtherCluster { .. } | Self::WrongState { .. } | Self::NotReady { .. } => Class::Conflict,
             Self::Unconfirmed(_) => Class::Invalid,
             Self::Protected(_) => Class::Forbidden,
             other => other.inner().map_or(Class::Internal, Failure::class),
@@ -215,6 +257,9 @@ impl Failure for RuntimeError {
             Self::OtherCluster { .. } => "cluster_differs",
             Self::Missing(_) => "variables_missing",
             Self::NoService { .. } => "service_not_found",
+            Self::NoPod { .. } => "pod_not_found",
+            Self::NotReady { .. } => "service_not_ready",
+            Self::NoPort { .. } => "port_not_found",
             Self::NoRevision(_) => "revision_not_found",
             Self::WrongState { .. } => "runtime_state",
             Self::Unconfirmed(_) => "confirmation_missing",
@@ -235,6 +280,12 @@ impl Failure for RuntimeError {
             Self::OtherCluster { .. } => "destroy it there first, with: holdfast env destroy".into(),
             Self::Missing(_) => "store them with `holdfast secrets set NAME`, or take them out of the blueprint".into(),
             Self::NoService { .. } => "see them with: holdfast env status".into(),
+            Self::NoPod { .. } => "leave the pod out for one that is ready".into(),
+            Self::NotReady { running, .. } => match running.first() {
+                Some(pod) => format!("enter one that runs without being ready by its name: --pod {pod}"),
+                None => "see why with: holdfast env status".into(),
+            },
+            Self::NoPort { .. } => "name one of its ports, or give the number".into(),
             Self::NoRevision(_) => "see them with: holdfast env revisions".into(),
             Self::WrongState { .. } => "see what it does with: holdfast env status".into(),
             Self::Unconfirmed(name) => format!("holdfast env destroy --confirm {name}"),

@@ -35,7 +35,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use serde_json::{Value, json};
 
-pub use names::{LABEL_ENVIRONMENT, LABEL_REVISION, LABEL_SERVICE, Names};
+pub use names::{LABEL_ENVIRONMENT, LABEL_REVISION, LABEL_ROLE, LABEL_SERVICE, Names, ROLE_SERVICE};
 pub use prober::prober;
 pub use secret::{SecretBody, secret};
 pub use values::{Wanted, WantedFrom, wanted};

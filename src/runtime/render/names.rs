@@ -14,9 +14,9 @@ pub const LABEL_SERVICE: &str = "holdfast.dev/service";
 /// The label with the number of the deploy that wrote an object.
 pub const LABEL_REVISION: &str = "holdfast.dev/revision";
 /// The label that tells the pods of a service from those of its init step.
-pub(super) const LABEL_ROLE: &str = "app.kubernetes.io/component";
+pub const LABEL_ROLE: &str = "app.kubernetes.io/component";
 /// The role of what answers for a service.
-pub(super) const ROLE_SERVICE: &str = "service";
+pub const ROLE_SERVICE: &str = "service";
 /// The role of an init step.
 pub(super) const ROLE_INIT: &str = "init";
 /// The role of what all services share.

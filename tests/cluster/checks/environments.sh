@@ -28,6 +28,27 @@ check "after plans, every object is as it was" "$before" versions
 check "logs of a service" "started" hf env logs worker --tail 20
 check "no value is in the cluster but in Secrets" "" bash -c '! grep -q "$0" <<<"$1"' "$(hf secrets get DATABASE_PASSWORD --plain 2>/dev/null || echo none)" "$(kubectl_admin -n "$namespace" get deploy,cm,svc,job,pod -o yaml)"
 
+check "a command in a service" "" hf env exec catalog -- true
+code() { hf env exec catalog -- sh -c 'exit 7'; [ $? = 7 ]; }
+check "its exit code" "" code
+check "what it is given to read" "green tea" bash -c 'printf "green tea" | "$0" env exec catalog -i -- cat' "$binary"
+check "a terminal and its size" "40 120" script -qec "stty rows 40 cols 120; '$binary' env exec catalog -- stty size" /dev/null
+check "a program that is not there" "is not in the container of catalog" hf env exec catalog -- no-such-program
+forwarded() {
+    local forward answer=1
+    hf env port-forward catalog 0:http >"$data/forward" &
+    forward=$!
+    within 10 grep -q ' -> ' "$data/forward"
+    curl -sf "http://$(cut -d' ' -f1 "$data/forward")/healthz" >/dev/null && answer=0
+    kill "$forward" && wait "$forward"
+    return $answer
+}
+check "a port of it on this machine" "" forwarded
+check "a port that nothing listens on" "nothing answers on port 9" bash -c '
+    "$0" env port-forward catalog 0:9 >"$1/forward" & until grep -q " -> " "$1/forward"; do sleep 0.1; done
+    curl -s --max-time 5 "http://$(cut -d" " -f1 "$1/forward")/"; sleep 1; kill $!; wait $!' "$binary" "$data"
+check "that somebody entered is in the ledger" "runtime.exec" hf audit list --action runtime.exec
+
 # Nobody of the shop asks for `worker`: nginx, which asks for `catalog`, would keep the address it had at its start.
 kubectl_admin -n "$namespace" delete service worker >/dev/null
 kubectl_admin -n "$namespace" scale deploy/web --replicas=3 >/dev/null

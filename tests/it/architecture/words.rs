@@ -58,6 +58,11 @@ pub(crate) const RULES: &[Rule] = &[
         instead: "the CLI's clients are the only ones that call out",
     },
     Rule {
+        words: &["tokio_tungstenite"],
+        only_in: &["http/api/", "cli/client/"],
+        instead: "messages go to and fro at the doors: take and give frames of runtime/inside",
+    },
+    Rule {
         words: &["webauthn_rs", "webauthn_rs_core"],
         only_in: &["auth/passkey/"],
         instead: "auth::passkey asks for passkeys and checks them",

@@ -4,7 +4,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
-use holdfast::cluster::{Client, ClientError, Created, LogAsk, Resource, Watched};
+use holdfast::cluster::{Client, ClientError, Created, Ended, LogAsk, Resource, Watched};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::{sleep, timeout};
@@ -126,8 +126,8 @@ async fn logs(client: &Client) {
 
 async fn command(client: &Client) {
     let command = ["sh", "-c", "read line; echo got $line; echo bad >&2; exit 7"].map(str::to_owned);
-    let mut run = client.exec(PLACE, "one", "main", &command, false).await.expect("a command");
-    run.stdin.write_all(b"hello\n").await.expect("sent");
+    let mut run = client.exec((PLACE, "one", "main"), &command, true, false).await.expect("a command");
+    run.stdin.take().expect("a stream").write_all(b"hello\n").await.expect("sent");
     let (mut out, mut bad) = (String::new(), String::new());
     let mut stderr = run.stderr.take().expect("a stream");
     let (status, _, _) = timeout(
@@ -136,15 +136,22 @@ async fn command(client: &Client) {
     )
     .await
     .expect("it ends");
-    assert_eq!((out.as_str(), bad.as_str(), status), ("got hello\n", "bad\n", 7));
-    let nobody = client.exec(PLACE, "nobody", "main", &command, false).await.err().expect("no such pod");
+    assert_eq!((out.as_str(), bad.as_str(), status), ("got hello\n", "bad\n", Ended::Exit(7)));
+    for (program, ended) in [("no-such-program", Ended::NotFound), ("/etc/passwd", Ended::NotExecutable)] {
+        let run = client.exec((PLACE, "one", "main"), &[program.to_owned()], false, false).await.expect("a command");
+        assert_eq!(timeout(WAIT, run.status).await.expect("it ends"), ended, "{program}");
+    }
+    let nobody = client.exec((PLACE, "nobody", "main"), &command, true, false).await.err().expect("no such pod");
     assert!(matches!(nobody, ClientError::NotFound(_)), "{nobody}");
 }
 
 async fn port(client: &Client) {
-    let mut stream = client.forward(PLACE, "one", 8080).await.expect("a port");
+    let mut stream = client.forward(PLACE, "one", 8080).await.expect("a port").stream;
     stream.write_all(b"there and back\n").await.expect("sent");
     let mut back = [0; 15];
     timeout(WAIT, stream.read_exact(&mut back)).await.expect("in time").expect("read");
     assert_eq!(&back, b"there and back\n");
+    let closed = client.forward(PLACE, "one", 9).await.expect("the cluster takes it");
+    let words = timeout(WAIT, closed.failed).await.expect("in time");
+    assert!(words.is_some_and(|words| words.contains("refused")), "nothing listens there");
 }

@@ -2,5 +2,6 @@
 
 mod account;
 mod client;
+mod inside;
 mod preflight;
 mod support;

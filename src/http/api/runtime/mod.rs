@@ -1,10 +1,12 @@
 //! What runs in environments: deployed, changed, stopped, destroyed, and looked at. Each act is answered as soon as it is
 //! written down, with 202: how it goes on is told by the status and its stream.
 
+mod door;
 mod form;
 mod live;
 mod plan;
 
+pub(crate) use door::*;
 pub(crate) use form::clusters;
 pub(crate) use live::*;
 pub(crate) use plan::*;

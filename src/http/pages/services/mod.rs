@@ -27,11 +27,13 @@ use crate::http::api::Answer;
 use crate::http::api::runtime::clusters;
 use crate::http::error::Problem;
 use crate::http::extract::{Names, Query};
+use crate::orgs::environment::Environment;
 use crate::policy::Action;
+use crate::runtime::blueprint::{Protocol, Service};
 use crate::runtime::insight::{DestroyPlan, destroy_plan};
 use crate::runtime::lifecycle::{
-    At, Condition, ConditionKind, REPLICAS_MAX, Revision, RevisionState, Runtime, RuntimeError, RuntimeView, ServiceState,
-    ServiceWord, Status, Wish, Word, revision_list, runtime_get,
+    At, Condition, ConditionKind, REPLICAS_MAX, Revision, RevisionState, Runtime, RuntimeError, RuntimeView,
+    ServiceState, ServiceWord, Status, Wish, Word, revision_list, runtime_get,
 };
 use crate::runtime::quota::What;
 use crate::runtime::stored;
@@ -41,6 +43,8 @@ use room::Room;
 
 /// Revisions the page shows: as many as are kept.
 const REVISIONS: usize = 50;
+/// Ports of a service that the page shows how to forward.
+const PORTS: usize = 4;
 
 /// What was done before.
 #[derive(Debug, Default, Deserialize)]
@@ -58,6 +62,7 @@ struct Rights {
     stop: bool,
     destroy: bool,
     logs: bool,
+    exec: bool,
 }
 
 impl Rights {
@@ -71,6 +76,7 @@ impl Rights {
             stop: may(Action::RuntimeStop),
             destroy: is_open && !head.placed.protected && may(Action::RuntimeDestroy),
             logs: may(Action::RuntimeLogsRead),
+            exec: may(Action::RuntimeExec),
         }
     }
 }
@@ -175,6 +181,35 @@ impl RevisionRow {
     }
 }
 
+/// The ways into a service, as commands.
+struct DoorRow {
+    service: String,
+    shell: String,
+    forwards: Vec<String>,
+}
+
+impl DoorRow {
+    fn of(service: &Service, place: &Environment) -> Self {
+        let (name, rest) =
+            (service.name.as_str(), format!("--project {} --environment {}", place.project_slug, place.slug));
+        let ports = service.ports.iter().filter(|port| port.protocol == Protocol::Tcp).take(PORTS);
+        let ports = ports.map(|port| match port.container_port.get() {
+            // A port that only root may listen on.
+            number @ ..1024 => format!("{}:{}", number + 8_000, port.name.as_str()),
+            _ => port.name.as_str().to_owned(),
+        });
+        let mut ports: Vec<_> = ports.collect();
+        if ports.is_empty() {
+            ports.push("<PORT>".to_owned());
+        }
+        Self {
+            service: name.to_owned(),
+            shell: format!("holdfast env exec {name} {rest}"),
+            forwards: ports.iter().map(|port| format!("holdfast env port-forward {name} {port} {rest}")).collect(),
+        }
+    }
+}
+
 /// What a deploy can choose from.
 struct Choice {
     /// The names of the organization's clusters; the one it runs on only, when it runs.
@@ -204,6 +239,8 @@ struct ServicesPage {
     shown: Option<Shown>,
     choice: Option<Choice>,
     revisions: Vec<RevisionRow>,
+    /// The ways into what runs, for whoever may take them.
+    doors: Vec<DoorRow>,
     /// What destroying takes.
     toll: Option<DestroyPlan>,
     /// What a deploy would change, when that was asked for.
@@ -269,11 +306,26 @@ async fn show(visitor: &Visitor, project: &str, environment: &str, with: With) -
     let is_running = shown.as_ref().is_some_and(|shown| shown.word() != Word::Deleted);
     let revisions = if shown.is_some() { revisions(visitor, &at, rights, shown.as_ref()).await? } else { Vec::new() };
     let toll = if is_running && rights.destroy { Some(destroy_plan(&visitor.op, &at).await?) } else { None };
+    let is_open = rights.exec && shown.as_ref().is_some_and(|shown| shown.wished() && shown.word() != Word::Deleted);
+    let doors = if is_open { doors(visitor, &head, shown.as_ref())? } else { Vec::new() };
     let room = if is_readable { Some(Room::of(visitor, &at).await?) } else { None };
     let stream = format!("/api/v1{}/runtime/follow", head.base);
     let status = status_of(told.as_ref());
-    let page =
-        ServicesPage { frame, head, told, is_readable, rights, shown, choice, revisions, toll, plan, room, stream };
+    let page = ServicesPage {
+        frame,
+        head,
+        told,
+        is_readable,
+        rights,
+        shown,
+        choice,
+        revisions,
+        doors,
+        toll,
+        plan,
+        room,
+        stream,
+    };
     visitor.show_as(status, &page)
 }
 
@@ -305,6 +357,14 @@ async fn revisions(
         RevisionRow { revision, by, may_return }
     });
     Ok(rows.collect())
+}
+
+/// The ways into the services of the revision that runs.
+fn doors(visitor: &Visitor, head: &Head, shown: Option<&Shown>) -> Result<Vec<DoorRow>, Problem> {
+    let (Some(shown), place) = (shown, &head.placed.environment) else { return Ok(Vec::new()) };
+    let version = shown.view.revision.blueprint;
+    let found = visitor.op.core().db.read(|r| stored::version(r, place.id, version).map_err(RuntimeError::from))?;
+    Ok(found.iter().flat_map(|found| found.blueprint.services.iter().map(|s| DoorRow::of(s, place))).collect())
 }
 
 /// What there is to deploy, and where.
