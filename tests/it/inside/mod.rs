@@ -35,7 +35,8 @@ fn shop(app: &TestApp, visibility: &str) -> Client {
     ada.create_environment("shop", "dev", None);
     store_blueprint(&ada, "shop/dev", SHOP);
     let key = json!({ "value": "value-of-API_KEY", "visibility": visibility });
-    ada.put(&format!("{}/secrets/API_KEY", at("shop/dev")), key).expect(201);
+    let stored = ada.put(&format!("{}/secrets/API_KEY", at("shop/dev")), key);
+    assert!(matches!(stored.status, 200 | 201), "{}", stored.text());
     let kube = kube::Kube::start();
     let cluster = json!({ "name": "home", "server": kube.server, "authority": kube.authority, "token": "token-of-the-account", "unasked": true });
     ada.post("/clusters", cluster).expect(201);
