@@ -214,6 +214,24 @@ fn cluster(name: &str) -> Value {
     json!({ "name": name, "server": "https://127.0.0.1:1", "token": "token-of-the-account", "unasked": true })
 }
 
+/// Operations whose body may say nothing.
+const EMPTY: &[&str] = &[
+    "environment_lock",
+    "service_account_key_create",
+    "audit_verify",
+    "approval_approve",
+    "approval_reject",
+    "secret_reveal",
+    "root_key_rotate",
+    "runtime_deploy",
+    "runtime_plan",
+    "runtime_extend",
+    "quota_set",
+    "environment_quota_set",
+    "runtime_restart",
+    "runtime_rollback",
+];
+
 fn body(id: &str, t: &Things) -> Value {
     match id {
         "organization_create" | "project_create" | "environment_create" | "environment_duplicate" => {
@@ -222,20 +240,7 @@ fn body(id: &str, t: &Things) -> Value {
         "organization_update" | "project_update" | "environment_update" | "service_account_update" => {
             json!({ "name": "Another" })
         }
-        "environment_lock"
-        | "service_account_key_create"
-        | "audit_verify"
-        | "approval_approve"
-        | "approval_reject"
-        | "secret_reveal"
-        | "root_key_rotate"
-        | "runtime_deploy"
-        | "runtime_plan"
-        | "runtime_extend"
-        | "quota_set"
-        | "environment_quota_set"
-        | "runtime_restart"
-        | "runtime_rollback" => json!({}),
+        _ if EMPTY.contains(&id) => json!({}),
         "prices_set" => json!({ "prices": null }),
         "runtime_scale" => json!({ "service": "api", "replicas": 1 }),
         "runtime_destroy" => json!({ "confirm": "dev" }),

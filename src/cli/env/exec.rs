@@ -114,6 +114,7 @@ pub(super) fn ended_by_server(code: &str, detail: &str) -> CliError {
         "permission_denied" | "credential_gone" | "token_expired" | "token_revoked" | "token_invalid" => {
             Exit::Forbidden
         }
+        code if code.ends_with("_not_found") => Exit::NotFound,
         _ => Exit::Failed,
     };
     let detail = if detail.is_empty() { "the connection ended" } else { detail };
@@ -176,12 +177,11 @@ async fn tell(telling: &mut Telling, mut input: Option<Receiver<Bytes>>, tty: bo
                 }
             };
             tokio::select! {
-                typed = typed => match typed {
-                    Some(bytes) => telling.tell(&Frame::Stdin(bytes)).await?,
-                    None => {
-                        input = None;
-                        telling.tell(&Frame::StdinEnd).await?;
-                    }
+                typed = typed => if let Some(bytes) = typed {
+                    telling.tell(&Frame::Stdin(bytes)).await?;
+                } else {
+                    input = None;
+                    telling.tell(&Frame::StdinEnd).await?;
                 },
                 _ = ping.tick() => telling.ping().await?,
                 _ = resized.recv(), if tty => if let Some(window) = terminal::window() {

@@ -27,6 +27,14 @@ pub(super) fn write(context: &Context, place: &Place, plan: &Value) -> Result<()
     for refusal in refusals {
         output.warn(&format!("{} {}: {}", text(&refusal["kind"]), text(&refusal["name"]), text(&refusal["message"])));
     }
+    let exceeded = list(&plan["quota_exceeded"]);
+    for words in exceeded {
+        output.warn(text(words));
+    }
+    if !exceeded.is_empty() {
+        return Err(CliError::failed("there is no room for it: a deploy would be refused")
+            .hint("nothing was done; see the limits with: holdfast quota show"));
+    }
     if refusals.is_empty() {
         return Ok(());
     }
@@ -82,6 +90,7 @@ fn lines(of: &str, plan: &Value) -> Vec<String> {
             lines.push(format!("{what}: {}", names(&plan[field])));
         }
     }
+    lines.extend(asked(plan));
     let count = |word: &str| changes.iter().filter(|c| c["change"] == word).count();
     lines.push(format!(
         "{} added, {} changed, {} removed; nothing was done",
@@ -89,6 +98,24 @@ fn lines(of: &str, plan: &Value) -> Vec<String> {
         count("changed"),
         count("removed")
     ));
+    lines
+}
+
+/// What it asks for and costs, in all.
+fn asked(plan: &Value) -> Vec<String> {
+    let total = &plan["demand"]["total"];
+    let amount = |field: &str| text(&total[field]);
+    let span = |least: &str, most: &str| format!("{} to {}", amount(least), amount(most));
+    let mut lines = Vec::new();
+    if total.is_object() {
+        let (cpu, memory) = (span("cpu_requests", "cpu_limits"), span("memory_requests", "memory_limits"));
+        lines.push(format!("asks for {cpu} of cpu, {memory} of memory, {} of storage", amount("storage")));
+    }
+    if plan["cost"].is_object() {
+        let cost = |which: &str| text(&plan["cost"][which]["month"]);
+        let currency = text(&plan["cost"]["currency"]);
+        lines.push(format!("thirty days cost {} to {} {currency}", cost("requests"), cost("limits")));
+    }
     lines
 }
 
@@ -141,7 +168,10 @@ mod tests {
                 {"change": "changed", "kind": "Deployment", "name": "api", "restarts": "api restarts: its image is a:2",
                  "fields": [{"path": "spec.image", "from": "a:1", "to": "a:2"}, {"path": "spec.x", "from": null, "to": 3}]},
                 {"change": "removed", "kind": "Service", "name": "old"}],
-            "drawn": ["SESSION_KEY"], "kept": ["data"]});
+            "drawn": ["SESSION_KEY"], "kept": ["data"],
+            "demand": {"total": {"cpu_requests": "50m", "cpu_limits": "1", "memory_requests": "64Mi",
+                "memory_limits": "1Gi", "storage": "1Gi"}},
+            "cost": {"currency": "EUR", "requests": {"month": "1.50"}, "limits": {"month": "9"}}});
         assert_eq!(
             lines("shop/dev", &plan),
             [
@@ -155,6 +185,8 @@ mod tests {
                 "  - Service old",
                 "drawn in the vault first: SESSION_KEY",
                 "storage that stays, though no service has it any more: data",
+                "asks for 50m to 1 of cpu, 64Mi to 1Gi of memory, 1Gi of storage",
+                "thirty days cost 1.50 to 9 EUR",
                 "3 added, 1 changed, 1 removed; nothing was done",
             ]
         );

@@ -149,6 +149,7 @@ pub(super) fn job(object: &Value) -> JobFacts {
 
 /// A pod.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "four facts, each of which may be without the others")]
 pub(super) struct PodFacts {
     pub(super) service: String,
     pub(super) is_init: bool,

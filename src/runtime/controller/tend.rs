@@ -20,7 +20,7 @@ use crate::cluster::{self, Client, ClientError, Cluster, MANAGED_BY, Resource, S
 use crate::db::Reader;
 use crate::ledger::{Details, Outcome, Target};
 use crate::op::epoch;
-use crate::orgs::setup;
+use crate::orgs::{access, setup};
 use crate::runtime::lifecycle::{self, Runtime, RuntimeError, Wish, store};
 use crate::runtime::render::{self, Gate};
 use crate::types::{Id, kinds};
@@ -241,6 +241,10 @@ async fn expire(world: &World, runtime: &Runtime) -> Result<(), RuntimeError> {
     op.write(move |op, tx| {
         let Some(runtime) = store::runtime_get(tx, environment)? else { return Ok(()) };
         if runtime.wish == Wish::Destroyed || runtime.expires_at.is_none_or(|at| at > op.now()) {
+            return Ok(());
+        }
+        // As by hand, what is protected is not destroyed.
+        if access::placed(tx, organization, environment)?.is_some_and(|placed| placed.protected) {
             return Ok(());
         }
         lifecycle::end(op, tx, runtime)?;

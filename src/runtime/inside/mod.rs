@@ -19,14 +19,14 @@ use crate::cluster::{self, Access, Client, Exec, Forward, Resource as Kind};
 use crate::db::Reader;
 use crate::ledger::{Details, Event};
 use crate::op::Op;
-use crate::orgs::access;
+use crate::orgs::{OrgError, access};
 use crate::policy::Action;
 use crate::runtime::blueprint::{Label, Protocol, Service};
 use crate::runtime::insight::{goes_on, is_restricted, running, told};
 use crate::runtime::lifecycle::{At, Runtime, RuntimeError, Wish, store};
 use crate::runtime::render::{LABEL_ENVIRONMENT, LABEL_ROLE, LABEL_SERVICE, ROLE_SERVICE};
 use crate::runtime::stored;
-use crate::types::ParseError;
+use crate::types::{Class, Failure as _, ParseError};
 use pod::{Chosen, Pod};
 
 /// Most words of a command.
@@ -68,6 +68,8 @@ pub struct ForwardAsk {
 pub struct Pass {
     op: Op,
     at: At,
+    /// What the environment was called.
+    path: String,
 }
 
 /// A command that runs.
@@ -109,6 +111,7 @@ struct Opened {
     /// What the service does, as it was last seen.
     doing: String,
     at: At,
+    path: String,
 }
 
 /// A pod that was chosen, and the way to it.
@@ -150,7 +153,7 @@ pub async fn runtime_exec(op: &Op, at: At, ask: ExecAsk) -> Result<Inside, Runti
     let Found { client, opened, pod } = found;
     let container = (opened.runtime.namespace.as_str(), pod.name.as_str(), pod.container.as_str());
     let process = client.exec(container, &ask.command, ask.stdin || ask.tty, ask.tty).await?;
-    Ok(Inside { pod: pod.name, process, pass: Pass { op: op.clone(), at: opened.at } })
+    Ok(Inside { pod: pod.name, process, pass: Pass { op: op.clone(), at: opened.at, path: opened.path } })
 }
 
 /// A connection to a port of a service.
@@ -168,7 +171,7 @@ pub async fn runtime_forward(op: &Op, at: At, ask: ForwardAsk) -> Result<Towards
     note(op, &found, details).await?;
     let Found { client, opened, .. } = found;
     let forward = client.forward(&opened.runtime.namespace, &place.pod, place.port).await?;
-    Ok(Towards { place, forward, pass: Pass { op: op.clone(), at: opened.at } })
+    Ok(Towards { place, forward, pass: Pass { op: op.clone(), at: opened.at, path: opened.path } })
 }
 
 /// What [`runtime_forward`] would reach; nothing is opened, and nothing recorded.
@@ -186,9 +189,15 @@ impl Pass {
     /// # Errors
     /// The credential ended; a right was taken away; the environment or what runs in it is gone; the database failed.
     pub async fn still(&self) -> Result<(), RuntimeError> {
-        let Self { op, at } = self;
+        let Self { op, at, path } = self;
         op.read(|reader| {
-            let placed = access::environment(op, reader, &at.project, &at.environment)?;
+            let placed = access::environment(op, reader, &at.project, &at.environment);
+            // Nobody knows it by its id.
+            let gone = |error: OrgError| match error.class() {
+                Class::NotFound => OrgError::not_found("environment", path.clone()),
+                _ => error,
+            };
+            let placed = placed.map_err(gone)?;
             let resource = placed.resource();
             goes_on(op, reader, Action::RuntimeExec, &resource)?;
             let (runtime, revision) = running(reader, &placed)?;
@@ -220,7 +229,7 @@ fn open(op: &Op, reader: &Reader<'_>, at: &At, service: &str) -> Result<(Event, 
     // By ids: a new name is no reason to be put out.
     let environment = &placed.environment;
     let at = At { project: environment.project.to_string(), environment: environment.id.to_string() };
-    Ok((event, Opened { access, runtime, service, doing, at }))
+    Ok((event, Opened { access, runtime, service, doing, at, path: placed.path() }))
 }
 
 /// What a service does, in words.

@@ -17,7 +17,9 @@ use crate::policy::Action;
 use crate::runtime::blueprint::Blueprint;
 use crate::runtime::bundle::{Bundle, bundles};
 use crate::runtime::changes::{Change, ChangeKind, changes};
+use crate::runtime::demand::{Costs, Demand};
 use crate::runtime::lifecycle::{DeployWish, Draft, Foreseen, Revision, RuntimeError, foresee, names};
+use crate::runtime::quota::{self, Excess, Prices};
 use crate::runtime::render::{Desired, Gate, LABEL_ENVIRONMENT, Names, Object, Provided, prober, render};
 use crate::runtime::stored;
 use crate::vault::VaultError;
@@ -77,6 +79,12 @@ pub struct DeployPlan {
     pub refusals: Vec<Refusal>,
     /// Objects it was not asked about, because they are too many.
     pub unasked: usize,
+    /// What it asks for.
+    pub demand: Demand,
+    /// What of the quotas it would pass: a deploy would be refused.
+    pub excesses: Vec<Excess>,
+    /// What it costs, where the organization has prices.
+    pub costs: Option<(Prices, Costs)>,
 }
 
 /// What deploying the newest blueprint, or `text` in its place, would change. Nothing is stored, drawn or sent: the cluster
@@ -89,7 +97,8 @@ pub async fn deploy_plan(op: &Op, wish: DeployWish, text: Option<String>) -> Res
         None => None,
         Some(text) => Some(read(op, &wish, text).await?),
     };
-    let Prepared { foreseen, provided, names, access } = op.read(|reader| prepare(op, reader, &wish, draft)).await?;
+    let Prepared { foreseen, provided, names, access, demand, excesses, costs } =
+        op.read(|reader| prepare(op, reader, &wish, draft)).await?;
     let client = Client::new(&access)?;
     drop(access);
     let gate = gate(&client, foreseen.cluster.image.as_deref()).await?;
@@ -114,6 +123,9 @@ pub async fn deploy_plan(op: &Op, wish: DeployWish, text: Option<String>) -> Res
         kept,
         refusals,
         unasked,
+        demand,
+        excesses,
+        costs,
     })
 }
 
@@ -135,15 +147,17 @@ struct Prepared {
     provided: Vec<Provided>,
     names: Names,
     access: Access,
+    demand: Demand,
+    excesses: Vec<Excess>,
+    costs: Option<(Prices, Costs)>,
 }
 
 fn prepare(op: &Op, reader: &Reader<'_>, wish: &DeployWish, draft: Option<Draft>) -> Result<Prepared, RuntimeError> {
-    let draft = match draft {
-        Some(draft) => draft,
-        None => {
-            let placed = access::environment(op, reader, &wish.project, &wish.environment)?;
-            Draft::newest(reader, &placed)?
-        }
+    let draft = if let Some(draft) = draft {
+        draft
+    } else {
+        let placed = access::environment(op, reader, &wish.project, &wish.environment)?;
+        Draft::newest(reader, &placed)?
     };
     let mut foreseen = foresee(op, reader, wish, Some(draft))?;
     let environment = &foreseen.placed.environment;
@@ -151,7 +165,11 @@ fn prepare(op: &Op, reader: &Reader<'_>, wish: &DeployWish, draft: Option<Draft>
     // The values serve to name the objects they would be in, and go no further.
     let there = std::mem::take(&mut foreseen.there);
     let all = bundles(&foreseen.blueprint, &foreseen.revision.names, &there, keys.mac_key(), environment.id);
+    let demand = Demand::of(&foreseen.blueprint, foreseen.revision.plan.as_ref(), &foreseen.revision.replicas);
     Ok(Prepared {
+        excesses: quota::excesses(reader, &foreseen.placed, &demand)?,
+        costs: quota::costs(reader, environment.organization, &demand)?,
+        demand,
         provided: all.iter().map(Bundle::provided).collect(),
         names: names(reader, &foreseen.placed)?,
         access: cluster::access(reader, op.keyring(), foreseen.cluster.id)?,

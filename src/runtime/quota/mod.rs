@@ -24,12 +24,13 @@ pub use operate::{
     quota_get, quota_set,
 };
 
-use super::demand::Demand;
+use super::demand::{Costs, Demand};
 use super::lifecycle::RuntimeError;
 use crate::db::{DbError, Reader, WriteTx};
 use crate::ledger::Event;
 use crate::op::Op;
 use crate::orgs::environment::Placed;
+use crate::types::{Id, kinds};
 
 /// What of the quotas would be passed if an environment ran what `demand` says; nothing when there is room.
 ///
@@ -49,6 +50,22 @@ pub fn excesses(reader: &Reader<'_>, placed: &Placed, demand: &Demand) -> Result
     let mut all = model::passed(Reach::Environment, &each, &Amounts::new(), &before, &wished);
     all.extend(model::passed(Reach::Organization, &quota.all, &others, &before, &wished));
     Ok(all)
+}
+
+/// What that costs at the organization's prices; none when it has none.
+///
+/// # Errors
+/// The database failed.
+pub fn costs(
+    reader: &Reader<'_>,
+    organization: Id<kinds::Organization>,
+    demand: &Demand,
+) -> Result<Option<(Prices, Costs)>, DbError> {
+    let prices = store::prices_get(reader, organization)?;
+    Ok(prices.map(|prices| {
+        let costs = demand.cost(&prices);
+        (prices, costs)
+    }))
 }
 
 /// Refuses what there is no room for; `event` becomes the record of the refusal.

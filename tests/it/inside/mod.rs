@@ -57,6 +57,11 @@ fn exec(shell: &Shell, line: &str, input: &[u8]) -> Done {
     shell.feed(&format!("env exec {PLACE} {line}"), input)
 }
 
+#[expect(clippy::disallowed_methods, reason = "nothing tells that the ledger has news, or that nothing happens")]
+fn moment(wait: Duration) {
+    std::thread::sleep(wait);
+}
+
 fn entered(owner: &Client, decision: &str) -> Vec<Value> {
     let events = owner.get(&format!("/audit/events?action=runtime.exec&decision={decision}")).expect(200);
     events["items"].as_array().expect("a list").clone()
@@ -153,9 +158,9 @@ fn who_loses_the_right_is_put_out() {
     let began = Instant::now();
     while entered(&ada, "allow").is_empty() {
         assert!(began.elapsed() < Duration::from_secs(20), "it never enters");
-        std::thread::sleep(Duration::from_millis(50));
+        moment(Duration::from_millis(50));
     }
-    std::thread::sleep(Duration::from_millis(1_500));
+    moment(Duration::from_millis(1_500));
     assert!(child.try_wait().expect("ours").is_none(), "whoever may stays inside");
     let id = mia.get("/whoami").expect(200)["actor"]["id"].as_str().expect("an id").to_owned();
     let grants = ada.get(&format!("/grants?user={id}")).expect(200);
@@ -286,10 +291,10 @@ fn only_so_many_are_inside_at_once_and_an_end_makes_room() {
     let (mut child, _) = begun(shell.command(line.split_whitespace()), 0);
     let began = Instant::now();
     while entered(&ada, "allow").len() < 48 {
-        assert!(began.elapsed() < Duration::from_secs(60), "{} are inside", entered(&ada, "allow").len());
-        std::thread::sleep(Duration::from_millis(100));
+        assert!(began.elapsed() < Duration::from_mins(1), "{} are inside", entered(&ada, "allow").len());
+        moment(Duration::from_millis(100));
     }
-    std::thread::sleep(Duration::from_millis(500));
+    moment(Duration::from_millis(500));
     exec(&shell, "api -- both", b"").refused(1, "48 commands and forwarded connections");
     end(&child, Signal::TERM);
     assert_eq!(child.wait().expect("ours").code(), Some(143), "ended by a signal, as shells say it");
@@ -298,6 +303,6 @@ fn only_so_many_are_inside_at_once_and_an_end_makes_room() {
     let began = Instant::now();
     while exec(&shell, "api -- both", b"").status.code() != Some(7) {
         assert!(began.elapsed() < Duration::from_secs(30), "their places stay taken");
-        std::thread::sleep(Duration::from_millis(200));
+        moment(Duration::from_millis(200));
     }
 }

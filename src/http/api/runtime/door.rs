@@ -130,13 +130,11 @@ struct Pairs(Vec<(String, String)>);
 
 impl Pairs {
     fn known(self, names: &[&str]) -> Result<Self, Problem> {
-        match self.0.iter().find(|(name, _)| !names.contains(&name.as_str())) {
-            None => Ok(self),
-            Some(_) => {
-                let detail = format!("a query parameter is unknown; there are {}", names.join(", "));
-                Err(Problem::invalid("query_invalid", detail))
-            }
+        if self.0.iter().all(|(name, _)| names.contains(&name.as_str())) {
+            return Ok(self);
         }
+        let detail = format!("a query parameter is unknown; there are {}", names.join(", "));
+        Err(Problem::invalid("query_invalid", detail))
     }
 
     fn all(&self, wanted: &str) -> Vec<String> {

@@ -6,11 +6,13 @@ use utoipa::ToSchema;
 
 use super::form::{ClusterForm, OnFailureForm};
 use crate::http::api::environment::EnvironmentName;
+use crate::http::api::quota::{CostAnswer, DemandAnswer};
 use crate::http::api::{Answer, ok};
 use crate::http::extract::{Known, Names, OptionalJson};
 use crate::runtime::changes::{Change, ChangeKind, FieldChange};
 use crate::runtime::insight::{DeployPlan, Refusal, deploy_plan};
 use crate::runtime::lifecycle::DeployWish;
+use crate::runtime::quota::Excess;
 
 /// Changes of an answer at most; the others are counted.
 const CHANGES_MAX: usize = 1_000;
@@ -69,6 +71,12 @@ pub(crate) struct PlanAnswer {
     refusals: Vec<PlanRefusal>,
     /// Objects it was not asked about, because they are too many or their namespace is not there yet.
     unasked: usize,
+    /// What it would ask for.
+    demand: DemandAnswer,
+    /// What of the quotas it would pass, in words: a deploy would be refused with `quota_exceeded`.
+    quota_exceeded: Vec<String>,
+    /// What that costs; null where the organization has no prices.
+    cost: Option<CostAnswer>,
 }
 
 /// An object that would change.
@@ -155,6 +163,9 @@ impl From<DeployPlan> for PlanAnswer {
             kept: plan.kept,
             refusals: plan.refusals.into_iter().map(Into::into).collect(),
             unasked: plan.unasked,
+            demand: (&plan.demand).into(),
+            quota_exceeded: plan.excesses.iter().map(Excess::words).collect(),
+            cost: plan.costs.map(|(prices, costs)| CostAnswer::of(&prices, costs)),
         }
     }
 }

@@ -5,6 +5,7 @@ use serde_json::Value;
 use crate::http::pages::ui;
 use crate::runtime::changes::{Change, ChangeKind, FieldChange};
 use crate::runtime::insight::DeployPlan;
+use crate::runtime::quota::{Excess, Micros};
 
 /// Objects that are shown at most; the API tells them all.
 const ROWS_MAX: usize = 200;
@@ -63,6 +64,18 @@ impl Planned {
             count(|k| *k == ChangeKind::Removed),
         );
         told.trim_end().to_owned()
+    }
+
+    /// What of the quotas it would pass.
+    pub(in crate::http::pages) fn excesses(&self) -> Vec<String> {
+        self.plan.excesses.iter().map(Excess::words).collect()
+    }
+
+    /// What thirty days of it cost.
+    pub(in crate::http::pages) fn cost(&self) -> Option<String> {
+        let (prices, costs) = self.plan.costs.as_ref()?;
+        let [least, most] = [costs.requests, costs.limits].map(|cost| Micros(cost.month).told());
+        Some(format!("Thirty days of it cost {least} to {most} {}.", prices.currency.as_str()))
     }
 
     /// Which services start anew, and why.
