@@ -101,6 +101,8 @@ function edit(field: HTMLTextAreaElement): void {
       syntaxHighlighting(colours),
       marks,
       EditorView.lineWrapping,
+      // Put on by hand, the class would be gone with the next focus.
+      EditorView.editorAttributes.of({ class: "code-editor" }),
       EditorView.contentAttributes.of({ "aria-label": label, spellcheck: "false", autocapitalize: "off" }),
       // Tab leaves the editor, as it leaves every field.
       keymap.of([...defaultKeymap, ...historyKeymap]),
@@ -112,7 +114,6 @@ function edit(field: HTMLTextAreaElement): void {
   const view = new EditorView({ state });
   // What scrolls can be scrolled by keys, also where nothing can be typed.
   view.scrollDOM.tabIndex = 0;
-  view.dom.classList.add("code-editor");
   field.after(view.dom);
   field.hidden = true;
   // A hidden field that is required could not be told to be empty.

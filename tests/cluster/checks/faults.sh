@@ -142,7 +142,7 @@ services:
   - {name: deaf, image: "localhost/shell:1", command: [sh, -c, "trap '' TERM; while :; do sleep 1; done"], resources: *little, security: *user}
   - {name: loud, image: "localhost/shell:1", command: [sh, -c, "while :; do head -c 52428800 /dev/zero | tr '\\0' x | fold -w 200; sleep 1; done"], resources: *little, security: *user}
   - {name: forks, image: "localhost/shell:1", command: [sh, -c, "while :; do sleep 3600 & done"], resources: *little, security: *user}
-  - {name: fills, image: "localhost/shell:1", command: [sh, -c, "head -c 64M /dev/zero > /full/file; sleep 86400"], volumes: [{name: full, mountPath: /full, type: empty, size: 8Mi}], resources: *little, security: *user}
+  - {name: fills, image: "localhost/shell:1", command: [sh, -c, "head -c 67108864 /dev/zero > /full/file; sleep 86400"], volumes: [{name: full, mountPath: /full, type: empty, size: 8Mi}], resources: *little, security: *user}
 Y
 HOLDFAST_ENVIRONMENT=staging
 check "what misbehaves can be deployed" "" hf env up --file "$data/wild.yaml" --wait=false
