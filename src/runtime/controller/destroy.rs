@@ -1,8 +1,7 @@
-//! The end of what ran: the pods first, then their namespace, then what was written of it. What was deleted and can still be
+//! The end of what ran: its namespace with all that is in it, then what was written of it. What was deleted and can still be
 //! restored only stops.
 
 use std::collections::HashSet;
-use std::time::Duration;
 
 use serde_json::json;
 
@@ -14,8 +13,6 @@ use crate::runtime::lifecycle::store;
 use crate::runtime::lifecycle::{RuntimeError, Word};
 use crate::runtime::render::LABEL_ENVIRONMENT;
 
-/// How long pods are waited for before their namespace goes with them.
-const EMPTY_TIME_MAX: Duration = Duration::from_secs(30);
 /// How many seconds a pod has to end.
 const LEAVE_SECONDS: u32 = 2;
 
@@ -43,39 +40,39 @@ impl Pass<'_> {
         Ok(Came::Settled)
     }
 
-    /// Whether no pod is left, or none goes; asks those that are there to go. A cluster that deletes a namespace with pods
-    /// in it looks again only after half of the longest time one of them may take, so they go before it. What they would
-    /// do at their end is about to be destroyed: they get little time for it.
-    async fn empty(&self, leaving: &mut HashSet<String>) -> Result<bool, RuntimeError> {
-        let runtime = &self.loaded.runtime;
-        let waited = self.hands.world.core.clock.now().since(runtime.changed_at);
-        if self.space.pods.is_empty() || waited > EMPTY_TIME_MAX {
-            return Ok(true);
-        }
-        let space = Some(runtime.namespace.as_str());
-        let makers = self.space.objects.keys().filter(|(r, _)| matches!(r, Resource::Deployment | Resource::Job));
-        for (resource, name) in makers.filter(|(_, name)| !leaving.contains(name)).cloned().collect::<Vec<_>>() {
-            self.hands.client.delete(resource, space, &name, None).await?;
-            leaving.insert(name);
-        }
-        for name in self.space.pods.keys() {
-            if leaving.insert(name.clone()) {
-                self.hands.client.delete(Resource::Pod, space, name, Some(LEAVE_SECONDS)).await?;
+    /// Asks what is slow to go to go at once: a cluster begins to take a namespace apart only some seconds after it was told
+    /// to, and where it then finds a pod that has time left, or storage that is still in use, it looks again only after
+    /// many seconds more. What pods would do at their end is about to be destroyed, so they get little time for it.
+    async fn clear(&self, leaving: &mut HashSet<String>) -> Result<(), RuntimeError> {
+        let namespace = Some(self.loaded.runtime.namespace.as_str());
+        let is_slow = |resource: &Resource| {
+            matches!(resource, Resource::Deployment | Resource::Job | Resource::PersistentVolumeClaim)
+        };
+        for (resource, name) in self.space.objects.keys().filter(|(resource, _)| is_slow(resource)) {
+            if leaving.insert(format!("{}/{name}", resource.kind())) {
+                self.hands.client.delete(*resource, namespace, name, None).await?;
             }
         }
-        Ok(false)
+        for name in self.space.pods.keys() {
+            if leaving.insert(format!("Pod/{name}")) {
+                self.hands.client.delete(Resource::Pod, namespace, name, Some(LEAVE_SECONDS)).await?;
+            }
+        }
+        Ok(())
     }
 
-    /// Takes everything away: the pods first, then the namespace, and what was written of it.
+    /// Takes everything away: the namespace with all that is in it, then what was written of it.
     pub(super) async fn destroy(&self, leaving: &mut HashSet<String>) -> Result<Came, RuntimeError> {
         let environment = self.loaded.runtime.environment;
         let namespace = self.loaded.runtime.namespace.clone();
         let ours = environment.to_string();
         if self.space.is_there {
             if self.space.environment.as_deref() == Some(ours.as_str()) {
-                if !self.space.is_leaving && self.empty(leaving).await? {
+                // First: nothing new can come into a namespace that goes.
+                if !self.space.is_leaving {
                     self.hands.client.delete(Resource::Namespace, None, &namespace, None).await?;
                 }
+                self.clear(leaving).await?;
                 return Ok(Came::Moving);
             }
         } else if let Some(there) = self.hands.client.get(Resource::Namespace, None, &namespace).await?
