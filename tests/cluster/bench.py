@@ -122,23 +122,17 @@ class Bench:
 
     def changed(self) -> None:
         """One changed variable of `worker`, which nobody waits for, until its new pod is ready."""
-        before = self.uid("worker")
-        subprocess.run([self.args.binary, "secrets", "set", "QUEUE_URL"], input="redis://:x@queue:6379", text=True, check=True, capture_output=True)
-        del before
-        # A value that does not work would never be ready: the old one is put back, and counted from there.
-        value = "redis://:${QUEUE_PASSWORD}@queue:6379"
-        time.sleep(1)
-        began = time.time()
+        # Another text that leads to the same place: its pods work with it.
+        value = "redis://:${QUEUE_PASSWORD}@queue:6379/0"
+        command = [self.args.binary, "secrets", "set", "QUEUE_URL"]
         old = self.uids("worker")
-        subprocess.run([self.args.binary, "secrets", "set", "QUEUE_URL"], input=value, text=True, check=True, capture_output=True)
+        began = time.time()
+        subprocess.run(command, input=value, text=True, check=True, capture_output=True)
         pod = self.next_ready("worker", old)
         took = ready_at(pod) - began
         own = own_start(pod) or 0.0
         self.row("one changed variable to the new pod ready, beyond its own start", took - own, "s", 5)
         self.hf("env", "up", "--wait", "--timeout", "120s")
-
-    def uid(self, service: str) -> str:
-        return next(iter(self.uids(service)), "")
 
     def uids(self, service: str) -> set[str]:
         return {pod["metadata"]["uid"] for pod in self.pods() if pod["metadata"]["labels"].get("holdfast.dev/service") == service}
