@@ -175,6 +175,9 @@ async fn serve(context: &Context, way: &Way<'_>, listening: Vec<Listening>) -> R
     }
 }
 
+/// How long the last words of a server are waited for that takes nothing any more.
+const LAST_WORDS: std::time::Duration = std::time::Duration::from_secs(1);
+
 /// One connection, from its beginning to its end.
 async fn connection(way: &Way<'_>, remote: &str, stream: TcpStream) -> Result<(), CliError> {
     let socket = way.client.socket(way.ask(remote), PROTOCOL_FORWARD).await?;
@@ -186,9 +189,15 @@ async fn connection(way: &Way<'_>, remote: &str, stream: TcpStream) -> Result<()
 async fn lead(socket: Socket, stream: TcpStream) -> Result<(), CliError> {
     let Socket { mut telling, mut hearing } = socket;
     let (mut reader, mut writer) = stream.into_split();
-    let over = tokio::select! {
-        over = hear(&mut hearing, &mut writer) => over,
-        error = tell(&mut telling, &mut reader) => Err(error),
+    let over = {
+        let mut heard = std::pin::pin!(hear(&mut hearing, &mut writer));
+        tokio::select! {
+            over = &mut heard => over,
+            // Why the server closed may be on its way still, and says more than that it did.
+            error = tell(&mut telling, &mut reader) => {
+                tokio::time::timeout(LAST_WORDS, heard).await.unwrap_or(Err(error))
+            }
+        }
     };
     telling.close().await;
     over
@@ -272,7 +281,11 @@ mod tests {
         };
         let there = async {
             while let Some(Ok(message)) = server.next().await {
-                let Message::Binary(bytes) = message else { break };
+                let bytes = match message {
+                    Message::Binary(bytes) => bytes,
+                    Message::Ping(_) | Message::Pong(_) => continue,
+                    _ => break,
+                };
                 let answer = match Frame::read(bytes).expect("a frame") {
                     Frame::Stdin(bytes) => Frame::Stdout(bytes),
                     _ => Frame::Status(ending.clone()),
