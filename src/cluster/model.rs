@@ -115,6 +115,19 @@ pub struct Cluster {
 }
 
 impl Cluster {
+    /// The image its pods get as their gate.
+    ///
+    /// # Errors
+    /// None was named: nothing runs there without one.
+    pub fn gate_image(&self) -> Result<&str, ClientError> {
+        self.image.as_deref().ok_or_else(|| {
+            ClientError::Invalid(format!(
+                "the cluster has no image for the gate of its pods; set one with: holdfast clusters update {} --image IMAGE",
+                self.name
+            ))
+        })
+    }
+
     /// The worst of what the last preflight found; none when there was none.
     pub fn worst(&self) -> Option<CheckState> {
         let found = |state| self.checks.iter().any(|check| check.state == state);

@@ -180,3 +180,24 @@ fn the_page_saves_checks_and_shows_mistakes_at_their_line() {
     let now = ada.get(&path).expect(200);
     assert_eq!((&now["version"], &now["text"], &now["comment"]), (&json!(3), &json!(ONE), &json!("back to version 1")));
 }
+
+#[test]
+fn a_plan_counts_versions_as_saving_does_and_reads_no_other_text() {
+    let app = TestApp::start();
+    let (ada, path) = shop(&app);
+    let id = ada.get(&at("shop/dev")).expect(200)["id"].as_str().map(str::to_owned).expect("an id");
+    let id = holdfast::types::Id::parse(&id).expect("an id");
+    let version = |text: &str| {
+        let read = app.core.db.read(|reader| holdfast::runtime::stored::version_of(reader, id, text));
+        read.expect("the database answers")
+    };
+    assert_eq!(version(ONE), 1);
+    ada.put(&path, json!({ "text": ONE })).expect(201);
+    assert_eq!((version(ONE), version(&two())), (1, 2), "the same text is no new version");
+    let damaged = app.core.db.write_blocking(|tx| {
+        tx.sql().execute("UPDATE blueprint_versions SET text = 'what newer rules refuse'", ())?;
+        Ok::<_, holdfast::db::DbError>(())
+    });
+    damaged.expect("written");
+    assert_eq!(version(&two()), 2, "what cannot be read any more keeps nobody from planning what can");
+}

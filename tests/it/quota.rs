@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use holdfast::op::{Op, Origin, Who};
-use holdfast::runtime::lifecycle::{Told, warn_due};
+use holdfast::runtime::lifecycle::{Told, expire as expire_now, warn_due};
 use holdfast::types::{Clock as _, Id};
 use serde_json::{Value, json};
 
@@ -349,4 +349,39 @@ fn the_command_line_shows_sets_and_extends() {
     app.clock.advance(Duration::from_hours(47));
     let status = run("env status -p shop -e dev");
     assert!(status.stderr.contains("env extend"), "{}", status.stderr);
+}
+
+#[test]
+fn what_is_protected_does_not_end_and_does_not_wait_for_its_protection_to_go() {
+    let app = TestApp::start();
+    let ada = shop(&app);
+    let expire = |place: &str| {
+        let id = ada.get(&at(place)).expect(200)["id"].as_str().map(str::to_owned).expect("an id");
+        let id = Id::parse(&id).expect("an id");
+        let done = async { expire_now(&app.system(), id).await };
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        runtime.block_on(done).expect("the database answers");
+    };
+    let status = |place: &str| ada.get(&format!("{}/runtime", at(place))).expect(200);
+    for place in ["shop/dev", "shop/qa"] {
+        deploy(&ada, place);
+    }
+    ada.send("PATCH", &at("shop/dev"), Some(&json!({ "protected": true }))).expect(200);
+    app.clock.advance(DAY * 9);
+    let told = warn(&app);
+    let places: Vec<_> = told.warnings.iter().map(|warning| warning.place.as_str()).collect();
+    assert_eq!(places, ["shop/qa"], "nobody is told that what is protected ends");
+    app.clock.advance(DAY * 2);
+    expire("shop/dev");
+    expire("shop/qa");
+    assert_eq!((&status("shop/dev")["wish"], &status("shop/dev")["expires_at"]), (&json!("running"), &Value::Null));
+    assert_eq!(status("shop/qa")["wish"], "destroyed");
+    let expired = |decision: &str| {
+        let path = format!("/audit/events?action=runtime.expired&decision={decision}");
+        ada.get(&path).expect(200)["items"].as_array().map(Vec::len)
+    };
+    assert_eq!((expired("deny"), expired("allow")), (Some(1), Some(1)));
+    ada.send("PATCH", &at("shop/dev"), Some(&json!({ "protected": false }))).expect(200);
+    expire("shop/dev");
+    assert_eq!(status("shop/dev")["wish"], "running", "it does not go with its protection");
 }

@@ -40,13 +40,11 @@ const ACTION_READY: ActionName = ActionName::new("runtime.ready");
 const ACTION_FAILED: ActionName = ActionName::new("runtime.failed");
 /// Nothing is left of what ran.
 const ACTION_DESTROYED: ActionName = ActionName::new("runtime.destroyed");
-/// Its time was over.
-const ACTION_EXPIRED: ActionName = ActionName::new("runtime.expired");
 /// It went back to the last revision that was ready.
 const ACTION_ROLLED_BACK: ActionName = ActionName::new("runtime.rolled_back");
 
 /// What the controller does that no permission is asked for.
-pub const ACTIONS: &[ActionName] = &[ACTION_READY, ACTION_FAILED, ACTION_DESTROYED, ACTION_EXPIRED, ACTION_ROLLED_BACK];
+pub const ACTIONS: &[ActionName] = &[ACTION_READY, ACTION_FAILED, ACTION_DESTROYED, ACTION_ROLLED_BACK];
 
 /// Clusters that are tended at most.
 const CLUSTERS_MAX: u32 = 64;

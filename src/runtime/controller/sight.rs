@@ -6,22 +6,12 @@ use serde_json::Value;
 
 use super::facts::{self, DeploymentFacts, JobFacts, PodFacts};
 use crate::cluster::{Resource, Watched};
-use crate::runtime::render::LABEL_ENVIRONMENT;
+use crate::runtime::render::{LABEL_ENVIRONMENT, MADE};
 
 /// What is watched, of everything that carries our label.
-pub(super) const WATCHED: &[Resource] = &[
-    Resource::Namespace,
-    Resource::ServiceAccount,
-    Resource::NetworkPolicy,
-    Resource::ResourceQuota,
-    Resource::LimitRange,
-    Resource::ConfigMap,
-    Resource::PersistentVolumeClaim,
-    Resource::Deployment,
-    Resource::Job,
-    Resource::Service,
-    Resource::Pod,
-];
+pub(super) fn watched() -> impl Iterator<Item = Resource> {
+    MADE.iter().copied().chain([Resource::Pod])
+}
 
 /// One namespace.
 #[derive(Debug, Default, Clone)]

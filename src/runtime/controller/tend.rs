@@ -14,13 +14,13 @@ use tokio::time::{Instant, MissedTickBehavior};
 use super::follow::{Shown, follow};
 use super::lease::{Claim, claim};
 use super::pass::{Came, Hands, pass};
-use super::sight::{Sight, WATCHED};
-use super::{ACTION_EXPIRED, ACTION_ROLLED_BACK, Memo, World};
+use super::sight::{Sight, watched};
+use super::{ACTION_ROLLED_BACK, Memo, World};
 use crate::cluster::{self, Client, ClientError, Cluster, MANAGED_BY, Resource, SYSTEM_NAMESPACE, Seen};
 use crate::db::Reader;
 use crate::ledger::{Details, Outcome, Target};
 use crate::op::epoch;
-use crate::orgs::{access, setup};
+use crate::orgs::setup;
 use crate::runtime::lifecycle::{self, Runtime, RuntimeError, Wish, store};
 use crate::runtime::render::{self, Gate};
 use crate::types::{Id, kinds};
@@ -42,6 +42,9 @@ const RENEW: Duration = Duration::from_secs(20);
 /// How long after a failure it is tried again: at first, and at most.
 const AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 
+/// Failures of passes of one environment, one after the other, that are not told of when they may pass by themselves.
+const PASSING_MAX: u32 = 5;
+
 /// Tends a cluster for as long as something runs there.
 pub(super) async fn tend(world: Arc<World>, id: Id<kinds::Cluster>) {
     let mut wait = AGAIN.0;
@@ -61,7 +64,7 @@ pub(super) async fn tend(world: Arc<World>, id: Id<kinds::Cluster>) {
 /// Notes that a cluster is not tended: it is out of reach, or it answers and does not let us.
 async fn lost(world: &World, id: Id<kinds::Cluster>, error: &RuntimeError) {
     let message = error.to_string();
-    let noted = if matches!(error, RuntimeError::Client(error) if !is_out_of_reach(error)) {
+    let noted = if is_refusal(error) {
         refused(world, id, message).await
     } else {
         let now = world.core.clock.now();
@@ -111,14 +114,15 @@ async fn session(world: &World, id: Id<kinds::Cluster>) -> Result<Never, Runtime
     let client = Client::new(&access)?;
     drop(access);
     let version = client.version().await?;
-    let gate = prepare(&client, about.as_ref().and_then(|c| c.image.as_deref()), &instance, world).await?;
+    let about = about.ok_or_else(|| ClientError::Invalid("nothing runs there".to_owned()))?;
+    let gate = prepare(&client, about.gate_image()?, &instance, world).await?;
     let now = core.clock.now();
     core.db.write(move |tx| Ok::<_, RuntimeError>(cluster::seen(tx, id, &Seen::Reachable { version }, now)?)).await?;
     let sight = Mutex::new(Sight::default());
     let hands = Hands { world, client: &client, sight: &sight, gate: &gate };
-    let mut shown = stream::select_all(WATCHED.iter().map(|r| follow(client.clone(), *r)));
+    let mut shown = stream::select_all(watched().map(|r| follow(client.clone(), r)));
     // The first of each is all there is: before that, nothing is known.
-    let mut unseen: Vec<Resource> = WATCHED.to_vec();
+    let mut unseen: Vec<Resource> = watched().collect();
     let mut known: HashMap<Id<kinds::Environment>, Known> = HashMap::new();
     let mut passes: FuturesUnordered<BoxFuture<'_, Done>> = FuturesUnordered::new();
     let mut tick = tokio::time::interval(TICK);
@@ -230,29 +234,13 @@ async fn one_pass(hands: &Hands<'_>, runtime: Runtime, mut memo: Memo) -> Done {
     Done { environment, memo, result }
 }
 
-/// What has had its time is destroyed, as if somebody had wished so: also what was stopped.
+/// Ends what has had its time.
 async fn expire(world: &World, runtime: &Runtime) -> Result<(), RuntimeError> {
     let now = world.core.clock.now();
     if runtime.wish == Wish::Destroyed || runtime.expires_at.is_none_or(|at| at > now) {
         return Ok(());
     }
-    let (environment, organization) = (runtime.environment, runtime.organization);
-    let op = world.op();
-    op.write(move |op, tx| {
-        let Some(runtime) = store::runtime_get(tx, environment)? else { return Ok(()) };
-        if runtime.wish == Wish::Destroyed || runtime.expires_at.is_none_or(|at| at > op.now()) {
-            return Ok(());
-        }
-        // As by hand, what is protected is not destroyed.
-        if access::placed(tx, organization, environment)?.is_some_and(|placed| placed.protected) {
-            return Ok(());
-        }
-        lifecycle::end(op, tx, runtime)?;
-        let event = op.event(ACTION_EXPIRED, Outcome::Allowed).organization(organization);
-        op.record(tx, event.target(Target::new("environment", environment)))?;
-        Ok(())
-    })
-    .await
+    lifecycle::expire(&world.op(), runtime.environment).await
 }
 
 /// Takes in how a pass ended.
@@ -279,9 +267,22 @@ async fn settle(
         Err(error) => {
             one.failures = one.failures.saturating_add(1);
             tracing::warn!(%environment, %error, "a pass failed");
+            // A cluster that is busy, or stumbles, is asked again before anybody is told that it refuses.
+            let is_passing = matches!(&error, RuntimeError::Client(_)) && !is_refusal(&error);
+            if is_passing && one.failures < PASSING_MAX {
+                return Ok(());
+            }
             lifecycle::refused(world.op(), environment, error.to_string()).await
         }
     }
+}
+
+/// Whether a cluster answered, and means it: asked again, it would say the same.
+const fn is_refusal(error: &RuntimeError) -> bool {
+    matches!(
+        error,
+        RuntimeError::Client(ClientError::Forbidden(_) | ClientError::Conflict(_) | ClientError::Invalid(_))
+    )
 }
 
 const fn is_out_of_reach(error: &ClientError) -> bool {
@@ -322,11 +323,7 @@ async fn require_claim(client: &Client, instance: &str, world: &World) -> Result
 }
 
 /// Claims the cluster, and puts there what every pod's gate is held against.
-async fn prepare(client: &Client, image: Option<&str>, instance: &str, world: &World) -> Result<Gate, RuntimeError> {
-    let Some(image) = image else {
-        let message = "the cluster has no image for the gate of its pods; set one with: holdfast clusters image";
-        return Err(ClientError::Invalid(message.to_owned()).into());
-    };
+async fn prepare(client: &Client, image: &str, instance: &str, world: &World) -> Result<Gate, RuntimeError> {
     let labels = json!({
         "app.kubernetes.io/managed-by": MANAGED_BY,
         "pod-security.kubernetes.io/enforce": "restricted",

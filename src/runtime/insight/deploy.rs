@@ -13,14 +13,15 @@ use crate::db::Reader;
 use crate::op::Op;
 use crate::orgs::access;
 use crate::orgs::environment::Placed;
-use crate::policy::Action;
 use crate::runtime::blueprint::Blueprint;
 use crate::runtime::bundle::{Bundle, bundles};
 use crate::runtime::changes::{Change, ChangeKind, changes};
 use crate::runtime::demand::{Costs, Demand};
-use crate::runtime::lifecycle::{DeployWish, Draft, Foreseen, Revision, RuntimeError, foresee, names};
+use crate::runtime::lifecycle::{
+    DeployWish, Draft, Foreseen, Revision, RuntimeError, Source, deploy_action, foresee, names,
+};
 use crate::runtime::quota::{self, Excess, Prices};
-use crate::runtime::render::{Desired, Gate, LABEL_ENVIRONMENT, Names, Object, Provided, prober, render};
+use crate::runtime::render::{Desired, Gate, LABEL_ENVIRONMENT, MADE, Names, Object, Provided, prober, render};
 use crate::runtime::stored;
 use crate::vault::VaultError;
 
@@ -29,19 +30,6 @@ const ASKED_MAX: usize = 200;
 const ASKED_AT_ONCE: usize = 8;
 /// Longest sentence of a cluster that is told, in characters.
 const MESSAGE_MAX: usize = 500;
-
-/// What a deploy makes: the kinds a plan reads from the cluster.
-const KINDS: &[Resource] = &[
-    Resource::ServiceAccount,
-    Resource::NetworkPolicy,
-    Resource::ResourceQuota,
-    Resource::LimitRange,
-    Resource::ConfigMap,
-    Resource::PersistentVolumeClaim,
-    Resource::Deployment,
-    Resource::Job,
-    Resource::Service,
-];
 
 /// An object that the cluster would not take.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,14 +82,14 @@ pub struct DeployPlan {
 /// As deploying; the text is no blueprint; the cluster cannot be asked.
 pub async fn deploy_plan(op: &Op, wish: DeployWish, text: Option<String>) -> Result<DeployPlan, RuntimeError> {
     let draft = match text {
-        None => None,
-        Some(text) => Some(read(op, &wish, text).await?),
+        None => Source::Newest,
+        Some(text) => Source::Draft(read(op, &wish, text).await?),
     };
     let Prepared { foreseen, provided, names, access, demand, excesses, costs } =
         op.read(|reader| prepare(op, reader, &wish, draft)).await?;
     let client = Client::new(&access)?;
     drop(access);
-    let gate = gate(&client, foreseen.cluster.image.as_deref()).await?;
+    let gate = gate(&client, foreseen.cluster.gate_image()?).await?;
     let desired = desired(&foreseen, &names, &provided, &gate);
     let live = live(&client, &names, foreseen.placed.environment.id.to_string()).await?;
     let is_new = live.is_empty();
@@ -134,11 +122,11 @@ async fn read(op: &Op, wish: &DeployWish, text: String) -> Result<Draft, Runtime
     let version = op
         .read(|reader| {
             let placed = access::environment(op, reader, &wish.project, &wish.environment)?;
-            op.authorize(reader, Action::BlueprintRead, &placed.resource())?;
-            Ok::<_, RuntimeError>(stored::current(reader, placed.environment.id)?.map_or(0, |stored| stored.version))
+            op.authorize(reader, deploy_action(&placed), &placed.resource())?;
+            Ok::<_, RuntimeError>(stored::version_of(reader, placed.environment.id, &text)?)
         })
         .await?;
-    Ok(Draft { blueprint: stored::Draft::read(text)?.into_blueprint(), version: version + 1 })
+    Ok(Draft { blueprint: stored::Draft::read(text)?.into_blueprint(), version })
 }
 
 /// What is known before the cluster is asked.
@@ -152,14 +140,8 @@ struct Prepared {
     costs: Option<(Prices, Costs)>,
 }
 
-fn prepare(op: &Op, reader: &Reader<'_>, wish: &DeployWish, draft: Option<Draft>) -> Result<Prepared, RuntimeError> {
-    let draft = if let Some(draft) = draft {
-        draft
-    } else {
-        let placed = access::environment(op, reader, &wish.project, &wish.environment)?;
-        Draft::newest(reader, &placed)?
-    };
-    let mut foreseen = foresee(op, reader, wish, Some(draft))?;
+fn prepare(op: &Op, reader: &Reader<'_>, wish: &DeployWish, source: Source) -> Result<Prepared, RuntimeError> {
+    let mut foreseen = foresee(op, reader, wish, source)?;
     let environment = &foreseen.placed.environment;
     let keys = op.keyring().organization(reader, environment.organization).map_err(VaultError::from)?;
     // The values serve to name the objects they would be in, and go no further.
@@ -199,11 +181,7 @@ fn desired(foreseen: &Foreseen, names: &Names, provided: &[Provided], gate: &Gat
 
 /// The gate as it is on this cluster. Where nothing ever ran, its prober has no address yet, and no pod is there that
 /// could be compared.
-async fn gate(client: &Client, image: Option<&str>) -> Result<Gate, RuntimeError> {
-    let image = image.ok_or_else(|| {
-        let message = "the cluster has no image for the gate of its pods; set one with: holdfast clusters image";
-        ClientError::Invalid(message.to_owned())
-    })?;
+async fn gate(client: &Client, image: &str) -> Result<Gate, RuntimeError> {
     let mut address = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
     if let Some(service) = prober(image).iter().find(|object| object.resource == Resource::Service) {
         let there = client.get(Resource::Service, Some(SYSTEM_NAMESPACE), &service.name).await?;
@@ -224,7 +202,7 @@ async fn live(client: &Client, names: &Names, environment: String) -> Result<Vec
         return Ok(Vec::new());
     }
     let selector = format!("{LABEL_ENVIRONMENT}={environment}");
-    let lists = KINDS.iter().map(|resource| {
+    let lists = MADE.iter().filter(|made| made.is_namespaced()).map(|resource| {
         let selector = &selector;
         async move {
             let mut items = client.list(*resource, Some(namespace), selector, "").await?.items;

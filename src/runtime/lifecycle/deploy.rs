@@ -56,7 +56,7 @@ pub struct Deployed {
 }
 
 /// The permission that deploying here asks for.
-pub(super) fn deploy_action(placed: &Placed) -> Action {
+pub(in crate::runtime) fn deploy_action(placed: &Placed) -> Action {
     if placed.protected || placed.environment.tier == Tier::Production {
         Action::DeployProduction
     } else {
@@ -74,7 +74,7 @@ pub(super) fn deploy_action(placed: &Placed) -> Action {
 pub async fn deploy(op: &Op, wish: DeployWish) -> Result<Deployed, RuntimeError> {
     draw_secrets(op, &wish).await?;
     op.write(move |op, tx| {
-        let foreseen = foresee(op, tx, &wish, None)?;
+        let foreseen = foresee(op, tx, &wish, Source::Drawn)?;
         let Foreseen { placed, cluster, before, revision, blueprint, event, same, .. } = foreseen;
         require_room(tx, &placed, before.as_ref())?;
         let expires_at = blueprint.ttl.as_ref().map(|ttl| later(op.now(), ttl.seconds()));
@@ -111,28 +111,40 @@ pub(in crate::runtime) struct Foreseen {
     pub(in crate::runtime) event: Event,
 }
 
-/// What deploying comes to. A draft is held against what runs as if it were the newest blueprint, and what it has to
-/// have drawn as if it were there.
+/// What is deployed.
+pub(in crate::runtime) enum Source {
+    /// The newest blueprint, for which everything was drawn.
+    Drawn,
+    /// The newest blueprint, before that: what is yet to be drawn counts as there.
+    Newest,
+    /// This one in its place, as of [`Self::Newest`].
+    Draft(Draft),
+}
+
+/// What deploying comes to.
 pub(in crate::runtime) fn foresee(
     op: &Op,
     reader: &Reader<'_>,
     wish: &DeployWish,
-    draft: Option<Draft>,
+    source: Source,
 ) -> Result<Foreseen, RuntimeError> {
     let placed = access::environment(op, reader, &wish.project, &wish.environment)?;
     let event = op.authorize(reader, deploy_action(&placed), &placed.resource())?;
     access::require_unlocked(&placed)?;
     let before = store::runtime_get(reader, placed.environment.id)?;
-    let is_draft = draft.is_some();
-    let Draft { blueprint, version } = match draft {
-        Some(draft) => draft,
-        None => Draft::newest(reader, &placed)?,
+    let is_drawn = matches!(source, Source::Drawn);
+    let Draft { blueprint, version } = match source {
+        Source::Draft(draft) => draft,
+        Source::Drawn | Source::Newest => {
+            let stored = newest(reader, &placed)?;
+            Draft { blueprint: stored.blueprint, version: stored.version }
+        }
     };
     let plan = plan_of(&blueprint, wish.plan.as_deref())?;
     let environment = &placed.environment;
     let mut there = injection(reader, op.keyring(), environment.organization, environment.id)?;
     let mut drawn = Vec::new();
-    if is_draft {
+    if !is_drawn {
         drawn.extend(lengths(&blueprint, &there).into_keys());
         there.extend(drawn.iter().cloned().map(Injected::unmade));
     }
@@ -168,14 +180,6 @@ pub(in crate::runtime) struct Draft {
     pub(in crate::runtime) blueprint: Blueprint,
     /// The version it has, or would have.
     pub(in crate::runtime) version: u32,
-}
-
-impl Draft {
-    /// The newest blueprint of an environment.
-    pub(in crate::runtime) fn newest(reader: &Reader<'_>, placed: &Placed) -> Result<Self, RuntimeError> {
-        let stored = newest(reader, placed)?;
-        Ok(Self { blueprint: stored.blueprint, version: stored.version })
-    }
 }
 
 /// A deploy that changes nothing begins the time of what runs anew.

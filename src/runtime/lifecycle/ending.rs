@@ -14,12 +14,14 @@ use crate::op::Op;
 use crate::orgs::{access, organization};
 use crate::runtime::blueprint::Lasting;
 use crate::runtime::stored;
-use crate::types::{Email, SecretString, Timestamp};
+use crate::types::{Email, Id, SecretString, Timestamp, kinds};
 
 /// What runs in an environment is destroyed by itself soon.
 const ACTION_EXPIRING: ActionName = ActionName::new("runtime.expiring");
+/// Its time was over; denied where it is protected.
+const ACTION_EXPIRED: ActionName = ActionName::new("runtime.expired");
 /// What happens here without a permission.
-pub const ACTIONS: &[ActionName] = &[ACTION_EXPIRING];
+pub const ACTIONS: &[ActionName] = &[ACTION_EXPIRING, ACTION_EXPIRED];
 
 /// The furthest end there is.
 const END_MAX: Duration = Duration::from_hours(366 * 24);
@@ -92,6 +94,33 @@ fn end(
     Ok(Some(at))
 }
 
+/// Destroys what has had its time, as if somebody had wished so: also what was stopped. What is protected is not destroyed,
+/// as by hand; its time is over all the same, so that it does not end the moment somebody takes the protection away.
+///
+/// # Errors
+/// The database failed.
+pub async fn expire(op: &Op, environment: Id<kinds::Environment>) -> Result<(), RuntimeError> {
+    op.write(move |op, tx| {
+        let Some(runtime) = store::runtime_get(tx, environment)? else { return Ok(()) };
+        if runtime.wish == Wish::Destroyed || runtime.expires_at.is_none_or(|at| at > op.now()) {
+            return Ok(());
+        }
+        let organization = runtime.organization;
+        let is_protected = access::placed(tx, organization, environment)?.is_some_and(|placed| placed.protected);
+        let outcome = if is_protected {
+            store::end_put(tx, environment, None, op.now())?;
+            Outcome::Denied
+        } else {
+            super::wishes::end(op, tx, runtime)?;
+            Outcome::Allowed
+        };
+        let event = op.event(ACTION_EXPIRED, outcome).organization(organization);
+        op.record(tx, event.target(Target::new("environment", environment)))?;
+        Ok(())
+    })
+    .await
+}
+
 /// What was told of, and who is to be written to about it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Told {
@@ -140,7 +169,9 @@ pub async fn warn_due(op: &Op, at_once: u32) -> Result<Told, RuntimeError> {
 }
 
 fn warnings(reader: &Reader<'_>, due: &Ending) -> Result<Vec<Warning>, RuntimeError> {
-    let Some(placed) = access::placed(reader, due.organization, due.environment)? else { return Ok(Vec::new()) };
+    // What is protected is not destroyed, and what was deleted is on its way already.
+    let placed = access::placed(reader, due.organization, due.environment)?.filter(|placed| !placed.protected);
+    let Some(placed) = placed else { return Ok(Vec::new()) };
     let name = organization::store::organization_get(reader, due.organization)?.map_or_else(String::new, |o| o.name);
     let people = access::mailboxes(reader, due.organization, &due.author, OWNERS_MAX)?;
     let warning = |to| Warning { to, organization: name.clone(), place: placed.path(), expires_at: due.expires_at };

@@ -21,7 +21,7 @@ mod view;
 mod wishes;
 
 pub use deploy::{DeployWish, Deployed, RUNTIMES_MAX, deploy};
-pub use ending::{ACTIONS, Extension, Told, Warning, extend, warn_by_mail, warn_due};
+pub use ending::{ACTIONS, Extension, Told, Warning, expire, extend, warn_by_mail, warn_due};
 pub use error::RuntimeError;
 pub use model::{
     Condition, ConditionKind, Family, Granted, OnFailure, Revision, RevisionState, Runtime, ServiceState, ServiceWord,
@@ -30,6 +30,6 @@ pub use model::{
 pub use view::{Running, RuntimeView, revision_list, runtime_get, runtime_list};
 pub use wishes::{At, Change, REPLICAS_MAX, change, destroy, resume, stop};
 
-pub(in crate::runtime) use deploy::{Draft, Foreseen, foresee, names};
+pub(in crate::runtime) use deploy::{Draft, Foreseen, Source, deploy_action, foresee, names};
 pub(in crate::runtime) use model::{drawn_name, passed_on};
-pub(in crate::runtime) use wishes::{end, go_back, goes_back, refused};
+pub(in crate::runtime) use wishes::{go_back, goes_back, refused};

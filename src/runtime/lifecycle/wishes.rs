@@ -283,7 +283,7 @@ fn healthy(reader: &Reader<'_>, found: &Found, number: Option<u32>) -> Result<Re
 }
 
 /// Ends a runtime whose time is over.
-pub(in crate::runtime) fn end(op: &Op, tx: &WriteTx<'_>, runtime: Runtime) -> Result<Runtime, RuntimeError> {
+pub(super) fn end(op: &Op, tx: &WriteTx<'_>, runtime: Runtime) -> Result<Runtime, RuntimeError> {
     wished(op, tx, runtime, Wish::Destroyed, Word::Deleting)
 }
 

@@ -81,6 +81,20 @@ impl Gate {
     }
 }
 
+/// The kinds [`render`] makes; the namespace holds all others.
+pub const MADE: &[Resource] = &[
+    Resource::Namespace,
+    Resource::ServiceAccount,
+    Resource::NetworkPolicy,
+    Resource::ResourceQuota,
+    Resource::LimitRange,
+    Resource::ConfigMap,
+    Resource::PersistentVolumeClaim,
+    Resource::Deployment,
+    Resource::Job,
+    Resource::Service,
+];
+
 /// The Secret with the values of one service. A service that needs none has none.
 ///
 /// Its keys are what [`wanted`] lists for the service: the name of each variable it gets, the `envKey` of each generated

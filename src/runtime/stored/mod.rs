@@ -77,6 +77,16 @@ pub fn current(reader: &Reader<'_>, environment: Id<kinds::Environment>) -> Resu
     store::version_newest(reader, environment)?.map(Stored::of).transpose()
 }
 
+/// The version that this text has, or would get, whoever asks: the same text again makes no new one. It is compared and not
+/// read, so that a version which newer rules refuse is in nobody's way.
+///
+/// # Errors
+/// The database failed.
+pub fn version_of(reader: &Reader<'_>, environment: Id<kinds::Environment>, text: &str) -> Result<u32, BlueprintError> {
+    let newest = store::version_newest(reader, environment)?;
+    Ok(newest.map_or(1, |newest| if newest.text == text { newest.version } else { newest.version + 1 }))
+}
+
 /// One version of an environment's blueprint, whoever asks.
 ///
 /// # Errors

@@ -155,6 +155,8 @@ check "what never becomes ready says what it waits for" "" within 60 told never 
 check "what forks without end is named" "" within 120 told forks "forks:failing|forks went over its memory|OutOfMemory|again and again"
 check "what fills its volume is named" "" within 180 told fills "volume|storage|Evicted"
 check "what logs without end is named, or kept in bounds" "" within 240 told loud "loud:ready|storage"
+written() { du -sm "$STATE"/podlogs/*_loud-* 2>/dev/null | awk '{ all += $1 } END { print all + 0 }'; }
+check "and its node keeps less than a gigabyte of it" "" test "$(written)" -lt 1024
 check "logs of it are still to be had, in bounds" "xxxx" timeout 20 "$binary" env logs loud --tail 5
 check "the calm one was never disturbed" "" bash -c '[ "$1" = 0 ]' - "$(hf env status --json | python3 -c 'import json, sys; print([s["restarts"] for s in json.load(sys.stdin)["services"] if s["name"] == "calm"][0])')"
 check "all of it is destroyed, what ignores its end too" "is deleted" hf env destroy --confirm staging --wait --timeout 60s
