@@ -2,8 +2,7 @@
 # environments. HOLDFAST_BINARY is the program, else the newest that was built.
 # shellcheck shell=bash
 . "$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)/check.sh"
-target=${CARGO_TARGET_DIR:-$repository/target}
-binary=${HOLDFAST_BINARY:-$(ls -t "$target"/{quick,debug,release}/holdfast 2>/dev/null | head -n 1)}
+binary=${HOLDFAST_BINARY:-$(newest_binary)}
 data=$(mktemp -d)
 port=${HOLDFAST_PORT:-8490}
 shop=$repository/packaging/demo/blueprint.yaml
@@ -12,9 +11,10 @@ export HOLDFAST_RATE_LIMITS_ENABLED=false HOLDFAST_CLUSTER_LOCAL_KUBECONFIG=$KUB
 pid=
 
 # These are the scripts' own: the program would say that nothing reads them.
-hf() { env -u HOLDFAST_BINARY -u HOLDFAST_CACHE -u HOLDFAST_KILLS -u HOLDFAST_AWAY "$binary" "$@"; }
+theirs=(-u HOLDFAST_BINARY -u HOLDFAST_CACHE -u HOLDFAST_KILLS -u HOLDFAST_AWAY -u HOLDFAST_CLUSTER -u HOLDFAST_CLUSTER_NUMBER)
+hf() { env "${theirs[@]}" "$binary" "$@"; }
 serve() {
-    env -u HOLDFAST_BINARY -u HOLDFAST_CACHE -u HOLDFAST_KILLS -u HOLDFAST_AWAY "$binary" serve --data-dir "$data/data" --listen "127.0.0.1:$port" >>"$data/log" 2>&1 &
+    env "${theirs[@]}" "$binary" serve --data-dir "$data/data" --listen "127.0.0.1:$port" >>"$data/log" 2>&1 &
     pid=$!
     within 30 curl -sf "$HOLDFAST_URL/readyz"
 }
@@ -50,6 +50,6 @@ leave() {
     kubectl_admin delete namespace holdfast-system --ignore-not-found --wait --timeout=90s >/dev/null 2>&1
     rm -rf "$data"
 }
-space() { kubectl_admin get namespace -l holdfast.dev/environment-id -o jsonpath='{.items[0].metadata.name}'; }
+space() { kubectl_admin get namespace -l holdfast.dev/environment-id -o jsonpath='{.items[0].metadata.name}' 2>/dev/null; }
 pods() { kubectl_admin -n "$namespace" get pods -l "holdfast.dev/service=$1" -o jsonpath='{.items[*].metadata.uid}'; }
 is() { hf env status 2>/dev/null | grep -qx "state	$1"; }

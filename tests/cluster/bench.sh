@@ -5,7 +5,9 @@ set -uo pipefail
 export HOLDFAST_CLUSTER=${HOLDFAST_CLUSTER:-bench} HOLDFAST_CLUSTER_NUMBER=${HOLDFAST_CLUSTER_NUMBER:-8} HOLDFAST_PORT=8492
 . "$(dirname "$0")/appliance.sh"
 export HOLDFAST_BINARY=$binary
-"$here/preflight.sh" && "$here/build.sh" && "$here/images.sh" && "$here/holdfast-image.sh" && "$here/up.sh" || exit 1
+for step in preflight build images holdfast-image up; do
+    "$here/$step.sh" || die "$step.sh ended with $?"
+done
 finish() {
     leave
     "$here/down.sh" >/dev/null
@@ -14,4 +16,4 @@ trap finish EXIT
 begin
 shop_secrets
 python3 "$here/bench.py" --binary "$binary" --pid "$pid" --kubectl "$BIN/kubectl" --kubeconfig "$KUBECONFIG_ADMIN" \
-    --audit "$LOGS/audit.log" --shop "$shop" --work "$data" --json "${HOLDFAST_BENCH_JSON:-$target/bench-cluster.json}"
+    --audit "$LOGS/audit.log" --shop "$shop" --work "$data" --json "${HOLDFAST_BENCH_JSON:-$TARGET/bench-cluster.json}"

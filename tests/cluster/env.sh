@@ -8,6 +8,7 @@ NUMBER=${HOLDFAST_CLUSTER_NUMBER:-1}    # 1..250: third octet of the link 172.31
 
 # What is built stays between runs; what runs has its own folder, which `down.sh` removes.
 CACHE=${HOLDFAST_CACHE:-$HOME/.cache/holdfast}/cluster
+TARGET=${CARGO_TARGET_DIR:-$repository/target}
 BIN=$CACHE/bin
 IMAGES=$CACHE/images
 STATE=$CACHE/state/$NAME

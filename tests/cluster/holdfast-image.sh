@@ -4,9 +4,8 @@
 set -euo pipefail
 . "$(dirname "$0")/env.sh"
 . "$here/lib.sh"
-target=${CARGO_TARGET_DIR:-$repository/target}
-binary=${1:-${HOLDFAST_BINARY:-$(ls -t "$target"/{quick,debug,release}/holdfast 2>/dev/null | head -n 1)}}
-[ -x "${binary:-}" ] || die "no holdfast is built in $target; make cluster builds one, or set HOLDFAST_BINARY"
+binary=${1:-${HOLDFAST_BINARY:-$(newest_binary)}}
+[ -x "$binary" ] || die "no holdfast is built in $TARGET; make cluster builds one, or set HOLDFAST_BINARY"
 image=$repository/packaging/image.sh
 want=$({ stat -c '%n %s %Y' "$binary"; sha256sum <"$image"; sha256sum <"$repository/packaging/mkimage.py"; } | sha256sum)
 if [ "$(cat "$IMAGES/holdfast.stamp" 2>/dev/null)" != "$want" ] || [ ! -e "$IMAGES/holdfast.tar" ]; then

@@ -20,6 +20,12 @@ wait_for() {
     done
 }
 
+# newest_binary: the program that was built last, nothing where none was
+newest_binary() {
+    { find "$TARGET"/{quick,debug,release} -maxdepth 1 -name holdfast -printf '%T@ %p\n' 2>/dev/null || true; } |
+        sort -rn | sed 's/^[^ ]* //;q'
+}
+
 kubectl_admin() { kubectl --kubeconfig "$KUBECONFIG_ADMIN" "$@"; }
 # Not `ip netns exec`: it mounts /sys anew and hides the cgroups.
 in_netns() { nsenter --net="/run/netns/$NAME" -- "$@"; }

@@ -4,7 +4,9 @@
 set -uo pipefail
 export HOLDFAST_CLUSTER=checks HOLDFAST_CLUSTER_NUMBER=9
 . "$(dirname "$0")/check.sh"
-"$here/preflight.sh" && "$here/build.sh" && "$here/images.sh" && "$here/holdfast-image.sh" || exit 1
+for step in preflight build images holdfast-image; do
+    "$here/$step.sh" || die "$step.sh ended with $?"
+done
 "$here/down.sh" >/dev/null
 before=$(mktemp) after=$(mktemp)
 trap '"$here/down.sh" >/dev/null; rm -f "$before" "$after"' EXIT
