@@ -19,7 +19,8 @@ const GATE_HELP: &str = "\
 The first container of every pod. It ends with 0 once neither direction is open and controls show
 that the network lives, with 3 (PolicyNotEnforced) when the pod is still open after the limit, and
 with 4 (ProbeUnreachable) when a control failed to the end. It writes one line of JSON to stderr,
-and as the container's termination message.";
+and as the container's termination message. Once proven, it waits until each --after answers: nothing
+of the team's has started by then, so a service starts when what it depends on is ready.";
 
 /// What the gate holds the network against.
 #[derive(Debug, Args)]
@@ -37,7 +38,16 @@ pub struct GateArgs {
     /// How long to try, like 20s or 500ms
     #[arg(long, value_name = "TIME", default_value = "20s", value_parser = limit)]
     limit: Duration,
+    /// What has to answer before the service starts, like db:5432; may be given 32 times
+    #[arg(long, value_name = "NAME:PORT", value_parser = gate::Way::parse)]
+    after: Vec<gate::Way>,
+    /// How long to wait for those; then the service starts without them
+    #[arg(long, value_name = "TIME", default_value = "600s", value_parser = limit)]
+    patience: Duration,
 }
+
+/// The most dependencies a gate waits for.
+const AFTER_MAX: usize = 32;
 
 /// Where the prober listens.
 #[derive(Debug, Args)]
@@ -62,13 +72,21 @@ fn limit(text: &str) -> Result<Duration, String> {
 
 /// Holds the pod back until it is proven closed.
 pub fn gate(context: &Context, args: &GateArgs) -> Result<ExitCode, CliError> {
+    if args.after.len() > AFTER_MAX {
+        return Err(CliError::usage(format!("--after may be given {AFTER_MAX} times")));
+    }
     let question = gate::Question { ask: args.ask, open: args.open, limit: args.limit };
-    let report = gate::gate(&question, args.port)
+    let ended = gate::gate(&question, args.port, &args.after, args.patience)
         .map_err(|e| CliError::failed(format!("the gate cannot listen on port {}: {e}", args.port)))?;
-    let Some(report) = report else {
-        return Err(CliError::failed("told to end before the pod was proven closed"));
+    let Some((report, waited)) = ended else {
+        return Err(CliError::failed("told to end before the pod was proven closed and its turn came"));
     };
-    let line = report.json().to_string();
+    let mut line = report.json();
+    if !args.after.is_empty() {
+        line["waited_milliseconds"] = u64::try_from(waited.took.as_millis()).unwrap_or(u64::MAX).into();
+        line["missing"] = waited.missing.into();
+    }
+    let line = line.to_string();
     context.output.say(&line);
     last_words(&line);
     Ok(ExitCode::from(report.verdict.exit()))

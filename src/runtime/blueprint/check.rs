@@ -38,6 +38,11 @@ pub fn usual_port(service: &Service) -> Option<&super::model::Port> {
     }
 }
 
+/// A name with single hyphens only.
+fn single(name: &str) -> String {
+    name.split('-').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("-")
+}
+
 struct Checker<'a> {
     tree: &'a Node,
     errors: Vec<Diagnostic>,
@@ -68,7 +73,21 @@ impl Checker<'_> {
 
     fn names(&mut self, blueprint: &Blueprint) {
         let services = blueprint.services.iter().enumerate();
-        self.unique("the service", services.map(|(i, s)| (s.name.as_str(), steps!["services", i, "name"].to_vec())));
+        self.unique(
+            "the service",
+            services.clone().map(|(i, s)| (s.name.as_str(), steps!["services", i, "name"].to_vec())),
+        );
+        // Names with it are made here: of hosts, and of what a service is called once its init step is done.
+        for (index, service) in services.filter(|(_, s)| s.name.as_str().contains("--")) {
+            let name = service.name.as_str();
+            let message = format!("the name `{name}` of a service has two hyphens in a row");
+            self.error(
+                &steps!["services", index, "name"],
+                "reserved_name",
+                message,
+                format!("write `{}`", single(name)),
+            );
+        }
     }
 
     fn ports(&mut self, index: usize, service: &Service) {

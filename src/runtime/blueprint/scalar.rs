@@ -121,12 +121,13 @@ fn no_nul(text: &str) -> Result<(), &'static str> {
 }
 
 impl Label {
-    /// The nearest label to a text: what is not allowed becomes a hyphen.
+    /// The nearest label to a text: what is not allowed becomes a hyphen, and hyphens in a row one.
     pub fn near(text: &str) -> Option<Self> {
         let lower = text.to_ascii_lowercase();
         let mapped: String = lower.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
         let trimmed = mapped.trim_start_matches(|c: char| !c.is_ascii_lowercase());
-        let cut: String = trimmed.chars().take(40).collect();
+        let single: Vec<&str> = trimmed.split('-').filter(|part| !part.is_empty()).collect();
+        let cut: String = single.join("-").chars().take(40).collect();
         Self::parse(cut.trim_end_matches('-')).ok()
     }
 }

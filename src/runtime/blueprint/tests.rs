@@ -130,6 +130,8 @@ fn mistakes_between_services_are_told() {
     let (code, line, message) = only(&base("dependsOn: [b]", "dependsOn: [a]"));
     assert_eq!((code, line), ("dependency_cycle", 3));
     assert!(message.contains("a -> b -> a"), "{message}");
+    let (code, line, message) = only("name: x\nservices:\n  - {name: a--b, image: i:1}\n");
+    assert_eq!((code, line), ("reserved_name", 3), "{message}");
     assert_eq!(only(&base(&volume("1Gi"), &volume("2Gi"))).0, "different_twice");
     assert_eq!(only(&base(&secret(32), &secret(33))).0, "different_twice");
     assert!(errors(&base(&volume("1Gi"), &volume("1024Mi"))).is_empty());

@@ -51,6 +51,7 @@ fn rendered(text: &str, revision: u64, values: &str) -> Vec<Object> {
         running: true,
         replicas: &std::collections::BTreeMap::new(),
         restarts: &std::collections::BTreeMap::new(),
+        initialized: &BTreeSet::new(),
         storage_class: None,
     })
 }

@@ -153,6 +153,8 @@ pub(super) fn job(object: &Value) -> JobFacts {
 pub(super) struct PodFacts {
     pub(super) service: String,
     pub(super) is_init: bool,
+    /// The job it did to its end, well.
+    pub(super) did: Option<String>,
     pub(super) is_leaving: bool,
     /// What is wrong, if anything is.
     pub(super) trouble: Option<Trouble>,
@@ -197,9 +199,11 @@ pub(super) fn pod(object: &Value) -> Option<PodFacts> {
         if id.is_empty() { text(&c["image"]) } else { id }
     });
     let gate = all("initContainerStatuses").find(|c| c["name"] == GATE);
+    let job = owners.into_iter().flatten().find(|owner| owner["kind"] == "Job");
     Some(PodFacts {
         service: service.to_owned(),
-        is_init: owners.into_iter().flatten().any(|owner| owner["kind"] == "Job"),
+        is_init: job.is_some(),
+        did: job.filter(|_| status["phase"] == "Succeeded").and_then(|job| job["name"].as_str()).map(str::to_owned),
         is_leaving: metadata["deletionTimestamp"].is_string(),
         trouble: trouble(status),
         is_closing: gate.is_some_and(|g| g["state"]["running"].is_object()),

@@ -131,7 +131,18 @@ impl Pass<'_> {
         self.tell(&stages, &blueprint.services).await
     }
 
+    /// The services whose init step is done: for this revision, or because it was ready once.
+    fn initialized(&self, blueprint: &Blueprint) -> BTreeSet<Label> {
+        let revision = &self.loaded.revision;
+        let is_done = |service: &&Service| {
+            let job = render::job_name(&service.name, u64::from(revision.number));
+            revision.state == RevisionState::Healthy || self.space.job(&job) == Some(JobFacts::Done)
+        };
+        blueprint.services.iter().filter(is_done).map(|s| s.name.clone()).collect()
+    }
+
     fn render(&self, blueprint: &Blueprint, provided: &[render::Provided]) -> Vec<Object> {
+        let initialized = self.initialized(blueprint);
         let names = self.loaded.names.as_ref().expect("an environment that is there has names");
         let images = blueprint.services.iter().map(|s| (s.name.clone(), s.image.as_str().to_owned())).collect();
         let revision = &self.loaded.revision;
@@ -146,6 +157,7 @@ impl Pass<'_> {
             running: self.loaded.runtime.wish == Wish::Running,
             replicas: &revision.replicas,
             restarts: &revision.restarts,
+            initialized: &initialized,
             storage_class: None,
         })
     }
@@ -206,7 +218,6 @@ impl Pass<'_> {
         blueprint: &Blueprint,
         desired: &[Object],
     ) -> Result<BTreeMap<Label, Stage>, RuntimeError> {
-        let running = self.loaded.runtime.wish == Wish::Running;
         let mut of: HashMap<&Label, Vec<&Object>> = HashMap::new();
         for object in desired {
             if let Some(service) = &object.service {
@@ -218,7 +229,7 @@ impl Pass<'_> {
         for name in render::order(blueprint).into_iter().flatten() {
             let Some(service) = blueprint.services.iter().find(|s| s.name == name) else { continue };
             let objects = of.get(&name).map_or(&[][..], Vec::as_slice);
-            let stage = self.service(service, objects, &done, running).await?;
+            let stage = self.service(service, objects, &done, blueprint).await?;
             if stage == Stage::Asked && self.is_settled(&name) {
                 done.insert(name.clone());
             }
@@ -236,30 +247,59 @@ impl Pass<'_> {
         service: &Service,
         objects: &[&Object],
         done: &BTreeSet<Label>,
-        running: bool,
+        blueprint: &Blueprint,
     ) -> Result<Stage, RuntimeError> {
+        let running = self.loaded.runtime.wish == Wish::Running;
         for object in objects.iter().filter(|o| !matches!(o.resource, Resource::Deployment | Resource::Job)) {
             self.ensure(object).await?;
         }
         let waits: Vec<Label> = service.depends_on.iter().filter(|d| !done.contains(*d)).cloned().collect();
-        if running && !waits.is_empty() {
+        if running && !waits.is_empty() && !self.may_wait_inside(service, &waits, blueprint) {
             return Ok(Stage::Waiting(waits));
         }
         let (before, after): (Vec<_>, Vec<_>) =
             objects.iter().filter(|o| o.resource == Resource::Job).partition(|o| o.stage == render::Stage::InitBefore);
         if running && let Some(stage) = self.init(&before).await? {
-            return Ok(stage);
+            let is_held = stage == Stage::Initializing && !waits.is_empty();
+            return Ok(if is_held { Stage::Waiting(waits) } else { stage });
         }
         for object in objects.iter().filter(|o| o.resource == Resource::Deployment) {
             self.ensure(object).await?;
         }
+        if running && !waits.is_empty() {
+            return Ok(Stage::Waiting(waits));
+        }
+        let is_settled = self.is_settled(&service.name);
         if running
-            && self.is_settled(&service.name)
+            && (is_settled || (self.is_away(&service.name) && render::is_waited_for_inside(service)))
             && let Some(stage) = self.init(&after).await?
+            && (is_settled || stage == Stage::InitFailed)
         {
             return Ok(stage);
         }
         Ok(Stage::Asked)
+    }
+
+    /// Whether nothing of a service answers, so that whoever waits for it inside the cluster waits for what comes.
+    fn is_away(&self, service: &Label) -> bool {
+        self.space.deployments.get(service.as_str()).is_none_or(|d| d.ready == 0)
+    }
+
+    /// Whether the pods of a service may be made before what it depends on is ready: their gates hold them. Not where
+    /// something of either runs from before: a gate would take the old for the new.
+    fn may_wait_inside(&self, service: &Service, waits: &[Label], blueprint: &Blueprint) -> bool {
+        let can = |name: &Label| {
+            let dependency = blueprint.services.iter().find(|s| s.name == *name);
+            dependency.is_some_and(render::is_waited_for_inside) && self.is_away(name)
+        };
+        self.is_away(&service.name) && waits.iter().all(|name| can(name) || self.is_held(name, blueprint))
+    }
+
+    /// Whether an init step keeps the second name of a service shut, and with it whoever waits for that.
+    fn is_held(&self, name: &Label, blueprint: &Blueprint) -> bool {
+        let service = blueprint.services.iter().find(|s| s.name == *name);
+        service.is_some_and(|s| render::is_waited_for_inside(s) && render::has_late_step(s))
+            && !self.initialized(blueprint).contains(name)
     }
 
     /// Runs init steps, each once for its revision; none when all are done.
@@ -268,14 +308,11 @@ impl Pass<'_> {
             let key = (Resource::Job, job.name.clone());
             let was_made = self.loaded.puts.contains_key(&key);
             // What somebody tidied away after it was done is not run again.
-            if was_made
-                && !self.space.jobs.contains_key(&job.name)
-                && self.loaded.revision.state == RevisionState::Healthy
-            {
+            if was_made && self.space.job(&job.name).is_none() && self.loaded.revision.state == RevisionState::Healthy {
                 continue;
             }
             self.ensure(job).await?;
-            match self.space.jobs.get(&job.name) {
+            match self.space.job(&job.name) {
                 Some(JobFacts::Done) => {}
                 Some(JobFacts::Failed) => {
                     let service = job.service.as_ref().map_or("", Label::as_str);

@@ -27,6 +27,14 @@ pub(super) struct Space {
     pub(super) pods: BTreeMap<String, PodFacts>,
 }
 
+impl Space {
+    /// How a job came out. A pod that did it says so seconds before the cluster has counted it.
+    pub(super) fn job(&self, name: &str) -> Option<JobFacts> {
+        let did = |pod: &PodFacts| pod.did.as_deref() == Some(name);
+        if self.pods.values().any(did) { Some(JobFacts::Done) } else { self.jobs.get(name).copied() }
+    }
+}
+
 /// A cluster as it was last seen.
 #[derive(Debug, Default)]
 pub(super) struct Sight {
@@ -152,6 +160,24 @@ mod tests {
         assert_eq!(space.objects.keys().collect::<Vec<_>>(), [&(Resource::Service, "two".to_owned())]);
         assert_eq!(space.pods.len(), 1, "other resources stay");
         assert!(sight.take_moved().contains("a"));
+    }
+
+    #[test]
+    fn a_job_is_done_when_a_pod_of_it_is() {
+        let pod = |phase: &str| {
+            let mut pod = object("a", "step-1");
+            pod["metadata"]["ownerReferences"] = json!([{"kind": "Job", "name": "step"}]);
+            pod["status"] = json!({"phase": phase});
+            pod
+        };
+        let mut sight = Sight::default();
+        assert_eq!(sight.space("a").job("step"), None);
+        sight.put(Resource::Job, &object("a", "step"));
+        sight.put(Resource::Pod, &pod("Failed"));
+        assert_eq!(sight.space("a").job("step"), Some(JobFacts::Running), "it is tried again");
+        sight.put(Resource::Pod, &pod("Succeeded"));
+        assert_eq!(sight.space("a").job("step"), Some(JobFacts::Done));
+        assert_eq!(sight.space("a").job("other"), None);
     }
 
     #[test]

@@ -9,6 +9,9 @@
 //! - The prober connects to nobody but who asks: no pod can look around through it. Connections, their time and length,
 //!   and how many an address holds are limited.
 //!
+//! Behind the proof, and with nothing of a team's running yet, it may wait for what the service depends on ([`wait`]): pods
+//! are made and proven all at once, and only their programs start one after the other.
+//!
 //! It is quick to start, because every pod waits for it: no configuration, no TLS, one thread. It speaks no HTTP, prints
 //! nothing, and knows no cluster: addresses come from whoever runs it.
 
@@ -17,6 +20,7 @@ mod prober;
 mod proof;
 #[cfg(test)]
 mod tests;
+mod wait;
 
 use std::future::Future;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -26,6 +30,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 pub use proof::{Question, Report, Verdict};
+pub use wait::{Waited, Way};
 
 /// Listens at `ask` and `open` on every address of the machine, and answers gates until it is told to end.
 ///
@@ -39,16 +44,28 @@ pub fn prober(ask: u16, open: u16) -> std::io::Result<()> {
     })
 }
 
-/// Asks until the pod is proven closed or the time is over. `None` when it was told to end before.
+/// Asks until the pod is proven closed or the time is over; one that is, waits until every one of `after` answers, for
+/// `patience` at most. `None` when it was told to end before.
 ///
 /// # Errors
 /// The gate's own port is taken.
-pub fn gate(question: &Question, port: u16) -> std::io::Result<Option<Report>> {
+pub fn gate(
+    question: &Question,
+    port: u16,
+    after: &[Way],
+    patience: Duration,
+) -> std::io::Result<Option<(Report, Waited)>> {
     in_one_thread(async {
         let listener = everywhere(port).await?;
         let told = told_to_end()?;
+        let work = async {
+            let report = proof::prove(listener, question).await;
+            let waited =
+                if report.verdict == Verdict::Proven { wait::wait(after, patience).await } else { Waited::default() };
+            (report, waited)
+        };
         tokio::select! {
-            report = proof::prove(listener, question) => Ok(Some(report)),
+            both = work => Ok(Some(both)),
             () = told => Ok(None),
         }
     })

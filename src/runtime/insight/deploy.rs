@@ -162,6 +162,8 @@ fn prepare(op: &Op, reader: &Reader<'_>, wish: &DeployWish, source: Source) -> R
 fn desired(foreseen: &Foreseen, names: &Names, provided: &[Provided], gate: &Gate) -> Vec<Object> {
     let Foreseen { blueprint, revision, same, .. } = foreseen;
     let images = blueprint.services.iter().map(|s| (s.name.clone(), s.image.as_str().to_owned())).collect();
+    // As it is in the end: with every init step done.
+    let initialized = blueprint.services.iter().map(|s| s.name.clone()).collect();
     // What is there already would not be made anew: its init steps have run.
     let number = same.as_ref().map_or(revision.number, |(_, last)| last.number);
     render(&Desired {
@@ -175,6 +177,7 @@ fn desired(foreseen: &Foreseen, names: &Names, provided: &[Provided], gate: &Gat
         running: true,
         replicas: &revision.replicas,
         restarts: &revision.restarts,
+        initialized: &initialized,
         storage_class: None,
     })
 }

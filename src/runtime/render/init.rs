@@ -12,9 +12,9 @@ use super::names::ROLE_INIT;
 use super::pod::{Pod, user};
 use super::storage::Mounts;
 use super::values::{environment, literal};
-use super::{Object, One, Stage};
+use super::{Object, One, Stage, reach};
 use crate::cluster::Resource;
-use crate::runtime::blueprint::{Init, InitKind};
+use crate::runtime::blueprint::{Init, InitKind, Label};
 
 /// Where the script is.
 const FOLDER: &str = "/run/holdfast/init";
@@ -49,9 +49,14 @@ fn step(one: &One<'_>, kind: InitKind, stage: Stage) -> Vec<Object> {
     }
 }
 
-/// 63 characters hold for every number below 10^17, and no environment is deployed that often.
 fn name(one: &One<'_>) -> String {
-    format!("{}-init-{}", one.name(), one.desired.revision)
+    job_name(&one.service.name, one.desired.revision)
+}
+
+/// The name of the init step of a service. 63 characters hold for every number below 10^17, and no environment is deployed
+/// that often.
+pub fn job_name(service: &Label, revision: u64) -> String {
+    format!("{}-init-{revision}", service.as_str())
 }
 
 fn script(one: &One<'_>, init: &Init, stage: Stage) -> Object {
@@ -94,6 +99,10 @@ fn job(one: &One<'_>, init: &Init, stage: Stage) -> Object {
         account: one.name(),
         user: user(one.service),
         gate: Some(one.desired.gate),
+        after: match init.kind {
+            InitKind::Command => reach::after(one),
+            InitKind::Sql => reach::way(one.service).into_iter().collect(),
+        },
         container,
         mounts,
         restart: "Never",

@@ -35,8 +35,10 @@ use std::net::{IpAddr, SocketAddr};
 
 use serde_json::{Value, json};
 
+pub use init::job_name;
 pub use names::{LABEL_ENVIRONMENT, LABEL_REVISION, LABEL_ROLE, LABEL_SERVICE, Names, ROLE_SERVICE};
 pub use prober::prober;
+pub use reach::{has_late_step, is_waited_for_inside};
 pub use secret::{SecretBody, secret};
 pub use values::{Wanted, WantedFrom, wanted};
 
@@ -133,6 +135,8 @@ pub struct Desired<'a> {
     pub replicas: &'a BTreeMap<Label, u32>,
     /// Services that were told to start anew, and when: another time is another template.
     pub restarts: &'a BTreeMap<Label, i64>,
+    /// Services whose init step of type `sql` is done.
+    pub initialized: &'a BTreeSet<Label>,
     /// The class of storage; without one, the cluster's own choice.
     pub storage_class: Option<&'a str>,
 }
@@ -198,6 +202,7 @@ pub fn render(desired: &Desired<'_>) -> Vec<Object> {
             let one = One::new(desired, service);
             objects.extend(init::before(&one));
             objects.extend(reach::service(&one));
+            objects.extend(reach::initialized(&one));
             objects.push(workload::deployment(&one));
             objects.extend(init::after(&one));
         }

@@ -18,6 +18,8 @@ pub(super) struct Pod<'a> {
     pub(super) account: &'a str,
     pub(super) user: u32,
     pub(super) gate: Option<&'a Gate>,
+    /// What the gate waits for once the pod is proven closed, as `name:port`.
+    pub(super) after: Vec<String>,
     pub(super) container: Value,
     pub(super) mounts: Mounts,
     /// `Always`, or `Never` for what runs once.
@@ -35,7 +37,7 @@ pub(super) const OURS: u32 = USER;
 impl Pod<'_> {
     /// The template of a Deployment or a Job.
     pub(super) fn template(self) -> Value {
-        let Self { labels, account, user, gate, mut container, mounts, restart } = self;
+        let Self { labels, account, user, gate, after, mut container, mounts, restart } = self;
         container["imagePullPolicy"] = json!("IfNotPresent");
         container["securityContext"] = restricted();
         if !mounts.mounts.is_empty() {
@@ -58,7 +60,7 @@ impl Pod<'_> {
             "containers": [container],
         });
         if let Some(gate) = gate {
-            spec["initContainers"] = json!([gate_container(gate)]);
+            spec["initContainers"] = json!([gate_container(gate, &after)]);
         }
         if !mounts.volumes.is_empty() {
             spec["volumes"] = Value::Array(mounts.volumes);
@@ -79,13 +81,17 @@ fn restricted() -> Value {
 }
 
 /// The container that proves the pod closed. The image's entry point is the binary.
-fn gate_container(gate: &Gate) -> Value {
+fn gate_container(gate: &Gate, after: &[String]) -> Value {
     let Gate { image, ask, open, port } = gate;
+    let mut args = json!(["gate", "--ask", ask.to_string(), "--open", open.to_string(), "--port", port.to_string()]);
+    if let Value::Array(args) = &mut args {
+        args.extend(after.iter().flat_map(|way| ["--after", way]).map(|word| json!(word)));
+    }
     json!({
         "name": "gate",
         "image": image,
         "imagePullPolicy": "IfNotPresent",
-        "args": ["gate", "--ask", ask.to_string(), "--open", open.to_string(), "--port", port.to_string()],
+        "args": args,
         "resources": { "requests": sizes::GATE_REQUESTS.json(), "limits": sizes::GATE_LIMITS.json() },
         "securityContext": restricted(),
         "terminationMessagePolicy": "File",

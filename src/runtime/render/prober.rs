@@ -60,6 +60,7 @@ fn deployment(image: &str) -> Value {
         account: NAME,
         user: OURS,
         gate: None,
+        after: Vec::new(),
         container,
         mounts: Mounts::default(),
         restart: "Always",

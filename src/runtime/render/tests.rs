@@ -52,6 +52,7 @@ struct World {
     provided: Vec<Provided>,
     replicas: BTreeMap<Label, u32>,
     restarts: BTreeMap<Label, i64>,
+    initialized: BTreeSet<Label>,
     running: bool,
     revision: u64,
 }
@@ -67,8 +68,19 @@ impl World {
         let provided = provided.collect();
         let (images, replicas) = (BTreeMap::new(), BTreeMap::new());
         let (names, gate) = (names(), gate());
-        let restarts = BTreeMap::new();
-        Self { names, gate, blueprint, plan: None, images, provided, replicas, restarts, running: true, revision: 7 }
+        Self {
+            names,
+            gate,
+            blueprint,
+            plan: None,
+            images,
+            provided,
+            replicas,
+            restarts: BTreeMap::new(),
+            initialized: BTreeSet::new(),
+            running: true,
+            revision: 7,
+        }
     }
 
     fn render(&self) -> Vec<Object> {
@@ -83,6 +95,7 @@ impl World {
             running: self.running,
             replicas: &self.replicas,
             restarts: &self.restarts,
+            initialized: &self.initialized,
             storage_class: Some("local-path"),
         })
     }

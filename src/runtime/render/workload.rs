@@ -28,6 +28,7 @@ pub(super) fn deployment(one: &One<'_>) -> Object {
         account: one.name(),
         user: user(one.service),
         gate: Some(one.desired.gate),
+        after: reach::after(one),
         container: container(one),
         mounts,
         restart: "Always",

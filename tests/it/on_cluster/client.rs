@@ -21,7 +21,7 @@ async fn ready(client: &Client) {
             "terminationGracePeriodSeconds": 1,
             "containers": [{
                 "name": "main", "image": "localhost/shell:1", "imagePullPolicy": "Never",
-                "command": ["sh", "-c", "echo first; echo second; exec nc -lk -p 8080 -e cat"],
+                "command": ["sh", "-c", "echo first; echo second; exec nc -ll -p 8080 -e cat"],
             }],
         },
     });

@@ -42,7 +42,7 @@ fn running(cluster: &OnCluster, app: &TestApp) -> (Client, String) {
         "metadata": { "name": namespace, "labels": { "app.kubernetes.io/managed-by": "holdfast" } },
     });
     let answer =
-        "printf 'HTTP/1.0 200 OK\\r\\ncontent-length: 2\\r\\n\\r\\nok' >/tmp/a; exec nc -lk -p 8080 -e cat /tmp/a";
+        "printf 'HTTP/1.0 200 OK\\r\\ncontent-length: 2\\r\\n\\r\\nok' >/tmp/a; exec nc -ll -p 8080 -e cat /tmp/a";
     let pod = json!({
         "apiVersion": "v1", "kind": "Pod", "metadata": { "name": "api-1", "labels": labels },
         "spec": { "terminationGracePeriodSeconds": 1, "containers": [{
