@@ -1,8 +1,12 @@
 #!/usr/bin/env python3
-"""Prints the workloads of the demo shop as a JSON list for kubectl; what all services share is written once."""
+"""Prints the workloads of the demo shop as a JSON list for kubectl; what all services share is written once.
+
+    render.py [SERVICE...]      only these; without one, all of them and the step that makes the tables
+"""
 
 import json
 import pathlib
+import sys
 
 NAMESPACE = "shop-test"
 here = pathlib.Path(__file__).parent
@@ -64,5 +68,6 @@ def schema_job():
            "spec": {"backoffLimit": 0, "activeDeadlineSeconds": 60, "template": {"spec": spec}}}
 
 
-items = [item for name, parts in SERVICES.items() for item in service(name, *parts)] + list(schema_job())
+wanted = sys.argv[1:] or list(SERVICES)
+items = [item for name in wanted for item in service(name, *SERVICES[name])] + ([] if sys.argv[1:] else list(schema_job()))
 print(json.dumps({"apiVersion": "v1", "kind": "List", "items": items}))
