@@ -2,7 +2,7 @@
 //!
 //! Neither printed nor copied: what opens a cluster opens every environment on it.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -173,19 +173,35 @@ fn require_server(text: &str) -> Result<String, AccessError> {
 }
 
 /// Whether an address is one where machines are told who they are (link-local, and those of single clouds), or none that
-/// answers. Private and loopback addresses are where clusters are. A name that leads to such an address gets nothing
-/// either: nothing is sent before the other side has shown a certificate for that name.
-fn is_closed(address: IpAddr) -> bool {
+/// answers; one of IPv6 that carries such an address of IPv4 to it is the same. Private and loopback addresses are where
+/// clusters are. A name that leads to such an address is refused by the client when it connects.
+pub(super) fn is_closed(address: IpAddr) -> bool {
     match address.to_canonical() {
         IpAddr::V4(v4) => {
             let is_cloud = matches!(v4.octets(), [168, 63, 129, 16] | [100, 100, 100, 200] | [192, 0, 0, 192]);
             v4.is_link_local() || v4.is_unspecified() || v4.is_broadcast() || v4.is_multicast() || is_cloud
         }
         IpAddr::V6(v6) => {
+            if let Some(v4) = carried(v6) {
+                return is_closed(v4.into());
+            }
             let is_cloud = v6.segments() == [0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254];
             v6.is_unicast_link_local() || v6.is_unspecified() || v6.is_multicast() || is_cloud
         }
     }
+}
+
+/// The address of IPv4 that translators and tunnels take out of one of IPv6: NAT64 (RFC 6052), 6to4 (RFC 3056), and the
+/// old compatible form (RFC 4291), which loopback and nobody's address only look like.
+fn carried(v6: Ipv6Addr) -> Option<Ipv4Addr> {
+    let bytes = v6.octets();
+    let at = match v6.segments() {
+        [0x64, 0xff9b, 0, 0, 0, 0, _, _] => 12,
+        [0x2002, ..] => 2,
+        [0, 0, 0, 0, 0, 0, high, _] if high != 0 => 12,
+        _ => return None,
+    };
+    Some(Ipv4Addr::new(bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]))
 }
 
 fn require_token(token: &SecretString) -> Result<(), AccessError> {

@@ -1,9 +1,11 @@
 //! What a cluster answers when it does not do what was asked.
 
 use std::error::Error;
+use std::net::IpAddr;
 
 use serde::Deserialize;
 
+use super::guard::{self, Closed};
 use crate::cluster::Resource;
 use crate::types::{Class, Failure};
 
@@ -18,6 +20,17 @@ pub enum ClientError {
     /// Nobody answers there, or somebody we do not trust.
     #[error("the cluster cannot be reached: {0}")]
     Unreachable(String),
+    /// Its name leads to where nothing is ever sent.
+    #[error(
+        "the cluster is not called: `{host}` leads to {address}, and addresses of metadata, link-local ones, those of a \
+         group and of nobody are never connected to"
+    )]
+    Closed {
+        /// The host of its address.
+        host: String,
+        /// Where that leads.
+        address: IpAddr,
+    },
     /// The cluster does not know our credential.
     #[error("the cluster does not accept the credential: {0}")]
     Unauthorized(String),
@@ -59,9 +72,12 @@ impl Failure for ClientError {
     fn class(&self) -> Class {
         match self {
             Self::Unreachable(_) | Self::Expired | Self::Throttled | Self::Broken(_) => Class::Unavailable,
-            Self::Unauthorized(_) | Self::Forbidden(_) | Self::Invalid(_) | Self::Refused { .. } | Self::TooLarge => {
-                Class::Unprocessable
-            }
+            Self::Closed { .. }
+            | Self::Unauthorized(_)
+            | Self::Forbidden(_)
+            | Self::Invalid(_)
+            | Self::Refused { .. }
+            | Self::TooLarge => Class::Unprocessable,
             Self::Conflict(_) => Class::Conflict,
             Self::NotFound(_) => Class::NotFound,
         }
@@ -70,6 +86,7 @@ impl Failure for ClientError {
     fn code(&self) -> &'static str {
         match self {
             Self::Unreachable(_) => "cluster_unreachable",
+            Self::Closed { .. } => "cluster_address_closed",
             Self::Unauthorized(_) => "cluster_unauthorized",
             Self::Forbidden(_) => "cluster_forbidden",
             Self::Conflict(_) => "cluster_conflict",
@@ -87,6 +104,9 @@ impl Failure for ClientError {
         match self {
             Self::Unreachable(_) => {
                 "see that this machine reaches the address, then: holdfast clusters test NAME".into()
+            }
+            Self::Closed { .. } => {
+                "let its name lead to the address of the API server alone, or add the cluster by that address".into()
             }
             Self::Unauthorized(_) => "give it a new credential: holdfast clusters rotate NAME".into(),
             Self::Forbidden(_) => "apply the account again: holdfast cluster manifest | kubectl apply -f -".into(),
@@ -162,8 +182,16 @@ impl ClientError {
             }
             kube::Error::UpgradeConnection(error) => Self::Broken(format!("no stream: {}", shown(&error.to_string()))),
             kube::Error::BuildRequest(_) | kube::Error::HttpError(_) => Self::Invalid("a name that is none".into()),
-            other => Self::Unreachable(format!("{server}: {}", why(other))),
+            other => match guard::closed(other) {
+                Some(closed) => Self::of_closed(closed),
+                None => Self::Unreachable(format!("{server}: {}", why(other))),
+            },
         }
+    }
+
+    /// Nothing was sent: where its name leads is closed.
+    pub(super) fn of_closed(closed: &Closed) -> Self {
+        Self::Closed { host: shown(&closed.host), address: closed.address }
     }
 }
 

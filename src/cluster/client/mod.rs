@@ -5,6 +5,7 @@
 //! cluster answers to their creation is thrown away unread.
 
 mod error;
+mod guard;
 mod shell;
 mod stream;
 
@@ -22,6 +23,7 @@ use kube::client::Body;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
+use self::guard::Guard;
 use super::access::{Access, Credential};
 use super::resource::{MANAGED_BY, Resource};
 
@@ -74,10 +76,15 @@ impl Client {
     /// A client of this cluster. Connects with the first call. Must be called where tokio runs.
     ///
     /// # Errors
-    /// The authority or the credential cannot be used.
+    /// The authority or the credential cannot be used; its address is one that is never connected to.
     pub fn new(access: &Access) -> Result<Self, ClientError> {
+        Self::guarded(access, Guard::of_this_machine())
+    }
+
+    fn guarded(access: &Access, guard: Guard) -> Result<Self, ClientError> {
         let wrong = |what: &str| ClientError::Invalid(what.to_owned());
         let uri = access.server.parse().map_err(|_| wrong("the address of the server is none"))?;
+        guard::require_open(&uri).map_err(|closed| ClientError::of_closed(&closed))?;
         let mut config = kube::Config::new(uri);
         config.root_cert = access.roots();
         config.connect_timeout = Some(CONNECT);
@@ -91,8 +98,7 @@ impl Client {
                 config.auth_info.client_key_data = Some(base64.encode(key.expose().as_bytes()).into());
             }
         }
-        let kube =
-            kube::Client::try_from(config).map_err(|_| wrong("its authority or client certificate is no use"))?;
+        let kube = guard.client(&config).map_err(|_| wrong("its authority or client certificate is no use"))?;
         Ok(Self { kube, server: access.server.as_str().into() })
     }
 

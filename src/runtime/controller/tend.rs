@@ -286,7 +286,7 @@ const fn is_refusal(error: &RuntimeError) -> bool {
 }
 
 const fn is_out_of_reach(error: &ClientError) -> bool {
-    matches!(error, ClientError::Unreachable(_) | ClientError::Unauthorized(_))
+    matches!(error, ClientError::Unreachable(_) | ClientError::Closed { .. } | ClientError::Unauthorized(_))
 }
 
 /// Goes back to the last revision that was ready, where that was asked for and the newest one failed.

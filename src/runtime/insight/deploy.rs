@@ -278,7 +278,9 @@ async fn refusals(
     while let Some((object, answer)) = answers.next().await {
         match answer {
             Ok(()) => {}
-            Err(error @ (ClientError::Unreachable(_) | ClientError::Unauthorized(_))) => return Err(error.into()),
+            Err(error @ (ClientError::Unreachable(_) | ClientError::Closed { .. } | ClientError::Unauthorized(_))) => {
+                return Err(error.into());
+            }
             Err(error) => refusals.push(Refusal {
                 resource: object.resource,
                 name: object.name.clone(),

@@ -45,6 +45,11 @@ pub(crate) const RULES: &[Rule] = &[
         instead: "TLS is set up where listeners and the process start",
     },
     Rule { words: &["kube", "k8s_openapi"], only_in: &["cluster/"], instead: "speak to clusters through cluster/" },
+    Rule {
+        words: &["hyper_util", "hyper_timeout", "tower"],
+        only_in: &["cluster/client/"],
+        instead: "connections that are called out on are guarded in cluster/client/",
+    },
     Rule { words: &["cedar_policy"], only_in: &["policy/"], instead: "ask policy/ with facts, it answers a decision" },
     Rule {
         words: &["clap", "clap_complete", "clap_mangen", "inquire", "indicatif", "comfy_table"],
