@@ -212,6 +212,11 @@ pub fn run(context: &Context, command: EnvCommand) -> Result<(), CliError> {
         let place = context.place(None)?;
         let request = Request::post(&place.below(&["runtime", verb])).body(&body(fields));
         let wished = context.ask(&request)?;
+        if verb == "rollback"
+            && let Some(told) = show::pinned(&wished)
+        {
+            context.output.say(&told);
+        }
         wait::after(context, &place, args, &wished, goal)
     };
     match command {

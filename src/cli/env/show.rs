@@ -29,11 +29,15 @@ const SERVICES: &[Column] = &[
     ("message", "/message"),
 ];
 
+/// Characters of a digest that a table shows.
+const DIGEST_SHOWN: usize = 12;
+
 const REVISIONS: &[Column] = &[
     ("revision", "/revision"),
     ("state", "/state"),
     ("blueprint", "/blueprint_version"),
     ("plan", "/plan"),
+    ("images", "/images_short"),
     ("deployed", "/created_at"),
     ("by", "/created_by"),
     ("reason", "/reason"),
@@ -127,7 +131,39 @@ pub(super) fn status(context: &Context) -> Result<(), CliError> {
 /// `env revisions`.
 pub(super) fn revisions(context: &Context) -> Result<(), CliError> {
     let place = context.place(None)?;
-    context.output.list(&context.ask(&Request::get(&place.below(&["runtime", "revisions"])))?, REVISIONS)
+    let mut answer = context.ask(&Request::get(&place.below(&["runtime", "revisions"])))?;
+    if !context.output.structured() {
+        for item in answer.get_mut("items").and_then(Value::as_array_mut).into_iter().flatten() {
+            item["images_short"] = Value::String(images_short(&item["images"]));
+        }
+    }
+    context.output.list(&answer, REVISIONS)
+}
+
+/// Images by service with the beginning of their digests, as a table has room for.
+fn images_short(images: &Value) -> String {
+    let short = |(service, image): (&String, &Value)| {
+        let (_, hex) = image.as_str()?.rsplit_once("sha256:")?;
+        Some(format!("{service} {}", hex.get(..DIGEST_SHOWN).unwrap_or(hex)))
+    };
+    let all: Vec<_> = images.as_object().into_iter().flatten().filter_map(short).collect();
+    all.join(", ")
+}
+
+/// Which services of a rollback run by digest, and which keep their tag.
+pub(super) fn pinned(wished: &Value) -> Option<String> {
+    let pinned = wished["revision"]["pinned"].as_object()?;
+    let services = wished["services"].as_array().into_iter().flatten().filter_map(|s| s["name"].as_str());
+    let kept: Vec<_> = services.filter(|name| !pinned.contains_key(*name)).collect();
+    let by_digest: Vec<_> = pinned.keys().map(String::as_str).collect();
+    match (by_digest.is_empty(), kept.is_empty()) {
+        (true, true) => None,
+        (true, false) => Some(format!("with the tag of the blueprint: {}", kept.join(", "))),
+        (false, true) => Some(format!("by digest: {}", by_digest.join(", "))),
+        (false, false) => {
+            Some(format!("by digest: {}; with the tag of the blueprint: {}", by_digest.join(", "), kept.join(", ")))
+        }
+    }
 }
 
 /// `env events`.
@@ -152,6 +188,18 @@ mod tests {
         assert_eq!(ending(&json!({ "expires_at": null, "ends_soon": true })), None);
         let told = ending(&json!({ "expires_at": at, "ends_soon": true })).expect("a warning");
         assert!(told.contains(at) && told.contains("env extend"), "{told}");
+    }
+
+    #[test]
+    fn images_are_told_by_digest_or_tag() {
+        let hex = "a1".repeat(32);
+        assert_eq!(images_short(&json!({ "api": format!("nginx@sha256:{hex}") })), "api a1a1a1a1a1a1");
+        assert_eq!(images_short(&Value::Null), "");
+        let wished =
+            json!({ "revision": { "pinned": { "api": "x" } }, "services": [{ "name": "api" }, { "name": "db" }] });
+        let told = pinned(&wished);
+        assert_eq!(told.as_deref(), Some("by digest: api; with the tag of the blueprint: db"));
+        assert_eq!(pinned(&json!({})), None);
     }
 
     #[test]

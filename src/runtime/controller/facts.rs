@@ -193,7 +193,9 @@ pub(super) fn pod(object: &Value) -> Option<PodFacts> {
     let owners = metadata["ownerReferences"].as_array();
     let all = |field: &str| status[field].as_array().into_iter().flatten().take(CONTAINERS_MAX);
     let restarts = all("containerStatuses").map(|c| number(&c["restartCount"])).sum();
-    let main = all("containerStatuses").next();
+    // What a cluster puts beside a service's own container is not it.
+    let own = all("containerStatuses").find(|c| c["name"] == service);
+    let main = own.or_else(|| all("containerStatuses").next());
     let image = main.map(|c| {
         let id = text(&c["imageID"]);
         if id.is_empty() { text(&c["image"]) } else { id }

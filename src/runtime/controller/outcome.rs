@@ -1,10 +1,12 @@
 //! From what was seen to what is told: pure.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::facts::{DeploymentFacts, PodFacts, Trouble};
 use super::sight::Space;
 use crate::runtime::blueprint::{Exposure, Label, Service};
 use crate::runtime::lifecycle::{
-    Condition, ConditionKind, RevisionState, ServiceState, ServiceWord, Status, Wish, Word,
+    Condition, ConditionKind, RevisionState, ServiceState, ServiceWord, Status, Wish, Word, digest_of,
 };
 use crate::types::Timestamp;
 
@@ -46,7 +48,13 @@ pub(super) fn service(
     let name = service.name.as_str();
     let deployment = space.deployments.get(name);
     let pods: Vec<&PodFacts> = space.pods.values().filter(|p| p.service == name && !p.is_leaving).collect();
-    let (word, message) = word_of(stage, wanted, deployment, &pods);
+    let (word, mut message) = word_of(stage, wanted, deployment, &pods);
+    if message.is_empty() && word == ServiceWord::Ready && images_of(&pods).len() > 1 {
+        message = format!(
+            "its pods run different images: the tag of {} moved; holdfast env restart {name} pulls one",
+            service.image.as_str()
+        );
+    }
     let main = || pods.iter().filter(|p| !p.is_init);
     let image = main().map(|p| p.image.clone()).find(|image| !image.is_empty());
     let since = before.filter(|b| b.word == word).map_or(now, |b| b.since);
@@ -60,6 +68,32 @@ pub(super) fn service(
         restarts: main().map(|p| p.restarts).sum(),
         since,
     }
+}
+
+/// The images that the pods of a service run, where the nodes tell exactly.
+fn images_of<'a>(pods: &[&'a PodFacts]) -> BTreeSet<&'a str> {
+    pods.iter().filter(|p| !p.is_init).filter_map(|p| digest_of(&p.image)).collect()
+}
+
+/// The images that a revision's pods ran, when that is more than was known: only of services all of whose pods are ready
+/// and run the same.
+pub(super) fn ran(
+    services: &[ServiceState],
+    space: &Space,
+    before: &BTreeMap<Label, String>,
+) -> Option<BTreeMap<Label, String>> {
+    let mut all = before.clone();
+    for state in services.iter().filter(|s| s.wanted > 0 && s.word == ServiceWord::Ready) {
+        let name = state.service.as_str();
+        let pods: Vec<_> = space.pods.values().filter(|p| p.service == name && !p.is_leaving && !p.is_init).collect();
+        let images = images_of(&pods);
+        if let (Some(image), 1) = (images.first(), images.len())
+            && u32::try_from(pods.len()).is_ok_and(|n| n == state.wanted)
+        {
+            all.insert(state.service.clone(), (*image).to_owned());
+        }
+    }
+    (all != *before).then_some(all)
 }
 
 fn word_of(

@@ -18,7 +18,7 @@ use crate::op::about;
 use crate::policy::Action;
 use crate::runtime::blueprint::{Blueprint, Label, Service};
 use crate::runtime::lifecycle::store::{self, Put};
-use crate::runtime::lifecycle::{Family, RevisionState, RuntimeError, ServiceState, Wish, Word};
+use crate::runtime::lifecycle::{Family, RevisionState, RuntimeError, ServiceState, Wish, Word, images};
 use crate::runtime::render::{self, Desired, Gate, LABEL_ENVIRONMENT, Object};
 use crate::types::{Id, Timestamp, kinds};
 
@@ -144,8 +144,8 @@ impl Pass<'_> {
     fn render(&self, blueprint: &Blueprint, provided: &[render::Provided]) -> Vec<Object> {
         let initialized = self.initialized(blueprint);
         let names = self.loaded.names.as_ref().expect("an environment that is there has names");
-        let images = blueprint.services.iter().map(|s| (s.name.clone(), s.image.as_str().to_owned())).collect();
         let revision = &self.loaded.revision;
+        let images = images(blueprint, &revision.pins);
         render::render(&Desired {
             names,
             revision: u64::from(revision.number),
@@ -465,8 +465,9 @@ impl Pass<'_> {
             && states == self.loaded.services
             && conditions == self.loaded.conditions
             && state == revision.state;
-        if !same {
-            self.write_down(word, healthy, states, conditions, (state, reason)).await?;
+        let ran = outcome::ran(&states, &self.space, &revision.images);
+        if !same || ran.is_some() {
+            self.write_down(word, healthy, states, conditions, (state, reason), ran).await?;
         }
         Ok(came)
     }
@@ -542,6 +543,7 @@ impl Pass<'_> {
         states: Vec<ServiceState>,
         conditions: Vec<crate::runtime::lifecycle::Condition>,
         (state, reason): (RevisionState, String),
+        ran: Option<BTreeMap<Label, String>>,
     ) -> Result<(), RuntimeError> {
         let (environment, generation) = (self.loaded.runtime.environment, self.loaded.runtime.generation);
         let (revision, before) = (self.loaded.revision.number, self.loaded.revision.state);
@@ -557,6 +559,9 @@ impl Pass<'_> {
             store::runtime_seen(tx, environment, word, healthy, op.now())?;
             store::service_set(tx, environment, &states)?;
             store::condition_set(tx, environment, &conditions)?;
+            if let Some(ran) = &ran {
+                store::revision_ran(tx, environment, revision, ran)?;
+            }
             if let (Some(state), Some(resource)) = (settled, &resource) {
                 store::revision_settle(tx, environment, revision, state, &reason, op.now())?;
                 let action = if state == RevisionState::Healthy { super::ACTION_READY } else { super::ACTION_FAILED };

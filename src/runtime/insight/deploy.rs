@@ -18,7 +18,7 @@ use crate::runtime::bundle::{Bundle, bundles};
 use crate::runtime::changes::{Change, ChangeKind, changes};
 use crate::runtime::demand::{Costs, Demand};
 use crate::runtime::lifecycle::{
-    DeployWish, Draft, Foreseen, Revision, RuntimeError, Source, deploy_action, foresee, names,
+    DeployWish, Draft, Foreseen, Revision, RuntimeError, Source, deploy_action, foresee, images, names,
 };
 use crate::runtime::quota::{self, Excess, Prices};
 use crate::runtime::render::{Desired, Gate, LABEL_ENVIRONMENT, MADE, Names, Object, Provided, prober, render};
@@ -161,7 +161,7 @@ fn prepare(op: &Op, reader: &Reader<'_>, wish: &DeployWish, source: Source) -> R
 
 fn desired(foreseen: &Foreseen, names: &Names, provided: &[Provided], gate: &Gate) -> Vec<Object> {
     let Foreseen { blueprint, revision, same, .. } = foreseen;
-    let images = blueprint.services.iter().map(|s| (s.name.clone(), s.image.as_str().to_owned())).collect();
+    let images = images(blueprint, &revision.pins);
     // As it is in the end: with every init step done.
     let initialized = blueprint.services.iter().map(|s| s.name.clone()).collect();
     // What is there already would not be made anew: its init steps have run.

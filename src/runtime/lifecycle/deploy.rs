@@ -159,6 +159,8 @@ pub(in crate::runtime) fn foresee(
         names,
         replicas: last.as_ref().map(|l| l.replicas.clone()).unwrap_or_default(),
         restarts: last.as_ref().map(|l| l.restarts.clone()).unwrap_or_default(),
+        images: BTreeMap::new(),
+        pins: BTreeMap::new(),
         on_failure: wish.on_failure,
         state: RevisionState::Rolling,
         reason: String::new(),
@@ -354,6 +356,8 @@ fn is_same(last: &Revision, new: &Revision) -> bool {
     last.blueprint == new.blueprint
         && last.plan == new.plan
         && last.names == new.names
+        // What went back to images that ran is deployed anew with the tags.
+        && last.pins == new.pins
         && last.on_failure == new.on_failure
         && matches!(last.state, RevisionState::Rolling | RevisionState::Healthy)
 }

@@ -15,6 +15,7 @@
 mod deploy;
 mod ending;
 mod error;
+mod image;
 mod model;
 pub(in crate::runtime) mod store;
 mod view;
@@ -31,5 +32,6 @@ pub use view::{Running, RuntimeView, revision_list, runtime_get, runtime_list};
 pub use wishes::{At, Change, REPLICAS_MAX, change, destroy, resume, stop};
 
 pub(in crate::runtime) use deploy::{Draft, Foreseen, Source, deploy_action, foresee, names};
+pub(in crate::runtime) use image::{digest_of, images};
 pub(in crate::runtime) use model::{drawn_name, passed_on};
 pub(in crate::runtime) use wishes::{go_back, goes_back, refused};

@@ -232,6 +232,11 @@ pub struct Revision {
     pub replicas: BTreeMap<Label, u32>,
     /// Services that were told to start anew, and when.
     pub restarts: BTreeMap<Label, i64>,
+    /// The images its pods ran when they were ready, by service, as their nodes told: `name@sha256:…`, or `sha256:…` of
+    /// one that was imported.
+    pub images: BTreeMap<Label, String>,
+    /// The images that run in place of the blueprint's, by service: with a digest, where it went back to what ran.
+    pub pins: BTreeMap<Label, String>,
     /// What is done when it fails.
     pub on_failure: OnFailure,
     /// How it came out.

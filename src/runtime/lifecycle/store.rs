@@ -23,7 +23,7 @@ type EnvironmentId = Id<kinds::Environment>;
 const RUNTIME: &str = "SELECT environment_id, organization_id, cluster_id, namespace, wish, revision, healthy,
     generation, word, changed_at, changed_by, seen_at, expires_at FROM runtimes";
 const REVISION: &str = "SELECT revision, blueprint_version, plan, names, replicas, restarts, on_failure, state, reason,
-    author, created_at, settled_at FROM runtime_revisions";
+    author, created_at, settled_at, images, pins FROM runtime_revisions";
 
 fn broken(index: usize) -> rusqlite::Error {
     rusqlite::Error::InvalidColumnType(index, "runtime".into(), rusqlite::types::Type::Text)
@@ -241,6 +241,8 @@ fn revision(row: &Row<'_>) -> rusqlite::Result<Revision> {
         author: row.get(9)?,
         created_at: row.get(10)?,
         settled_at: row.get(11)?,
+        images: labelled(json(row, 12)?),
+        pins: labelled(json(row, 13)?),
     })
 }
 
@@ -248,8 +250,8 @@ fn labelled<T>(map: BTreeMap<String, T>) -> BTreeMap<Label, T> {
     map.into_iter().filter_map(|(label, value)| Some((Label::parse(&label).ok()?, value))).collect()
 }
 
-fn unlabelled<T: Copy>(map: &BTreeMap<Label, T>) -> BTreeMap<&str, T> {
-    map.iter().map(|(label, value)| (label.as_str(), *value)).collect()
+fn unlabelled<T>(map: &BTreeMap<Label, T>) -> BTreeMap<&str, &T> {
+    map.iter().map(|(label, value)| (label.as_str(), value)).collect()
 }
 
 /// A revision of an environment.
@@ -282,8 +284,8 @@ pub(super) fn revision_insert(tx: &WriteTx<'_>, environment: EnvironmentId, r: &
     tx.sql()
         .prepare_cached(
             "INSERT INTO runtime_revisions (environment_id, revision, blueprint_version, plan, names, replicas,
-                restarts, on_failure, state, reason, author, created_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+                restarts, on_failure, state, reason, author, created_at, images, pins)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
         )?
         .execute(params![
             environment,
@@ -297,7 +299,9 @@ pub(super) fn revision_insert(tx: &WriteTx<'_>, environment: EnvironmentId, r: &
             r.state.as_str(),
             r.reason,
             r.author,
-            r.created_at
+            r.created_at,
+            text(&unlabelled(&r.images)),
+            text(&unlabelled(&r.pins))
         ])?;
     tx.sql()
         .prepare_cached(
@@ -323,6 +327,19 @@ pub(in crate::runtime) fn revision_settle(
              WHERE environment_id = ?1 AND revision = ?2",
         )?
         .execute(params![environment, number, state.as_str(), reason, now])?;
+    Ok(())
+}
+
+/// Notes which images a revision's pods run.
+pub(in crate::runtime) fn revision_ran(
+    tx: &WriteTx<'_>,
+    environment: EnvironmentId,
+    number: u32,
+    images: &BTreeMap<Label, String>,
+) -> Result<(), DbError> {
+    tx.sql()
+        .prepare_cached("UPDATE runtime_revisions SET images = ?3 WHERE environment_id = ?1 AND revision = ?2")?
+        .execute(params![environment, number, text(&unlabelled(images))])?;
     Ok(())
 }
 

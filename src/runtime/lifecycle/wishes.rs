@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::deploy::{begin, cluster_name, deploy_action, newest};
 use super::error::RuntimeError;
+use super::image;
 use super::model::{
     Condition, ConditionKind, OnFailure, Revision, RevisionState, Runtime, ServiceWord, Status, Wish, Word,
 };
@@ -212,15 +213,26 @@ fn changed(op: &Op, reader: &Reader<'_>, found: &Found, change: &Change) -> Resu
             let now = op.now().as_micros();
             revision.restarts.extend(waiting.map(|s| (s.service, now)));
         }
-        Change::Rollback(_) => {}
+        Change::Rollback(_) => {
+            let blueprint = blueprint(reader, found, revision.blueprint)?;
+            revision.pins = held(&blueprint, &revision);
+        }
     }
     revision.number = found.runtime.revision + 1;
+    revision.images = BTreeMap::new();
     revision.state = RevisionState::Rolling;
     revision.reason = String::new();
     revision.author = op.author();
     revision.created_at = op.now();
     revision.settled_at = None;
     Ok(revision)
+}
+
+/// The images that a revision which ran is deployed with again: exactly those, where they can be told.
+fn held(blueprint: &Blueprint, ran: &Revision) -> BTreeMap<Label, String> {
+    let mut pins = ran.pins.clone();
+    pins.extend(image::pins(blueprint, &ran.images));
+    pins
 }
 
 fn scale(replicas: &mut BTreeMap<Label, u32>, services: Vec<Label>, to: Option<u32>) -> Result<(), RuntimeError> {
@@ -314,7 +326,11 @@ pub(in crate::runtime) fn go_back(
     let Some(placed) = access::placed(tx, before.organization, environment)? else { return Ok(None) };
     let there = cluster::of(tx, before.organization)?;
     let Some(cluster) = there.iter().find(|c| c.id == before.cluster) else { return Ok(None) };
+    // A blueprint that newer rules refuse is held to nothing.
+    let stored = stored::version(tx, environment, healthy.blueprint).ok().flatten();
     let revision = Revision {
+        pins: stored.as_ref().map_or_else(|| healthy.pins.clone(), |s| held(&s.blueprint, &healthy)),
+        images: BTreeMap::new(),
         number: before.revision + 1,
         // What went back once does not go back again by itself.
         on_failure: OnFailure::Stay,
@@ -328,7 +344,7 @@ pub(in crate::runtime) fn go_back(
     let expires_at = before.expires_at;
     let runtime = begin(op, tx, &placed, cluster, Some(before), &revision, expires_at)?;
     // A blueprint that newer rules refuse counts as what ran before it.
-    if let Some(stored) = stored::version(tx, environment, revision.blueprint).ok().flatten() {
+    if let Some(stored) = stored {
         quota::count(tx, &placed, &Demand::of(&stored.blueprint, revision.plan.as_ref(), &revision.replicas))?;
     }
     Ok(Some((runtime, revision)))

@@ -83,6 +83,11 @@ pub(crate) struct RevisionAnswer {
     variables: Vec<String>,
     /// Services that were scaled by hand, and to how many pods.
     replicas: std::collections::BTreeMap<String, u32>,
+    /// The images its pods ran when they were ready, by service: `name@sha256:…` as the node tells it, or `sha256:…` of
+    /// one that was imported.
+    images: std::collections::BTreeMap<String, String>,
+    /// The images that run by digest in place of the blueprint's, by service: of a rollback. The others keep their tag.
+    pinned: std::collections::BTreeMap<String, String>,
     /// What is done when it fails.
     on_failure: OnFailureForm,
     /// Who deployed it: an id, or `system`.
@@ -103,6 +108,8 @@ impl From<Revision> for RevisionAnswer {
             plan: r.plan.map(|plan| plan.as_str().to_owned()),
             variables: r.names.into_iter().map(|name| name.name).collect(),
             replicas: r.replicas.into_iter().map(|(service, n)| (service.as_str().to_owned(), n)).collect(),
+            images: r.images.into_iter().map(|(service, image)| (service.as_str().to_owned(), image)).collect(),
+            pinned: r.pins.into_iter().map(|(service, image)| (service.as_str().to_owned(), image)).collect(),
             on_failure: r.on_failure.into(),
             created_by: r.author,
             created_at: r.created_at,

@@ -179,6 +179,11 @@ impl RevisionRow {
             RevisionState::Superseded => "",
         }
     }
+
+    /// The images that ran, with their services before them.
+    fn images(&self) -> Vec<String> {
+        self.revision.images.iter().map(|(service, image)| format!("{} {image}", service.as_str())).collect()
+    }
 }
 
 /// The ways into a service, as commands.
