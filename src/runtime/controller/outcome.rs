@@ -51,7 +51,7 @@ pub(super) fn service(
     let (word, mut message) = word_of(stage, wanted, deployment, &pods);
     if message.is_empty() && word == ServiceWord::Ready && images_of(&pods).len() > 1 {
         message = format!(
-            "its pods run different images: the tag of {} moved; holdfast env restart {name} pulls one",
+            "its pods run different images: the tag of {} moved; name one that stays, or a digest",
             service.image.as_str()
         );
     }
@@ -298,5 +298,37 @@ mod tests {
         assert_eq!(first, second);
         let exposed = first.iter().find(|c| c.kind == ConditionKind::Exposed).expect("told");
         assert_eq!((exposed.status, exposed.reason.as_str()), (Status::False, "RouterMissing"));
+    }
+
+    #[test]
+    fn what_ran_is_noted_once_all_pods_run_the_same() {
+        let digest = |c: &str| format!("registry.example/api@sha256:{}", c.repeat(64));
+        let pod = |image: &str| {
+            super::super::facts::pod(&serde_json::json!({
+                "metadata": { "labels": { "holdfast.dev/service": "api" } },
+                "status": { "containerStatuses": [
+                    { "name": "helper", "imageID": digest("9") },
+                    { "name": "api", "imageID": image, "ready": true },
+                ] },
+            }))
+            .expect("a pod of a service")
+        };
+        let space = |images: &[&str]| {
+            let mut space = Space::default();
+            space.pods = images.iter().enumerate().map(|(n, image)| (format!("api-{n}"), pod(image))).collect();
+            space
+        };
+        let (one, two) = (digest("1"), digest("2"));
+        let ready = [state(ServiceWord::Ready, 2)];
+        let noted = ran(&ready, &space(&[&one, &one]), &BTreeMap::new()).expect("something new");
+        assert_eq!(noted.values().collect::<Vec<_>>(), [&one]);
+        assert_eq!(ran(&ready, &space(&[&one, &one]), &noted), None, "nothing new");
+        let none = BTreeMap::new();
+        assert_eq!(ran(&ready, &space(&[&one]), &none), None, "one pod is not there yet");
+        assert_eq!(ran(&ready, &space(&[&one, &two]), &none), None, "the tag moved between two pulls");
+        assert_eq!(ran(&[state(ServiceWord::Starting, 2)], &space(&[&one, &one]), &none), None);
+        let pods = space(&[&one, &two]);
+        let mixed: Vec<_> = pods.pods.values().collect();
+        assert_eq!(images_of(&mixed).len(), 2);
     }
 }
