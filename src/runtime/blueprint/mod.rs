@@ -29,8 +29,8 @@ mod write;
 pub use check::usual_port;
 pub use diagnostic::{CODES, Diagnostic, Place};
 pub use model::{
-    Blueprint, Delivery, Init, InitKind, Override, Plan, Port, Probes, Protocol, Quantities, Resources, Routing,
-    RoutingMode, Secret, SecretValue, Security, SecurityProfile, Service, Services,
+    Blueprint, Delivery, Init, InitKind, OnDrift, Override, Plan, Port, Probes, Protocol, Quantities, Resources,
+    Routing, RoutingMode, Secret, SecretValue, Security, SecurityProfile, Service, Services,
 };
 pub use scalar::{
     Argument, Cpu, DnsName, EnvName, EnvValue, Failures, HttpPath, Image, Label, Lasting, Memory, Minutes, MountPath,

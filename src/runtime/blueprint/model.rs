@@ -24,6 +24,8 @@ form! {
         auto_shutdown_enabled: bool = "autoShutdownEnabled" or true,
         /// After how many minutes without a request they sleep.
         auto_shutdown_delay_minutes: Minutes = "autoShutdownDelayMinutes" or Minutes::HALF_AN_HOUR,
+        /// What is done about objects of services that somebody else changed in the cluster.
+        drift: OnDrift = "drift" or OnDrift::Correct,
         /// How long the running side of the environment lives; without it, until it is destroyed.
         ttl: Option<Lasting> = "ttl",
     }
@@ -87,6 +89,17 @@ form! {
         container_port: PortNumber = "containerPort",
         /// Its protocol.
         protocol: Protocol = "protocol" or Protocol::Tcp,
+    }
+}
+
+words! {
+    /// What is done about an object of a service that somebody else changed in the cluster.
+    pub OnDrift {
+        /// It is put right.
+        Correct = "correct",
+        /// It is told of, and stays until the next deploy or changed value. What is deleted is made again all the same, and what closes
+        /// the environment off and limits it is put right in any case.
+        Report = "report",
     }
 }
 
@@ -282,6 +295,7 @@ impl Blueprint {
             routing: Routing { mode: RoutingMode::Isolated },
             auto_shutdown_enabled: true,
             auto_shutdown_delay_minutes: Minutes::HALF_AN_HOUR,
+            drift: OnDrift::Correct,
             ttl: None,
         }
     }

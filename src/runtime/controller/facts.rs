@@ -88,6 +88,8 @@ pub(super) struct DeploymentFacts {
     pub(super) is_observed: bool,
     /// It gave up.
     pub(super) is_late: bool,
+    /// Its pods begin with the gate.
+    pub(super) is_gated: bool,
 }
 
 impl DeploymentFacts {
@@ -124,6 +126,7 @@ pub(super) fn deployment(object: &Value) -> DeploymentFacts {
         is_observed,
         // What is said of an older spec says nothing of this one.
         is_late: is_observed && late.any(|c| c["reason"] == "ProgressDeadlineExceeded"),
+        is_gated: spec["template"]["spec"]["initContainers"][0]["name"] == GATE,
     }
 }
 

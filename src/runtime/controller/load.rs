@@ -9,6 +9,7 @@ use crate::db::Reader;
 use crate::op::epoch;
 use crate::orgs::access;
 use crate::orgs::environment::Placed;
+use crate::runtime::blueprint::OnDrift;
 use crate::runtime::bundle::{Bundle, Drift, bundles, drift};
 use crate::runtime::lifecycle::store::{self, Put};
 use crate::runtime::lifecycle::{Condition, Revision, Runtime, RuntimeError, ServiceState, Wish, names};
@@ -30,6 +31,8 @@ pub(super) struct Loaded {
     pub(super) runtime: Runtime,
     pub(super) revision: Revision,
     pub(super) stored: Option<Stored>,
+    /// What is done about what somebody else changed.
+    pub(super) drift: OnDrift,
     pub(super) puts: HashMap<(Resource, String), Put>,
     pub(super) services: Vec<ServiceState>,
     pub(super) conditions: Vec<Condition>,
@@ -62,6 +65,7 @@ pub(super) fn load(
     let mut loaded = Loaded {
         names: placed.as_ref().map(|placed| names(reader, placed)).transpose()?,
         stored: stored::version(reader, environment, revision.blueprint)?,
+        drift: OnDrift::Correct,
         puts: puts.collect(),
         services: store::service_list(reader, environment)?,
         conditions: store::condition_list(reader, environment)?,

@@ -10,6 +10,9 @@ use crate::runtime::lifecycle::{
 };
 use crate::types::Timestamp;
 
+/// Names of objects in one message.
+const NAMES_SHOWN: usize = 5;
+
 /// How far a pass came with a service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Stage {
@@ -34,6 +37,8 @@ pub(super) struct Findings {
     pub(super) data: Option<(&'static str, String)>,
     /// Objects somebody else had changed or deleted, which were put right.
     pub(super) corrected: Vec<String>,
+    /// Objects somebody else changed, which the blueprint says to leave.
+    pub(super) left: Vec<String>,
 }
 
 /// A service as it is seen now.
@@ -199,18 +204,35 @@ pub(super) fn conditions(told: &Told<'_>, troubles: &[Trouble], before: &[Condit
         add(ConditionKind::Suspended, Status::True, "Stopped", String::new());
     }
     let failing = told.services.iter().filter(|s| s.word == ServiceWord::Failing);
-    let failing: Vec<_> = failing.map(|s| format!("{}: {}", s.service.as_str(), s.message)).collect();
+    let mut failing: Vec<_> = failing.map(|s| format!("{}: {}", s.service.as_str(), s.message)).collect();
+    let left = (!told.findings.left.is_empty()).then(|| {
+        let names = some_of(&told.findings.left);
+        format!("somebody changed {names}; it stays, for the blueprint says `drift: report`")
+    });
     if !failing.is_empty() {
         let reason = troubles.first().map_or("Failing", |t| t.reason.as_str());
+        failing.extend(left);
         add(ConditionKind::Degraded, Status::True, reason, failing.join("; "));
+    } else if let Some(message) = left {
+        // Whether it does what the blueprint asks for, nobody can say.
+        add(ConditionKind::Degraded, Status::Unknown, "DriftLeft", message);
     } else if !told.findings.corrected.is_empty() {
-        let message = format!("somebody had changed {}; it was put right", told.findings.corrected.join(", "));
+        let message = format!("somebody had changed {}; it was put right", some_of(&told.findings.corrected));
         add(ConditionKind::Degraded, Status::False, "DriftCorrected", message);
     }
     if told.wish == Wish::Destroyed {
         add(ConditionKind::Terminating, Status::True, "Destroyed", String::new());
     }
     all
+}
+
+/// The first of many names, and how many more there are.
+fn some_of(names: &[String]) -> String {
+    let shown = names.iter().take(NAMES_SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(NAMES_SHOWN) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
 }
 
 /// The one word.
@@ -314,9 +336,8 @@ mod tests {
             .expect("a pod of a service")
         };
         let space = |images: &[&str]| {
-            let mut space = Space::default();
-            space.pods = images.iter().enumerate().map(|(n, image)| (format!("api-{n}"), pod(image))).collect();
-            space
+            let pods = images.iter().enumerate().map(|(n, image)| (format!("api-{n}"), pod(image)));
+            Space { pods: pods.collect(), ..Space::default() }
         };
         let (one, two) = (digest("1"), digest("2"));
         let ready = [state(ServiceWord::Ready, 2)];
@@ -330,5 +351,37 @@ mod tests {
         let pods = space(&[&one, &two]);
         let mixed: Vec<_> = pods.pods.values().collect();
         assert_eq!(images_of(&mixed).len(), 2);
+    }
+
+    #[test]
+    fn what_somebody_changed_is_told_whether_it_stays_or_not() {
+        let services = [state(ServiceWord::Ready, 1)];
+        let degraded = |findings: &Findings, services: &[ServiceState]| {
+            let told = Told {
+                wish: Wish::Running,
+                revision: 1,
+                state: RevisionState::Healthy,
+                healthy: Some(1),
+                services,
+                findings,
+                is_exposed: false,
+                now: Timestamp::from_micros(1),
+            };
+            assert_eq!(word(&told, Word::Ready) == Word::Ready, services[0].word == ServiceWord::Ready);
+            conditions(&told, &[], &[]).into_iter().find(|c| c.kind == ConditionKind::Degraded)
+        };
+        assert_eq!(degraded(&Findings::default(), &services), None);
+        let names: Vec<String> = (1..=7).map(|n| format!("Service s{n}")).collect();
+        let corrected = Findings { corrected: names.clone(), ..Findings::default() };
+        let told = degraded(&corrected, &services).expect("told");
+        assert_eq!((told.status, told.reason.as_str()), (Status::False, "DriftCorrected"));
+        assert!(told.message.contains("Service s5 and 2 more"), "{}", told.message);
+        let left = Findings { left: vec!["Deployment api".to_owned()], ..corrected };
+        let told = degraded(&left, &services).expect("told");
+        assert_eq!((told.status, told.reason.as_str()), (Status::Unknown, "DriftLeft"));
+        assert!(told.message.contains("Deployment api"), "{}", told.message);
+        let failing = [state(ServiceWord::Failing, 1)];
+        let told = degraded(&left, &failing).expect("told");
+        assert!(told.status == Status::True && told.message.contains("Deployment api"), "{}", told.message);
     }
 }

@@ -16,7 +16,7 @@ use crate::cluster::{Client, ClientError, Created, Resource};
 use crate::ledger::{ActionName, Details, Outcome, Target};
 use crate::op::about;
 use crate::policy::Action;
-use crate::runtime::blueprint::{Blueprint, Label, Service};
+use crate::runtime::blueprint::{Blueprint, Label, OnDrift, Service};
 use crate::runtime::lifecycle::store::{self, Put};
 use crate::runtime::lifecycle::{Family, RevisionState, RuntimeError, ServiceState, Wish, Word, images};
 use crate::runtime::render::{self, Desired, Gate, LABEL_ENVIRONMENT, Object};
@@ -118,6 +118,7 @@ impl Pass<'_> {
             return self.tell(&BTreeMap::new(), &[]).await;
         };
         let blueprint = stored.blueprint;
+        self.loaded.drift = blueprint.drift;
         let Some(provided) = self.loaded.provided.clone() else {
             // What the services would get cannot be told: what runs stays as it is.
             let stages = BTreeMap::new();
@@ -339,6 +340,10 @@ impl Pass<'_> {
         }
         if put.is_some_and(|p| p.asked == asked) {
             let what = format!("{} {}", object.resource.kind(), object.name);
+            if live.is_some() && self.may_stay(object) {
+                self.loaded.findings.left.push(what);
+                return Ok(());
+            }
             self.loaded.findings.corrected.push(what);
         }
         let namespace = (object.resource != Resource::Namespace).then_some(self.loaded.runtime.namespace.as_str());
@@ -353,6 +358,18 @@ impl Pass<'_> {
         self.loaded.puts.insert(key, put.clone());
         self.notes.push(put);
         Ok(())
+    }
+
+    /// Whether what somebody else made of an object stays: where the blueprint says so, of what a service is and how it is
+    /// reached. Pods without their gate never do.
+    fn may_stay(&self, object: &Object) -> bool {
+        let is_gated = || self.space.deployments.get(&object.name).is_some_and(|d| d.is_gated);
+        self.loaded.drift == OnDrift::Report
+            && match object.resource {
+                Resource::Deployment => is_gated(),
+                Resource::Service => true,
+                _ => false,
+            }
     }
 
     /// Takes away what is not wished for any more. Values go last: pods that still run may need them.

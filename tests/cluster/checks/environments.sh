@@ -4,6 +4,9 @@
 set -uo pipefail
 . "$(dirname "$0")/../appliance.sh"
 versions() { kubectl_admin -n "$namespace" get deploy,svc,netpol,sa,quota,limits,pvc,cm -o jsonpath='{range .items[*]}{.kind}{.metadata.name}{.metadata.generation}{" "}{end}'; }
+# within_status TEXT: what the status says, once it has the text
+told_in_status() { hf env status 2>&1 | grep -q "$1"; }
+within_status() { within 30 told_in_status "$1"; hf env status 2>&1; }
 trap leave EXIT
 begin
 check "a cluster is added" "v1." hf clusters show local
@@ -72,6 +75,17 @@ check "back to what worked" "is ready" hf env rollback --wait --timeout 120s
 check "stopped" "is stopped" hf env stop --wait --timeout 60s
 check "nothing runs then" "" within 60 bash -c '[ -z "$("$@" -o name --field-selector=status.phase=Running)" ]' - "$BIN/kubectl" --kubeconfig "$KUBECONFIG_ADMIN" -n "$namespace" get pods
 check "and back" "is ready" hf env resume --wait --timeout 120s
+{ cat "$shop"; echo "drift: report"; } >"$data/left.yaml"
+hf env up --file "$data/left.yaml" --wait --timeout 120s >/dev/null 2>&1
+kubectl_admin -n "$namespace" scale deploy/web --replicas=2 >/dev/null
+check "with drift: report what somebody changed is told" "DriftLeft" within_status "Deployment web"
+kubectl_admin -n "$namespace" delete networkpolicy dns >/dev/null
+check "and what closes the environment off comes back" "" within 30 kubectl_admin -n "$namespace" get networkpolicy dns
+replicas() { kubectl_admin -n "$namespace" get deploy web -o jsonpath='{.spec.replicas}'; }
+check "while what was changed stays" "2" replicas
+hf env up --file "$shop" --wait --timeout 120s >/dev/null 2>&1
+check "until the next deploy" "1" replicas
+
 check "destroyed only by name" "confirm" hf env destroy --no-input
 check "destroyed" "is deleted" hf env destroy --confirm staging --wait --timeout 90s
 check "nothing is left" "NotFound" kubectl_admin get namespace "$namespace"

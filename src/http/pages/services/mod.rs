@@ -121,7 +121,9 @@ impl Shown {
 
     /// Whether a condition is told above the services: what the services themselves say is not said twice.
     fn is_told(&self, condition: &Condition) -> bool {
-        let is_theirs = matches!(condition.kind, ConditionKind::WorkloadsAvailable | ConditionKind::Degraded);
+        // What somebody changed and what stays so, they do not know.
+        let is_theirs = condition.kind == ConditionKind::WorkloadsAvailable
+            || condition.kind == ConditionKind::Degraded && condition.status == Status::True;
         let is_said = condition.kind == ConditionKind::Suspended || is_theirs && !self.view.services.is_empty();
         !Self::is_well(condition) && !condition.message.is_empty() && !is_said
     }
