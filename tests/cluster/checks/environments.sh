@@ -70,7 +70,7 @@ check "and no other" "$web" pods web
 
 sed 's#localhost/shop-web:1#localhost/shop-web:missing#' "$shop" >"$data/broken.yaml"
 check "an image that is not there is named" "localhost/shop-web:missing" hf env up --file "$data/broken.yaml" --wait --timeout 60s
-check "the digest that ran is recorded" "sha256:" hf env revisions --format json
+check "the digest that ran is recorded" "sha256:" hf env revisions --json
 check "back to what worked" "is ready" hf env rollback --wait --timeout 120s
 check "stopped" "is stopped" hf env stop --wait --timeout 60s
 check "nothing runs then" "" within 60 bash -c '[ -z "$("$@" -o name --field-selector=status.phase=Running)" ]' - "$BIN/kubectl" --kubeconfig "$KUBECONFIG_ADMIN" -n "$namespace" get pods
