@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 
 use serde_json::{Value, json};
 
-use super::facts::{self, JobFacts, Trouble};
+use super::facts::{self, JobFacts, PodFacts, Trouble};
 use super::load::{Loaded, load};
 use super::outcome::{self, Stage, Told};
 use super::sight::{Sight, Space};
@@ -272,7 +272,7 @@ impl Pass<'_> {
         }
         let is_settled = self.is_settled(&service.name);
         if running
-            && (is_settled || (self.is_away(&service.name) && render::is_waited_for_inside(service)))
+            && (is_settled || self.may_init_early(service))
             && let Some(stage) = self.init(&after).await?
             && (is_settled || stage == Stage::InitFailed)
         {
@@ -286,21 +286,29 @@ impl Pass<'_> {
         self.space.deployments.get(service.as_str()).is_none_or(|d| d.ready == 0)
     }
 
-    /// Whether the pods of a service may be made before what it depends on is ready: their gates hold them. Not where
-    /// something of either runs from before: a gate would take the old for the new.
-    fn may_wait_inside(&self, service: &Service, waits: &[Label], blueprint: &Blueprint) -> bool {
-        let can = |name: &Label| {
-            let dependency = blueprint.services.iter().find(|s| s.name == *name);
-            dependency.is_some_and(render::is_waited_for_inside) && self.is_away(name)
-        };
-        self.is_away(&service.name) && waits.iter().all(|name| can(name) || self.is_held(name, blueprint))
+    /// Whether a program of a service runs, ready or not: what comes next is made from then on, so that it takes no time
+    /// from what is on its way.
+    fn has_begun(&self, service: &Label) -> bool {
+        let begun = |p: &PodFacts| p.service == service.as_str() && !p.is_init && !p.is_leaving && p.is_unready;
+        !self.is_away(service) || self.space.pods.values().any(begun)
     }
 
-    /// Whether an init step keeps the second name of a service shut, and with it whoever waits for that.
-    fn is_held(&self, name: &Label, blueprint: &Blueprint) -> bool {
-        let service = blueprint.services.iter().find(|s| s.name == *name);
-        service.is_some_and(|s| render::is_waited_for_inside(s) && render::has_late_step(s))
-            && !self.initialized(blueprint).contains(name)
+    /// Whether the init step of a service may be made before the service is ready: its gate waits for that.
+    fn may_init_early(&self, service: &Service) -> bool {
+        render::is_waited_for_inside(service) && self.is_away(&service.name) && self.has_begun(&service.name)
+    }
+
+    /// Whether the pods of a service may be made before what it depends on is ready: their gates hold them. Not where
+    /// something of either runs from before, unless an init step keeps the name shut that the gate waits for: it would
+    /// take the old for the new.
+    fn may_wait_inside(&self, service: &Service, waits: &[Label], blueprint: &Blueprint) -> bool {
+        let initialized = self.initialized(blueprint);
+        let can = |name: &Label| {
+            let Some(dependency) = blueprint.services.iter().find(|s| s.name == *name) else { return false };
+            let is_held = render::has_late_step(dependency) && !initialized.contains(name);
+            render::is_waited_for_inside(dependency) && self.has_begun(name) && (is_held || self.is_away(name))
+        };
+        self.is_away(&service.name) && waits.iter().all(can)
     }
 
     /// Runs init steps, each once for its revision; none when all are done.

@@ -130,8 +130,8 @@ impl Shown {
 
     /// An image with as much of its digest as tells it from others.
     fn short(image: &str) -> String {
-        match image.split_once("@sha256:") {
-            Some((name, digest)) => format!("{name}@{}…", digest.get(..12).unwrap_or(digest)),
+        match image.split_once("sha256:") {
+            Some((name, digest)) => format!("{name}sha256:{}…", digest.get(..12).unwrap_or(digest)),
             None => image.to_owned(),
         }
     }
