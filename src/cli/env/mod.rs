@@ -14,7 +14,7 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
 
-use super::args::body;
+use super::args::{LimitArg, body};
 use super::client::Request;
 use super::confirm::{SevereArgs, severe};
 use super::context::Context;
@@ -95,10 +95,18 @@ pub enum EnvCommand {
         #[command(flatten)]
         wait: WaitArgs,
     },
-    /// List what runs of the organization
-    #[command(visible_alias = "ls")]
-    List,
+    /// List what runs of the organization, what is wrong first
+    #[command(visible_alias = "ls", after_help = LIST_HELP)]
+    List(ListArgs),
 }
+
+const LIST_HELP: &str = "\
+It lists every project, or the one that --project names on the line; ready is services, of those that
+are to run.
+
+Examples:
+  holdfast env list --state wrong
+  holdfast env list -p shop --cluster home";
 
 const UP_HELP: &str = "\
 With --file the blueprint is stored first, as a new version if it differs from the newest. Waiting,
@@ -164,6 +172,41 @@ pub enum OnFailure {
     Rollback,
     /// Leave it as it is, to look at
     Stay,
+}
+
+/// A family of states.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum Family {
+    /// Degraded, failed, blocked or unreachable
+    Wrong,
+    /// On its way: queued, provisioning, stopping, waking, deleting
+    Moving,
+    /// Ready, sleeping or stopped
+    Settled,
+}
+
+impl Family {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Wrong => "wrong",
+            Self::Moving => "moving",
+            Self::Settled => "settled",
+        }
+    }
+}
+
+/// Which of what runs.
+#[derive(Debug, Args)]
+pub struct ListArgs {
+    /// Only what is in such a state
+    #[arg(long, value_enum)]
+    state: Option<Family>,
+    /// Only what is on this cluster
+    #[arg(long, value_name = "CLUSTER")]
+    cluster: Option<String>,
+    /// How many.
+    #[command(flatten)]
+    limit: LimitArg,
 }
 
 /// What to deploy, and how.
@@ -238,7 +281,7 @@ pub fn run(context: &Context, command: EnvCommand) -> Result<(), CliError> {
         EnvCommand::Extend(args) => extend(context, &args),
         EnvCommand::Revisions => show::revisions(context),
         EnvCommand::Destroy { severe: args, wait } => destroy(context, &args, &wait),
-        EnvCommand::List => show::list(context),
+        EnvCommand::List(args) => show::list(context, &args),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::{Family, ListArgs};
 use crate::cli::client::Request;
 use crate::cli::context::Context;
 use crate::cli::error::CliError;
@@ -57,6 +58,8 @@ const LIST: &[Column] = &[
     ("state", "/state"),
     ("cluster", "/cluster/name"),
     ("revision", "/revision"),
+    ("ready", "/services"),
+    ("since", "/changed_at"),
     ("as of", "/seen_at"),
     ("until", "/expires_at"),
 ];
@@ -173,8 +176,28 @@ pub(super) fn events(context: &Context) -> Result<(), CliError> {
 }
 
 /// `env list`.
-pub(super) fn list(context: &Context) -> Result<(), CliError> {
-    context.output.list(&context.ask(&Request::get(&["runtimes"]))?, LIST)
+pub(super) fn list(context: &Context, args: &ListArgs) -> Result<(), CliError> {
+    // Only what is said on the line: a directory's project would hide the rest of the organization.
+    let named = context.flags.project.as_deref();
+    let request = || {
+        Request::get(&["runtimes"])
+            .query_opt("state", args.state.map(Family::word))
+            .query_opt("cluster", args.cluster.as_deref())
+            .query_opt("project", named)
+    };
+    let mut answer = context.ask_list(request, args.limit.items())?;
+    if !context.output.structured() {
+        for item in answer.get_mut("items").and_then(Value::as_array_mut).into_iter().flatten() {
+            item["services"] = json!(services(item));
+        }
+    }
+    context.output.list(&answer, LIST)
+}
+
+/// How many services are ready, of how many that are to run.
+fn services(running: &Value) -> String {
+    let number = |name: &str| running[name].as_u64().unwrap_or_default();
+    format!("{}/{}", number("services_ready"), number("services_wanted"))
 }
 
 #[cfg(test)]

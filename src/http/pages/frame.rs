@@ -23,6 +23,7 @@ pub(super) enum Section {
     Care,
     Members,
     Machines,
+    Running,
     Clusters,
     Policies,
     Audit,
@@ -227,6 +228,7 @@ impl Frame {
             entry(Section::Care, "/expiring", "hourglass", "Expiring"),
             entry(Section::Members, "/members", "users-round", "Members"),
             entry(Section::Machines, "/machines", "bot", "Machines"),
+            entry(Section::Running, "/running", "play", "Running"),
         ];
         if self.permissions.permits(Action::EnvironmentRead, false) {
             entries.push(entry(Section::Clusters, "/clusters", "boxes", "Clusters"));

@@ -42,6 +42,7 @@ mod operate;
 mod packed;
 mod past;
 mod project;
+mod running;
 mod search;
 mod secret;
 mod services;
@@ -92,6 +93,7 @@ pub(super) fn page_routes(app: &mut Routes) {
     app.service(at("/clusters/{cluster}/test").post(clusters::test).done());
     app.service(at("/clusters/{cluster}/credential").post(clusters::rotate).done());
     app.service(at("/clusters/{cluster}/remove").post(clusters::remove).done());
+    app.service(at("/running").get(running::page).done());
     app.service(at("/expiring").get(care::expiring).done());
     app.service(at("/stale").get(care::stale).done());
     app.service(at("/deleted").get(deleted::page).done());

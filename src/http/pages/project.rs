@@ -17,8 +17,8 @@ use crate::orgs::OrgError;
 use crate::orgs::access;
 use crate::orgs::project::Project;
 use crate::policy::Action;
-use crate::runtime::lifecycle::{Word, runtime_list};
-use crate::types::{Id, kinds};
+use crate::runtime::lifecycle::{RunningFilter, Word, runtime_list};
+use crate::types::{Id, Limit, kinds};
 use crate::vault::secret::{self, TreeNode};
 
 /// What was done before.
@@ -60,7 +60,9 @@ pub(super) async fn page(visitor: Visitor, Names([name]): Names<1>, Query(query)
     let may = access::may(&visitor.op, Some(&slug), None, &asked).await?;
     let may_create = may.contains(&Action::EnvironmentCreate);
     let may_settle = may.iter().any(|action| *action != Action::EnvironmentCreate);
-    let words = runtime_list(&visitor.op).await?.into_iter();
+    let of_it = RunningFilter { project: Some(slug.clone()), ..RunningFilter::default() };
+    let all = Limit::parse(u32::from(Limit::MAX))?;
+    let words = runtime_list(&visitor.op, &of_it, all, None).await?.items.into_iter();
     let words = words.map(|running| (running.runtime.environment, running.runtime.word)).collect();
     let nodes = drawn(tree, &words);
     visitor.show(&ProjectPage { frame, project, nodes, may_create, may_settle })

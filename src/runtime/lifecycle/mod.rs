@@ -17,6 +17,7 @@ mod ending;
 mod error;
 mod image;
 mod model;
+mod running;
 pub(in crate::runtime) mod store;
 mod view;
 mod wishes;
@@ -28,7 +29,8 @@ pub use model::{
     Condition, ConditionKind, Family, Granted, OnFailure, Revision, RevisionState, Runtime, ServiceState, ServiceWord,
     Status, Wish, Word,
 };
-pub use view::{Running, RuntimeView, revision_list, runtime_get, runtime_list};
+pub use running::{Running, RunningFilter, runtime_list};
+pub use view::{RuntimeView, revision_list, runtime_get};
 pub use wishes::{At, Change, REPLICAS_MAX, change, destroy, resume, stop};
 
 pub(in crate::runtime) use deploy::{Draft, Foreseen, Source, deploy_action, foresee, names};

@@ -143,25 +143,15 @@ words! {
     }
 }
 
-/// The family of a word: what a chip's colour says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Family {
-    /// It is on its way.
-    Moving,
-    /// Somebody has to look.
-    Wrong,
-    /// It stays as it is.
-    Settled,
-}
-
-impl Family {
-    /// The word for it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Moving => "moving",
-            Self::Wrong => "wrong",
-            Self::Settled => "settled",
-        }
+words! {
+    /// The family of a word: what a chip's colour says.
+    Family "family of states" {
+        /// It is on its way.
+        Moving = "moving",
+        /// Somebody has to look.
+        Wrong = "wrong",
+        /// It stays as it is.
+        Settled = "settled",
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::{OptionalExtension as _, Row, params};
+use rusqlite::{OptionalExtension as _, Row, params, params_from_iter};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -11,6 +11,7 @@ use super::model::{
     Condition, ConditionKind, OnFailure, Revision, RevisionState, Runtime, ServiceState, ServiceWord, Status, Wish,
     Word,
 };
+use super::running::Counts;
 use crate::db::{DbError, Reader, WriteTx};
 use crate::runtime::blueprint::Label;
 use crate::types::{Id, ParseError, Timestamp, kinds};
@@ -104,6 +105,18 @@ pub(super) fn runtime_list(
         "{RUNTIME} WHERE organization_id = ?1 AND word <> 'deleted' ORDER BY environment_id LIMIT ?2"
     ))?;
     Ok(statement.query_map(params![organization, rows], runtime)?.collect::<Result<_, _>>()?)
+}
+
+/// How many services of these environments are ready, and how many are to run, in one query.
+pub(super) fn service_counts(reader: &Reader<'_>, environments: &[EnvironmentId]) -> Result<Counts, DbError> {
+    let marks = vec!["?"; environments.len()].join(", ");
+    let mut statement = reader.sql().prepare(&format!(
+        "SELECT environment_id, SUM(wanted > 0 AND ready >= wanted), SUM(wanted > 0) FROM runtime_services
+         WHERE environment_id IN ({marks}) GROUP BY environment_id"
+    ))?;
+    let rows =
+        statement.query_map(params_from_iter(environments), |row| Ok((row.get(0)?, (row.get(1)?, row.get(2)?))))?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// Puts a runtime down, or what is wished for it now.

@@ -1,7 +1,7 @@
 //! Looking at what runs.
 
 use super::error::RuntimeError;
-use super::model::{Condition, Revision, Runtime, ServiceState, Wish, Word};
+use super::model::{Condition, Revision, Runtime, ServiceState, Wish};
 use super::store;
 use super::wishes::{At, find};
 use crate::cluster::{self, Cluster};
@@ -71,36 +71,6 @@ pub async fn revision_list(op: &Op, at: &At) -> Result<Vec<Revision>, RuntimeErr
         let placed = access::environment(op, reader, &at.project, &at.environment)?;
         op.authorize(reader, Action::RuntimeRead, &placed.resource())?;
         Ok(store::revision_list(reader, placed.environment.id)?)
-    })
-    .await
-}
-
-/// An environment of which something runs.
-#[derive(Debug, Clone)]
-pub struct Running {
-    /// The environment.
-    pub placed: Placed,
-    /// What is wished for.
-    pub runtime: Runtime,
-}
-
-/// What runs of the organization, of what whoever asks may see, in order of path.
-///
-/// # Errors
-/// Nobody is known; the database failed.
-pub async fn runtime_list(op: &Op) -> Result<Vec<Running>, RuntimeError> {
-    op.read(|reader| {
-        let organization = op.organization()?;
-        let rows = u32::try_from(super::deploy::RUNTIMES_MAX).unwrap_or(u32::MAX);
-        let mut running = Vec::new();
-        for runtime in store::runtime_list(reader, organization, rows)? {
-            let Some(placed) = access::placed(reader, organization, runtime.environment)? else { continue };
-            if runtime.word != Word::Deleted && op.permits(reader, Action::RuntimeRead, &placed.resource())? {
-                running.push(Running { placed, runtime });
-            }
-        }
-        running.sort_by_key(|r| r.placed.path());
-        Ok(running)
     })
     .await
 }

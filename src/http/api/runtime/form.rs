@@ -318,6 +318,10 @@ pub(crate) struct RunningAnswer {
     wished: WishedAnswer,
     /// Where it runs.
     cluster: ClusterForm,
+    /// How many of its services have all their pods ready.
+    services_ready: u32,
+    /// How many of its services are to run.
+    services_wanted: u32,
     /// When something else was wished for.
     changed_at: Timestamp,
     /// When the cluster last answered about it.
@@ -331,6 +335,8 @@ impl RunningAnswer {
         Self {
             environment: running.placed.environment.into(),
             cluster: ClusterForm::of(r.cluster, clusters.iter().find(|c| c.id == r.cluster)),
+            services_ready: running.ready,
+            services_wanted: running.wanted,
             changed_at: r.changed_at,
             seen_at: r.seen_at,
             wished: r.into(),

@@ -14,16 +14,16 @@ pub(crate) use plan::*;
 use actix_web::HttpResponse;
 use actix_web::web::Data;
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use super::{Answer, List, ok};
 use crate::http::error::Problem;
-use crate::http::extract::{DryRun, Json, Known, Names, OptionalJson, Query};
+use crate::http::extract::{DryRun, Json, Known, Names, OptionalJson, Query, page_of};
 use crate::http::state::State;
 use crate::op::Op;
 use crate::runtime::blueprint::Lasting;
 use crate::runtime::insight::{destroy_plan, runtime_events};
-use crate::runtime::lifecycle::{self, At, Change, DeployWish, Extension};
+use crate::runtime::lifecycle::{self, At, Change, DeployWish, Extension, Family, RunningFilter};
 use crate::types::Timestamp;
 use form::{
     DeployAnswer, DestroyAnswer, HappeningAnswer, OnFailureForm, RevisionAnswer, RunningAnswer, RuntimeAnswer,
@@ -133,13 +133,61 @@ pub(crate) struct DestroyBody {
     confirm: String,
 }
 
-/// What runs of the organization, of what you may see, in order of path.
-#[utoipa::path(get, path = "/runtimes", operation_id = "runtime_list",
-    responses((status = 200, description = "All of it.", body = List<RunningAnswer>)))]
-pub(crate) async fn list(Known(op, _): Known) -> Answer {
-    let running = lifecycle::runtime_list(&op).await?;
+/// Which of what runs, and which page of it.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct RunningQuery {
+    /// Only what is wrong, moves, or is settled.
+    #[param(inline)]
+    state: Option<FamilyFilter>,
+    /// The cluster, by id or name.
+    #[param(max_length = 64)]
+    cluster: Option<String>,
+    /// The project, by id or slug.
+    #[param(max_length = 64)]
+    project: Option<String>,
+    /// How many items at most.
+    #[param(minimum = 1, maximum = 500, default = 50)]
+    limit: Option<u32>,
+    /// Where the page begins: `next_cursor` of the page before.
+    cursor: Option<String>,
+}
+
+/// A family of states.
+#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum FamilyFilter {
+    /// Queued, provisioning, stopping, waking, deleting.
+    Moving,
+    /// Degraded, failed, blocked, unreachable.
+    Wrong,
+    /// Ready, sleeping, stopped.
+    Settled,
+}
+
+impl From<FamilyFilter> for Family {
+    fn from(form: FamilyFilter) -> Self {
+        match form {
+            FamilyFilter::Moving => Self::Moving,
+            FamilyFilter::Wrong => Self::Wrong,
+            FamilyFilter::Settled => Self::Settled,
+        }
+    }
+}
+
+/// What runs of the organization, of what you may see: what is wrong first, then what moves, then what is settled, each in
+/// order of path. What changes its state between two pages may be on both or on neither. An organization runs at most
+/// 500 environments.
+#[utoipa::path(get, path = "/runtimes", operation_id = "runtime_list", params(RunningQuery),
+    responses((status = 200, description = "A page of it.", body = List<RunningAnswer>)))]
+pub(crate) async fn list(Known(op, _): Known, Query(query): Query<RunningQuery>) -> Answer {
+    let (limit, cursor) = page_of(query.limit, query.cursor.as_deref())?;
+    let filter =
+        RunningFilter { family: query.state.map(Family::from), cluster: query.cluster, project: query.project };
+    let running = lifecycle::runtime_list(&op, &filter, limit, cursor).await?;
     let clusters = clusters(&op)?;
-    ok(&List::whole(running.into_iter().map(|one| RunningAnswer::of(one, &clusters)).collect()))
+    ok(&List::of(running, |one| RunningAnswer::of(one, &clusters)))
 }
 
 /// What runs in an environment, as it was last seen.
