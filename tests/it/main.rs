@@ -44,6 +44,7 @@ mod policy_matrix;
 mod quota;
 mod render_graders;
 mod run_modes;
+mod running;
 mod runtime;
 mod scan;
 mod scan_corpus;

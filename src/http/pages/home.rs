@@ -12,6 +12,7 @@ use crate::http::extract::{Query, page_of};
 use crate::ledger::Outcome;
 use crate::orgs::access::{self, Grove};
 use crate::policy::Action;
+use crate::runtime::lifecycle::{Family, RunningFilter, runtime_list};
 use crate::types::Limit;
 
 /// How many events are shown.
@@ -35,6 +36,16 @@ struct HomePage {
     recent: Vec<SeenEvent>,
     may_create: bool,
     is_operator: bool,
+    /// How many environments that run are wrong.
+    wrong: usize,
+}
+
+impl HomePage {
+    /// `2 environments need a look`.
+    fn look(&self) -> String {
+        let verb = if self.wrong == 1 { "needs" } else { "need" };
+        format!("{} {verb} a look", ui::count(self.wrong, "environment"))
+    }
 }
 
 /// Shows it.
@@ -48,8 +59,15 @@ pub(super) async fn page(visitor: Visitor, Query(query): Query<HomeQuery>) -> An
     } else {
         Vec::new()
     };
+    // At most as many rows as an organization may run, of which only those that are wrong are looked into.
+    let wrong = if is_first {
+        let filter = RunningFilter { family: Some(Family::Wrong), ..RunningFilter::default() };
+        runtime_list(&visitor.op, &filter, Limit::parse(u32::from(Limit::MAX))?, None).await?.items.len()
+    } else {
+        0
+    };
     let is_operator = visitor.op.identity()?.principal.instance_operator;
     let page = access::groves(&visitor.op, limit, cursor).await?;
     let next = page.next.map(|next| format!("/?cursor={}", next.encode()));
-    visitor.show(&HomePage { frame, groves: page.items, next, recent, may_create, is_operator })
+    visitor.show(&HomePage { frame, groves: page.items, next, recent, may_create, is_operator, wrong })
 }

@@ -206,6 +206,7 @@ fn every_list_of_a_thousand_is_a_page_that_leads_on() {
         "/access/review",
         "/machines",
         "/machines/ci",
+        "/running",
         "/links",
         "/invite",
         "/deleted",

@@ -100,6 +100,7 @@ impl World {
             }
             "/machines" => vec![page("machines", route)],
             "/machines/{machine}" => vec![page("machine", "/machines/ci")],
+            "/running" => vec![page("running", route), page("running-none", "/running?state=moving&project=billing")],
             "/clusters" => vec![page("clusters", route)],
             "/clusters/{cluster}" => {
                 vec![page("cluster", "/clusters/frankfurt"), page("cluster-untested", "/clusters/helsinki")]
