@@ -191,7 +191,7 @@ class Bench:
             self.hf("env", "stop", "--environment", name)
         end = time.monotonic() + 900
         while time.monotonic() < end:
-            states = [one["state"] for one in json.loads(self.hf("env", "list", "--json"))["items"]]
+            states = [one["state"] for one in json.loads(self.hf("env", "list", "--limit", str(ENVIRONMENTS), "--json"))["items"]]
             if states.count("stopped") >= ENVIRONMENTS:
                 break
             time.sleep(1)
