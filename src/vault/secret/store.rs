@@ -11,6 +11,8 @@ use crate::vault::store::{StoredReference, VersionState};
 
 /// Most names of a search that are looked at for whoever asks.
 const LIKE_MAX: u32 = 400;
+/// Most names of a search that are put in order.
+const LIKE_ORDERED: u32 = 5_000;
 
 /// What the newest versions of an environment refer to, with the secret that does.
 pub(super) fn environment_references(
@@ -81,19 +83,26 @@ pub(super) fn names_of_project(reader: &Reader<'_>, project: Id<kinds::Project>)
     Ok(names)
 }
 
-/// Names of an organization that hold `letters`, which are upper case, those that begin with them first.
+/// Names of an organization that hold `letters`, which are upper case, those that begin with them first. Of letters that
+/// thousands of names hold, the best of the first thousands are told, and every name that is just these letters: to put all
+/// in order takes longer than somebody types.
 pub(super) fn names_like(
     reader: &Reader<'_>,
     organization: Id<kinds::Organization>,
     letters: &str,
 ) -> Result<Vec<(Id<kinds::Environment>, String, String)>, DbError> {
     let mut statement = reader.sql().prepare_cached(
-        "SELECT s.environment_id, s.path, s.name FROM secrets s
-         JOIN secret_versions v ON v.secret_id = s.id AND v.version = s.version
-         WHERE s.organization_id = ?1 AND instr(upper(s.name), ?2) > 0 AND v.state <> 'deleted'
+        "SELECT s.environment_id, s.path, s.name FROM (
+             SELECT * FROM (SELECT id, version, environment_id, path, name FROM secrets
+                            WHERE organization_id = ?1 AND upper(name) = ?2 LIMIT ?3)
+             UNION
+             SELECT * FROM (SELECT id, version, environment_id, path, name FROM secrets
+                            WHERE organization_id = ?1 AND instr(upper(name), ?2) > 0 LIMIT ?4)
+         ) s JOIN secret_versions v ON v.secret_id = s.id AND v.version = s.version
+         WHERE v.state <> 'deleted'
          ORDER BY instr(upper(s.name), ?2) > 1, length(s.name), s.name, s.path LIMIT ?3",
     )?;
-    let found = statement
-        .query_map(params![organization, letters, LIKE_MAX], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    let asked = params![organization, letters, LIKE_MAX, LIKE_ORDERED];
+    let found = statement.query_map(asked, |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
     Ok(found.collect::<Result<_, _>>()?)
 }
