@@ -9,7 +9,7 @@
 //! - The prober connects to nobody but who asks: no pod can look around through it. Connections, their time and length,
 //!   and how many an address holds are limited.
 //!
-//! Behind the proof, and with nothing of a team's running yet, it may wait for what the service depends on ([`wait`]): pods
+//! Behind the proof, and with nothing of a team's running yet, it may wait for what the service depends on (`wait`): pods
 //! are made and proven all at once, and only their programs start one after the other.
 //!
 //! It is quick to start, because every pod waits for it: no configuration, no TLS, one thread. It speaks no HTTP, prints

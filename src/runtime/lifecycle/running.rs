@@ -41,7 +41,7 @@ pub struct RunningFilter {
 /// A page of what runs of the organization, of what whoever asks may see: what is wrong first, then what moves, then
 /// what is settled, each in order of path. What changes its state between two pages may be on both or on neither.
 ///
-/// States are the controller's and move at any time, so no index has this order: at most [`RUNTIMES_MAX`] rows of the
+/// States are the controller's and move at any time, so no index has this order: at most `RUNTIMES_MAX` rows of the
 /// organization are read and put in order for each page.
 ///
 /// # Errors
