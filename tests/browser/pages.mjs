@@ -38,10 +38,11 @@ async function open(token, options = {}) {
   return { page, complaints, elsewhere, close: () => context.close() };
 }
 
-async function judge(page, name) {
+async function judge(page, name, part = "html") {
   await page.evaluate(axe);
-  const found = await page.evaluate(() =>
-    globalThis.axe.run({ runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"] }),
+  const found = await page.evaluate(
+    (part) => globalThis.axe.run(part, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"] }),
+    part,
   );
   const words = found.violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.target).join(" ")}`);
   check(`${name}: axe`, words.length === 0, words.join("; "));
@@ -503,7 +504,8 @@ async function narrow(staging) {
   check("the rail is away", !(await page.locator("#rail").isVisible()));
   await page.locator(".menu-open").click();
   check("and comes", await page.locator("#rail").isVisible());
-  await judge(page, "the sheet");
+  // Of the page behind it a box may be half covered, which is no target then; the page itself is judged elsewhere.
+  await judge(page, "the sheet", "#rail");
   await page.screenshot({ path: `${screenshots}/rail-light-320.png` });
   await close();
 }
