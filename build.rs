@@ -5,7 +5,7 @@ use std::path::Path;
 const BUILT: &[&str] = &["app.css", "app.js", "passkey.js", "icons.svg"];
 
 fn main() {
-    shrink();
+    fold();
     let dist = Path::new("assets/dist");
     println!("cargo::rerun-if-changed=assets/dist");
     println!("cargo::rerun-if-changed=templates");
@@ -16,17 +16,12 @@ fn main() {
     }
 }
 
-/// A release has no symbols, and functions that compile to the same bytes once.
-fn shrink() {
+/// A release holds functions that compile to the same bytes once.
+fn fold() {
     #[expect(clippy::disallowed_methods, reason = "cargo tells a build script everything this way")]
     let is = |name: &str, value: &str| std::env::var(name).is_ok_and(|found| found == value);
-    if !is("PROFILE", "release") || !is("CARGO_CFG_TARGET_OS", "linux") {
-        return;
-    }
-    // What `strip` of the profile would do: a package with a profile of its own does not get it.
-    println!("cargo::rustc-link-arg-bins=-Wl,--strip-all");
     // Rust's own linker, which is what links for this target, can; others may not know the word.
-    if is("TARGET", "x86_64-unknown-linux-gnu") {
+    if is("PROFILE", "release") && is("TARGET", "x86_64-unknown-linux-gnu") {
         println!("cargo::rustc-link-arg-bins=-Wl,--icf=all");
     }
 }
